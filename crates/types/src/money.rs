@@ -1,0 +1,267 @@
+//! Prices, quantities and amounts: integers only, and every operation that can overflow says so.
+
+use core::fmt;
+
+use bytemuck::{Pod, Zeroable};
+
+/// The denominator of every fraction in configuration and records: a fraction `x` is carried as `x * E8`, so that
+/// 1 basis point is 10,000. Fields in this unit end in `_e8`.
+pub const E8: i64 = 100_000_000;
+
+/// A price in ticks of its instrument. May be negative (spreads, some futures).
+#[repr(transparent)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Pod, Zeroable)]
+pub struct Px(pub i64);
+
+/// A quantity in lots of its instrument. Signed, because a position may be short.
+#[repr(transparent)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Pod, Zeroable)]
+pub struct Qty(pub i64);
+
+impl Px {
+    /// "No price" in a record: the one value that is never a price.
+    pub const NONE: Px = Px(i64::MIN);
+    /// The largest magnitude that the engine takes: 2^52 ticks. It leaves room for a product with any quantity
+    /// and a fee in `i128`.
+    pub const ABS_MAX: i64 = 1 << 52;
+
+    /// Whether the price is within [`Px::ABS_MAX`]; [`Px::NONE`] is not.
+    #[inline]
+    pub const fn is_representable(self) -> bool {
+        self.0 >= -Px::ABS_MAX && self.0 <= Px::ABS_MAX
+    }
+
+    /// The price moved by `ticks`, or `None` on overflow.
+    #[inline]
+    pub const fn checked_add(self, ticks: i64) -> Option<Px> {
+        match self.0.checked_add(ticks) {
+            Some(v) => Some(Px(v)),
+            None => None,
+        }
+    }
+
+    /// The difference in ticks, or `None` on overflow.
+    #[inline]
+    pub const fn checked_sub(self, other: Px) -> Option<i64> {
+        self.0.checked_sub(other.0)
+    }
+
+    /// Price times quantity in tick·lots. Cannot overflow: the factors have 64 bits each.
+    #[inline]
+    pub const fn notional(self, qty: Qty) -> i128 {
+        product(self.0, qty.0)
+    }
+}
+
+impl Qty {
+    /// Nothing.
+    pub const ZERO: Qty = Qty(0);
+    /// The largest magnitude that the engine takes: 2^52 lots.
+    pub const ABS_MAX: i64 = 1 << 52;
+
+    /// Whether the quantity is above zero and within [`Qty::ABS_MAX`].
+    #[inline]
+    pub const fn is_orderable(self) -> bool {
+        self.0 > 0 && self.0 <= Qty::ABS_MAX
+    }
+
+    /// Sum, or `None` on overflow.
+    #[inline]
+    pub const fn checked_add(self, other: Qty) -> Option<Qty> {
+        match self.0.checked_add(other.0) {
+            Some(v) => Some(Qty(v)),
+            None => None,
+        }
+    }
+
+    /// Difference, or `None` on overflow.
+    #[inline]
+    pub const fn checked_sub(self, other: Qty) -> Option<Qty> {
+        match self.0.checked_sub(other.0) {
+            Some(v) => Some(Qty(v)),
+            None => None,
+        }
+    }
+}
+
+impl fmt::Debug for Px {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if *self == Px::NONE {
+            f.write_str("none")
+        } else {
+            write!(f, "{}t", self.0)
+        }
+    }
+}
+
+impl fmt::Debug for Qty {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}l", self.0)
+    }
+}
+
+/// An amount of an asset in its smallest unit, 128 bits wide, in two halves so that a record keeps 8-byte
+/// alignment.
+#[repr(C)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash, Pod, Zeroable)]
+pub struct Amount {
+    lo: u64,
+    hi: i64,
+}
+
+impl Amount {
+    /// Nothing.
+    pub const ZERO: Amount = Amount { lo: 0, hi: 0 };
+
+    /// `units` of the asset's smallest unit.
+    pub const fn new(units: i128) -> Amount {
+        Amount {
+            lo: units as u64,
+            hi: (units >> 64) as i64,
+        }
+    }
+
+    /// The amount in the asset's smallest unit.
+    #[inline]
+    pub const fn get(self) -> i128 {
+        ((self.hi as i128) << 64) | self.lo as i128
+    }
+}
+
+impl fmt::Debug for Amount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}u", self.get())
+    }
+}
+
+/// Which way a request, an order or a fill goes, seen from the client (`Side`, FIX tag 54).
+#[repr(u8)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Side {
+    /// The client buys, the desk sells.
+    Buy = b'1',
+    /// The client sells, the desk buys.
+    Sell = b'2',
+}
+
+impl Side {
+    /// The side that a record's byte stands for, or `None` if it stands for no side.
+    #[inline]
+    pub const fn from_fix(byte: u8) -> Option<Side> {
+        match byte {
+            b'1' => Some(Side::Buy),
+            b'2' => Some(Side::Sell),
+            _ => None,
+        }
+    }
+
+    /// The FIX value.
+    #[inline]
+    pub const fn fix(self) -> u8 {
+        self as u8
+    }
+
+    /// +1 for a buy, -1 for a sell: what the client's position changes by, per lot.
+    #[inline]
+    pub const fn sign(self) -> i64 {
+        match self {
+            Side::Buy => 1,
+            Side::Sell => -1,
+        }
+    }
+
+    /// The other side.
+    #[inline]
+    #[must_use]
+    pub const fn opposite(self) -> Side {
+        match self {
+            Side::Buy => Side::Sell,
+            Side::Sell => Side::Buy,
+        }
+    }
+}
+
+/// The product of two 64-bit integers: it always fits, so nothing is checked.
+#[inline]
+pub const fn product(a: i64, b: i64) -> i128 {
+    (a as i128).wrapping_mul(b as i128)
+}
+
+/// `numerator / denominator` rounded towards plus infinity. One 128-bit division.
+///
+/// # Panics
+/// If `denominator` is not above zero.
+#[inline]
+pub const fn div_ceil(numerator: i128, denominator: i128) -> i128 {
+    assert!(denominator > 0, "div_ceil needs a positive denominator");
+    let quotient = numerator / denominator;
+    // No further from zero than the numerator.
+    let exact = quotient.wrapping_mul(denominator);
+    if numerator > exact { quotient + 1 } else { quotient }
+}
+
+/// `numerator / denominator` rounded towards minus infinity. One 128-bit division.
+///
+/// # Panics
+/// If `denominator` is not above zero.
+#[inline]
+pub const fn div_floor(numerator: i128, denominator: i128) -> i128 {
+    assert!(denominator > 0, "div_floor needs a positive denominator");
+    let quotient = numerator / denominator;
+    // No further from zero than the numerator.
+    let exact = quotient.wrapping_mul(denominator);
+    if numerator < exact { quotient - 1 } else { quotient }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_keep_all_128_bits() {
+        for v in [
+            0,
+            1,
+            -1,
+            i128::MAX,
+            i128::MIN,
+            1 << 64,
+            -(1 << 64),
+            i128::from(u64::MAX),
+        ] {
+            assert_eq!(Amount::new(v).get(), v);
+        }
+    }
+
+    #[test]
+    fn divisions_round_as_named() {
+        assert_eq!((div_ceil(7, 2), div_ceil(-7, 2), div_ceil(6, 2)), (4, -3, 3));
+        assert_eq!((div_floor(7, 2), div_floor(-7, 2), div_floor(-6, 2)), (3, -4, -3));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn divisions_agree_with_euclid(n in proptest::num::i128::ANY, d in 1..i128::MAX) {
+            proptest::prop_assert_eq!(div_floor(n, d), n.div_euclid(d));
+            proptest::prop_assert_eq!(div_ceil(n, d), n.div_euclid(d) + i128::from(n.rem_euclid(d) != 0));
+        }
+    }
+
+    #[test]
+    fn arithmetic_reports_overflow() {
+        assert_eq!(Px(i64::MAX).checked_add(1), None);
+        assert_eq!(Px(i64::MIN).checked_sub(Px(1)), None);
+        assert_eq!(Qty(i64::MIN).checked_sub(Qty(1)), None);
+        assert_eq!(Px(i64::MIN).notional(Qty(i64::MIN)), 1 << 126);
+        assert!(!Px::NONE.is_representable());
+        assert!(!Qty(0).is_orderable() && !Qty(-1).is_orderable() && !Qty(Qty::ABS_MAX + 1).is_orderable());
+    }
+
+    #[test]
+    fn sides_are_fix_values() {
+        assert_eq!(Side::from_fix(b'1'), Some(Side::Buy));
+        assert_eq!(Side::from_fix(1), None);
+        assert_eq!(Side::Buy.opposite().fix(), b'2');
+        assert_eq!(Side::Sell.sign(), -1);
+    }
+}

@@ -1,0 +1,213 @@
+//! Why something was refused or ended: one stable number each, in bands.
+
+use core::fmt;
+
+macro_rules! reasons {
+    ($($(#[doc = $meaning:literal])+ $name:ident = $code:literal),+ $(,)?) => {
+        /// A reason code. Numbers never change their meaning and are never used again.
+        ///
+        /// | band | about |
+        /// |---|---|
+        /// | 1–99 | the record itself |
+        /// | 100–199 | trading states, flags and the kill switch |
+        /// | 200–299 | reference prices and books |
+        /// | 300–399 | price and quantity of a request |
+        /// | 400–499 | limits, credit and positions |
+        /// | 500–599 | the life of an RFQ or a quote |
+        /// | 600–699 | capacity |
+        /// | 700–799 | journal and machine |
+        #[repr(u16)]
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Reason {
+            /// No reason: nothing was refused.
+            #[default]
+            None = 0,
+            $($(#[doc = $meaning])+ $name = $code,)+
+        }
+
+        impl Reason {
+            /// Every code but [`Reason::None`], in order of number.
+            pub const ALL: &'static [Reason] = &[$(Reason::$name),+];
+
+            /// The code with this number.
+            pub const fn from_code(code: u16) -> Option<Reason> {
+                match code {
+                    0 => Some(Reason::None),
+                    $($code => Some(Reason::$name),)+
+                    _ => None,
+                }
+            }
+
+            /// What the code means, in words.
+            pub const fn meaning(self) -> &'static str {
+                match self {
+                    Reason::None => "nothing was refused",
+                    $(Reason::$name => concat!($($meaning),+).trim_ascii(),)+
+                }
+            }
+        }
+    };
+}
+
+reasons! {
+    /// The record's type is unknown to this version.
+    UnknownRecord = 1,
+    /// The record's length or layout version is not what its type has.
+    BadLayout = 2,
+    /// A field holds a value outside its domain.
+    BadField = 3,
+    /// The record's source sequence was already taken; the record was dropped.
+    DuplicateSourceSequence = 4,
+    /// A definition was changed or given out of order.
+    BadDefinition = 5,
+    /// The sender may not send this type of record.
+    NotPermitted = 6,
+    /// The record names an instrument that is not configured.
+    UnknownInstrument = 10,
+    /// The record names a venue that is not configured.
+    UnknownVenue = 11,
+    /// The record names a client that is not configured.
+    UnknownClient = 12,
+    /// The record names an asset that is not configured.
+    UnknownAsset = 13,
+    /// The venue does not list the instrument.
+    NotListed = 14,
+
+    /// The whole desk is halted: the kill switch.
+    Halted = 100,
+    /// The whole desk only reduces risk.
+    ReduceOnly = 101,
+    /// The instrument is halted or disabled.
+    InstrumentHalted = 102,
+    /// The instrument only reduces risk.
+    InstrumentReduceOnly = 103,
+    /// The client is halted or disabled.
+    ClientHalted = 104,
+    /// The client only reduces risk.
+    ClientReduceOnly = 105,
+
+    /// No venue has a healthy book to price from.
+    ReferenceMissing = 200,
+    /// Every book is older than its bound.
+    ReferenceStale = 201,
+    /// The healthy books hold less than the quantity asked for.
+    InsufficientDepth = 202,
+    /// A sequence of the venue's updates is missing.
+    BookGap = 203,
+    /// The book's best bid is at or above its best offer.
+    BookCrossed = 204,
+    /// The venue's own best bid and offer differ from the book's.
+    BookMismatch = 205,
+    /// The venue is disconnected.
+    VenueDisconnected = 206,
+    /// The book is being built from a snapshot.
+    BookBuilding = 207,
+    /// The venue is halted or disabled.
+    VenueHalted = 208,
+
+    /// The side is neither buy, sell nor two-sided, or is not allowed here.
+    BadSide = 300,
+    /// The quantity is zero, negative, or too large to be represented.
+    QtyUnrepresentable = 301,
+    /// The quantity is no multiple of the instrument's order quantity step.
+    QtyOffGrid = 302,
+    /// The price is too large to be represented.
+    PxUnrepresentable = 303,
+    /// The price is no multiple of the instrument's price step.
+    PxOffGrid = 304,
+    /// The price made lies outside the collar around the reference.
+    Collar = 305,
+    /// The quantity is below the instrument's least.
+    QtyBelowMin = 306,
+    /// An intermediate or final value does not fit its integer.
+    Overflow = 307,
+
+    /// The quantity is above the instrument's most.
+    QtyAboveMax = 400,
+    /// The notional is above the instrument's most.
+    NotionalAboveMax = 401,
+    /// The position could pass its limit, open quotes at their worst side included.
+    PositionLimit = 402,
+    /// The client's credit could be exceeded, outstanding quotes included.
+    CreditLimit = 403,
+    /// No limits are set for the instrument: fail closed.
+    LimitsMissing = 404,
+    /// The client's credit is not in the asset that the instrument is quoted in.
+    CreditAsset = 405,
+
+    /// No open quote has this id.
+    UnknownQuote = 500,
+    /// The quote's validity has ended.
+    QuoteExpired = 501,
+    /// The quote was filled already.
+    QuoteFilled = 502,
+    /// The quote was cancelled.
+    QuoteCancelled = 503,
+    /// The accept's client, instrument, side, price or quantity is not the quote's.
+    QuoteMismatch = 504,
+    /// The client has an open request with this id.
+    DuplicateQuoteReqId = 505,
+    /// The client passed.
+    ClientPassed = 506,
+    /// The order type is not taken; only previously quoted orders are.
+    OrderTypeUnsupported = 507,
+    /// The request's own validity ended before it was taken.
+    RequestExpired = 508,
+    /// The quote id is of an epoch whose records are not here: to be reconciled by a person.
+    QuoteEpochUnknown = 509,
+    /// A quote was withdrawn because a trading state forbids it.
+    Withdrawn = 510,
+
+    /// The bound on open quotes is reached.
+    OpenQuotesFull = 600,
+    /// The ring had no room at the portal.
+    Busy = 601,
+    /// A bound on configured items is reached.
+    TableFull = 602,
+
+    /// Only the journal's reserve is left.
+    JournalShort = 700,
+    /// The archiver failed: nothing becomes durable any more.
+    ArchiverFailed = 701,
+}
+
+impl Reason {
+    /// The stable number.
+    #[inline]
+    pub const fn code(self) -> u16 {
+        self as u16
+    }
+
+    /// Success, or this reason as an error, so that checks chain with `?`.
+    ///
+    /// # Errors
+    /// The reason itself, unless it is [`Reason::None`].
+    #[inline]
+    pub const fn check(self) -> Result<(), Reason> {
+        match self {
+            Reason::None => Ok(()),
+            reason => Err(reason),
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {self:?}: {}", self.code(), self.meaning())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_ordered_unique_and_round_trip() {
+        assert!(Reason::ALL.windows(2).all(|w| w[0].code() < w[1].code()));
+        for reason in Reason::ALL {
+            assert_eq!(Reason::from_code(reason.code()), Some(*reason));
+            assert!(reason.meaning().ends_with('.'), "{reason:?}");
+        }
+        assert_eq!(Reason::from_code(9999), None);
+    }
+}

@@ -1,0 +1,168 @@
+//! Every record: fixed layout, one to four lines of 64 bytes, the header first.
+//!
+//! Sentinels: [`Px::NONE`](crate::Px::NONE) is no price, [`OutId::NONE`](crate::OutId::NONE) no id, a time of zero
+//! no time, empty text no text. Times are nanoseconds since the Unix epoch, UTC: `ts_event` at the source,
+//! `ts_recv` at our edge. Padding is zero.
+
+use bytemuck::Pod;
+
+use crate::header::{Commit, Flags, RecordHeader, RecordType};
+use crate::schema::Schema;
+
+mod client;
+mod config;
+mod control;
+mod market;
+mod output;
+
+pub use client::{NewOrderSingle, OrdType, QuoteRequest, QuoteRespType, QuoteResponse, TWO_SIDED};
+pub use config::{
+    AssetDef, ClientDef, EpochStart, InstrumentDef, InstrumentLimits, ListingDef, SequenceRule, TierSpread,
+    VenueDef,
+};
+pub use control::{Continue, RuntimeEvent, RuntimeEventKind, Scope, Tick, TradingState, TradingStateSet};
+pub use market::{BookLevel, BookUpdate, LEVELS_MAX, TopOfBook, Trade, VenueStatus, VenueStatusKind};
+pub use output::{
+    BookState, BookStatus, ExecType, ExecutionReport, InputReject, OrdStatus, OutputHash, PositionReport,
+    Quote, QuoteRequestReject, QuoteStatus, QuoteStatusReport, StateChange,
+};
+
+/// A fixed-layout record.
+pub trait Record: Pod {
+    /// Its number.
+    const TYPE: RecordType;
+    /// The version of its layout.
+    const VERSION: u8;
+    /// Its length in lines, the longest where it varies.
+    const LINES: usize = size_of::<Self>() / 64;
+    /// The shortest length in lines.
+    const LINES_MIN: usize = Self::LINES;
+    /// What stands where.
+    const SCHEMA: Schema;
+
+    /// The header.
+    fn header(&self) -> &RecordHeader;
+
+    /// The commit word of a record of full length with `flags`.
+    #[inline]
+    fn commit(flags: Flags) -> Commit {
+        Commit {
+            lines: Self::LINES as u8,
+            version: Self::VERSION,
+            flags,
+            record_type: Self::TYPE,
+        }
+    }
+}
+
+/// The layout of every record that this version knows, in order of type.
+pub const RECORDS: &[Schema] = &[
+    EpochStart::SCHEMA,
+    AssetDef::SCHEMA,
+    InstrumentDef::SCHEMA,
+    VenueDef::SCHEMA,
+    ListingDef::SCHEMA,
+    ClientDef::SCHEMA,
+    TierSpread::SCHEMA,
+    InstrumentLimits::SCHEMA,
+    BookUpdate::SCHEMA,
+    TopOfBook::SCHEMA,
+    Trade::SCHEMA,
+    VenueStatus::SCHEMA,
+    QuoteRequest::SCHEMA,
+    NewOrderSingle::SCHEMA,
+    QuoteResponse::SCHEMA,
+    TradingStateSet::SCHEMA,
+    RuntimeEvent::SCHEMA,
+    Tick::SCHEMA,
+    Continue::SCHEMA,
+    Quote::SCHEMA,
+    QuoteRequestReject::SCHEMA,
+    QuoteStatusReport::SCHEMA,
+    ExecutionReport::SCHEMA,
+    PositionReport::SCHEMA,
+    BookStatus::SCHEMA,
+    InputReject::SCHEMA,
+    OutputHash::SCHEMA,
+    StateChange::SCHEMA,
+];
+
+/// Declares a record: its number, layout version, length in lines, and each field with its offset, all checked at
+/// compile time. A second number of lines is the shortest length.
+macro_rules! record {
+    (
+        $(#[$doc:meta])*
+        $name:ident = $type:literal, version $version:literal, lines $lines:literal $(min $min:literal)? {
+            $( $(#[$field_doc:meta])* $field:ident : $field_type:ty = $offset:literal, )+
+        }
+    ) => {
+        $(#[$doc])*
+        #[repr(C)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, bytemuck::Pod, bytemuck::Zeroable)]
+        pub struct $name {
+            /// The header.
+            pub header: $crate::header::RecordHeader,
+            $( $(#[$field_doc])* pub $field: $field_type, )+
+        }
+
+        impl $crate::record::Record for $name {
+            const TYPE: $crate::header::RecordType = $crate::header::RecordType($type);
+            const VERSION: u8 = $version;
+            $( const LINES_MIN: usize = $min; )?
+            const SCHEMA: $crate::schema::Schema = $crate::schema::Schema {
+                record_type: Self::TYPE,
+                name: stringify!($name),
+                version: $version,
+                lines: $lines,
+                fields: &[$( $crate::schema::Field {
+                    name: stringify!($field),
+                    offset: $offset,
+                    kind: <$field_type as $crate::schema::FieldType>::KIND,
+                }, )+],
+            };
+
+            #[inline]
+            fn header(&self) -> &$crate::header::RecordHeader {
+                &self.header
+            }
+        }
+
+        const _: () = {
+            assert!(size_of::<$name>() == $lines * 64);
+            assert!(align_of::<$name>() == 8);
+            $( assert!(core::mem::offset_of!($name, $field) == $offset); )+
+        };
+    };
+}
+use record;
+
+/// A one-byte field whose values are named; others are refused by `from_byte`.
+macro_rules! byte_enum {
+    (
+        $(#[$doc:meta])*
+        $name:ident { $( $(#[$variant_doc:meta])* $variant:ident = $value:literal, )+ }
+    ) => {
+        $(#[$doc])*
+        #[repr(u8)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum $name { $( $(#[$variant_doc])* $variant = $value, )+ }
+
+        impl $name {
+            /// The value that a record's byte stands for, or `None` if it stands for none.
+            #[inline]
+            pub const fn from_byte(byte: u8) -> Option<$name> {
+                match byte {
+                    $( $value => Some($name::$variant), )+
+                    _ => None,
+                }
+            }
+
+            /// The byte in a record.
+            #[inline]
+            pub const fn byte(self) -> u8 {
+                self as u8
+            }
+        }
+    };
+}
+use byte_enum;

@@ -1,0 +1,108 @@
+//! Inputs from clients, in FIX terms.
+
+use super::{byte_enum, record};
+use crate::ids::{ClientId, InstrumentId, OutId, SessionId};
+use crate::money::{Px, Qty};
+use crate::text::Text;
+
+/// The `side` of a [`QuoteRequest`] that asks for a bid and an offer.
+pub const TWO_SIDED: u8 = 0;
+
+record! {
+    /// A client asks for a price (`QuoteRequest`, FIX R).
+    QuoteRequest = 0x0301, version 0, lines 2 {
+        /// The client's id of the request (`QuoteReqID` 131).
+        quote_req_id: Text<24> = 32,
+        /// Who asks.
+        client: ClientId = 56,
+        /// What for (`Symbol` 55).
+        instrument: InstrumentId = 60,
+        /// How much (`OrderQty` 38).
+        qty: Qty = 64,
+        /// `Side` 54 as the client sees it, or [`TWO_SIDED`].
+        side: u8 = 72,
+        /// Zero.
+        pad: [u8; 1] = 73,
+        /// Where it came in.
+        session: SessionId = 74,
+        /// Zero.
+        pad2: [u8; 4] = 76,
+        /// When we received it.
+        ts_recv: u64 = 80,
+        /// The latest that the quote may be good until (`ValidUntilTime` 62); zero leaves it to the desk.
+        valid_until: u64 = 88,
+        /// Zero.
+        pad3: [u8; 32] = 96,
+    }
+}
+
+byte_enum! {
+    /// `OrdType` (FIX tag 40).
+    OrdType {
+        /// Market.
+        Market = b'1',
+        /// Limit.
+        Limit = b'2',
+        /// Previously quoted: accepts the quote that `quote_id` names.
+        PreviouslyQuoted = b'D',
+    }
+}
+
+record! {
+    /// An order (`NewOrderSingle`, FIX D). With `OrdType` D it accepts a quote: quantity and price must be the
+    /// quote's.
+    NewOrderSingle = 0x0302, version 0, lines 2 {
+        /// The client's id of the order (`ClOrdID` 11).
+        cl_ord_id: Text<24> = 32,
+        /// The quote that it accepts (`QuoteID` 117).
+        quote_id: OutId = 56,
+        /// Who orders.
+        client: ClientId = 72,
+        /// What (`Symbol` 55).
+        instrument: InstrumentId = 76,
+        /// How much (`OrderQty` 38).
+        qty: Qty = 80,
+        /// At which price (`Price` 44).
+        px: Px = 88,
+        /// `Side` 54.
+        side: u8 = 96,
+        /// [`OrdType`].
+        ord_type: u8 = 97,
+        /// Where it came in.
+        session: SessionId = 98,
+        /// Zero.
+        pad: [u8; 4] = 100,
+        /// When we received it.
+        ts_recv: u64 = 104,
+        /// Zero.
+        pad2: [u8; 16] = 112,
+    }
+}
+
+byte_enum! {
+    /// `QuoteRespType` (FIX tag 694), those that need no price.
+    QuoteRespType {
+        /// The client traded elsewhere.
+        DoneAway = 5,
+        /// The client passes.
+        Pass = 6,
+    }
+}
+
+record! {
+    /// A client gives a quote back (`QuoteResponse`, FIX AJ).
+    QuoteResponse = 0x0303, version 0, lines 1 {
+        /// The quote (`QuoteID` 117).
+        quote_id: OutId = 32,
+        /// Whose it is.
+        client: ClientId = 48,
+        /// Where it came in.
+        session: SessionId = 52,
+        /// [`QuoteRespType`].
+        resp_type: u8 = 54,
+        /// Zero.
+        pad: [u8; 1] = 55,
+        /// When we received it.
+        ts_recv: u64 = 56,
+    }
+}

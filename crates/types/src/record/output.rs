@@ -1,0 +1,258 @@
+//! Outputs.
+
+use super::{byte_enum, record};
+use crate::ids::{ClientId, InstrumentId, OutId, SessionId, VenueId};
+use crate::money::{Amount, Px, Qty};
+use crate::text::Text;
+
+record! {
+    /// A firm price (`Quote`, FIX S). A side that was not asked for has [`Px::NONE`].
+    Quote = 0x1001, version 0, lines 3 {
+        /// The client's id of the request (`QuoteReqID` 131).
+        quote_req_id: Text<24> = 32,
+        /// Our id of the quote (`QuoteID` 117).
+        quote_id: OutId = 56,
+        /// For whom.
+        client: ClientId = 72,
+        /// In what (`Symbol` 55).
+        instrument: InstrumentId = 76,
+        /// What we pay (`BidPx` 132).
+        bid_px: Px = 80,
+        /// What we ask (`OfferPx` 133).
+        offer_px: Px = 88,
+        /// How much, on either side (`BidSize` 134, `OfferSize` 135).
+        qty: Qty = 96,
+        /// Good strictly before this core time (`ValidUntilTime` 62).
+        valid_until: u64 = 104,
+        /// What a hedge of a client's sale would fetch per unit, fees off, rounded down.
+        hedge_bid_px: Px = 112,
+        /// What a hedge of a client's purchase would cost per unit, fees on, rounded up.
+        hedge_offer_px: Px = 120,
+        /// The reference that the collar was judged against: the middle of the consolidated best, rounded down.
+        ref_px: Px = 128,
+        /// Half-spread that was added, as a fraction times 1e8.
+        half_spread_e8: i64 = 136,
+        /// Sequence of the last book input that the price rests on.
+        book_seq: u64 = 144,
+        /// Session that asked.
+        session: SessionId = 152,
+        /// `Side` 54 as asked, or [`TWO_SIDED`](crate::record::TWO_SIDED).
+        side: u8 = 154,
+        /// How many venues the price was swept from.
+        venues: u8 = 155,
+        /// Zero.
+        pad: [u8; 36] = 156,
+    }
+}
+
+record! {
+    /// A request that was refused (`QuoteRequestReject`, FIX AG).
+    QuoteRequestReject = 0x1002, version 0, lines 2 {
+        /// The client's id of the request (`QuoteReqID` 131).
+        quote_req_id: Text<24> = 32,
+        /// Who asked.
+        client: ClientId = 56,
+        /// For what.
+        instrument: InstrumentId = 60,
+        /// How much.
+        qty: Qty = 64,
+        /// [`Reason`](crate::Reason).
+        reason: u16 = 72,
+        /// Session that asked.
+        session: SessionId = 74,
+        /// `Side` 54 as asked.
+        side: u8 = 76,
+        /// Zero.
+        pad: [u8; 51] = 77,
+    }
+}
+
+byte_enum! {
+    /// `QuoteStatus` (FIX tag 297), those that end a quote.
+    QuoteStatus {
+        /// Rejected.
+        Rejected = 5,
+        /// Removed from the market: withdrawn by the desk.
+        Removed = 6,
+        /// Expired.
+        Expired = 7,
+        /// Passed by the client.
+        Pass = 11,
+        /// Cancelled.
+        Canceled = 17,
+    }
+}
+
+record! {
+    /// A quote ended without a fill (`QuoteStatusReport`, FIX AI).
+    QuoteStatusReport = 0x1003, version 0, lines 1 {
+        /// The quote (`QuoteID` 117).
+        quote_id: OutId = 32,
+        /// Whose it was.
+        client: ClientId = 48,
+        /// Session that asked.
+        session: SessionId = 52,
+        /// [`Reason`](crate::Reason).
+        reason: u16 = 54,
+        /// [`QuoteStatus`].
+        status: u8 = 56,
+        /// Zero.
+        pad: [u8; 7] = 57,
+    }
+}
+
+byte_enum! {
+    /// `ExecType` (FIX tag 150).
+    ExecType {
+        /// Trade.
+        Trade = b'F',
+        /// Rejected.
+        Rejected = b'8',
+    }
+}
+
+byte_enum! {
+    /// `OrdStatus` (FIX tag 39).
+    OrdStatus {
+        /// Filled.
+        Filled = b'2',
+        /// Rejected.
+        Rejected = b'8',
+    }
+}
+
+record! {
+    /// What became of an order (`ExecutionReport`, FIX 8).
+    ExecutionReport = 0x1004, version 0, lines 3 {
+        /// The client's id of the order (`ClOrdID` 11).
+        cl_ord_id: Text<24> = 32,
+        /// Our id of this report (`ExecID` 17).
+        exec_id: OutId = 56,
+        /// Our id of the order (`OrderID` 37); none if it was refused.
+        order_id: OutId = 72,
+        /// The quote that it accepts (`QuoteID` 117).
+        quote_id: OutId = 88,
+        /// Who ordered.
+        client: ClientId = 104,
+        /// What.
+        instrument: InstrumentId = 108,
+        /// Price of this fill (`LastPx` 31).
+        last_px: Px = 112,
+        /// Quantity of this fill (`LastQty` 32).
+        last_qty: Qty = 120,
+        /// Quantity still open (`LeavesQty` 151).
+        leaves_qty: Qty = 128,
+        /// Quantity filled in all (`CumQty` 14).
+        cum_qty: Qty = 136,
+        /// Session that ordered.
+        session: SessionId = 144,
+        /// [`Reason`](crate::Reason), zero for a fill.
+        reason: u16 = 146,
+        /// `Side` 54.
+        side: u8 = 148,
+        /// [`ExecType`].
+        exec_type: u8 = 149,
+        /// [`OrdStatus`].
+        ord_status: u8 = 150,
+        /// Zero.
+        pad: [u8; 41] = 151,
+    }
+}
+
+record! {
+    /// The house position after a fill (`PositionReport`, FIX AP).
+    PositionReport = 0x1005, version 0, lines 1 {
+        /// The instrument.
+        instrument: InstrumentId = 32,
+        /// Zero.
+        pad: [u8; 4] = 36,
+        /// Net position; negative is short.
+        position: Qty = 40,
+        /// What was received less what was paid, in the quote asset's smallest unit.
+        cash: Amount = 48,
+    }
+}
+
+byte_enum! {
+    /// The state of a book. Only a healthy one is priced from.
+    BookState {
+        /// No snapshot yet.
+        Empty = 0,
+        /// Between the parts of an update or a snapshot, or the first update after a snapshot is awaited.
+        Building = 1,
+        /// Whole, in sequence, and not crossed.
+        Healthy = 2,
+        /// An update is missing: unusable until the next snapshot.
+        Gapped = 3,
+        /// The best bid is at or above the best offer: unusable until it no longer is.
+        Crossed = 4,
+        /// The venue's own best differs from the book's: unusable until the next snapshot.
+        Mismatched = 5,
+        /// The venue is disconnected: unusable until the next snapshot.
+        Disconnected = 6,
+    }
+}
+
+record! {
+    /// A book changed its state. (That a book has grown stale is judged at each use and not reported here.)
+    BookStatus = 0x1006, version 0, lines 1 {
+        /// The instrument.
+        instrument: InstrumentId = 32,
+        /// The venue.
+        venue: VenueId = 36,
+        /// [`BookState`] now.
+        state: u8 = 38,
+        /// [`BookState`] before.
+        state_before: u8 = 39,
+        /// The venue's last update id that the book holds.
+        last_id: u64 = 40,
+        /// [`Reason`](crate::Reason) why it is not healthy; zero if it is.
+        reason: u16 = 48,
+        /// Zero.
+        pad: [u8; 14] = 50,
+    }
+}
+
+record! {
+    /// An input was refused as a whole.
+    InputReject = 0x1007, version 0, lines 1 {
+        /// [`Reason`](crate::Reason).
+        reason: u16 = 32,
+        /// The input's type.
+        input_type: u16 = 34,
+        /// Zero.
+        pad: [u8; 28] = 36,
+    }
+}
+
+record! {
+    /// The rolling hash over all outputs of the epoch up to here, at every 4,096th input.
+    OutputHash = 0x1008, version 0, lines 1 {
+        /// The hash.
+        hash: u64 = 32,
+        /// Inputs of the epoch taken so far, this one included.
+        inputs: u64 = 40,
+        /// Outputs of the epoch hashed so far.
+        outputs: u64 = 48,
+        /// Zero.
+        pad: [u8; 8] = 56,
+    }
+}
+
+record! {
+    /// A trading state changed, by whom or why.
+    StateChange = 0x1009, version 0, lines 1 {
+        /// [`Scope`](crate::record::Scope).
+        scope: u8 = 32,
+        /// [`TradingState`](crate::record::TradingState) now.
+        state: u8 = 33,
+        /// [`Reason`](crate::Reason) where the engine did it itself; else zero.
+        reason: u16 = 34,
+        /// Id of the venue, instrument or client; zero for the whole desk.
+        target: u32 = 36,
+        /// Who did it; empty where the engine did.
+        actor: Text<16> = 40,
+        /// Zero.
+        pad: [u8; 8] = 56,
+    }
+}
