@@ -1,0 +1,247 @@
+//! The writing side.
+
+use pinrail_types::{Commit, Flags, LINE_WORDS, LINES_MAX, RecordType};
+use thiserror::Error;
+
+use crate::memory::{Memory, Ordering};
+
+/// Lines to fetch ahead: a record of two lines and the commit word behind it.
+const FETCHED_AHEAD: u64 = 2;
+
+/// Which part of a ring a record may enter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// The first three quarters.
+    Normal,
+    /// The headroom as well: execution reports, cancels, operator commands.
+    Reserved,
+}
+
+/// There is no room for the record in the part of the ring that its class may enter. Nothing was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("no room in the ring")]
+pub struct Full;
+
+/// The writing side of a ring. There is one.
+pub struct Producer {
+    memory: Memory,
+    /// Behind the last published record. The commit word there is zero.
+    tail: u64,
+    /// The consumer's position when last looked at; it can only have grown since.
+    head_seen: u64,
+    /// Zero if no record was ever published.
+    last_cause: u64,
+    /// Held until the producer is dropped or its process dies.
+    _lock: Option<std::fs::File>,
+}
+
+impl Producer {
+    /// A producer whose next record goes to `tail`. The commit word there must be zero.
+    pub(crate) fn new(memory: Memory, tail: u64, last_cause: u64, lock: Option<std::fs::File>) -> Producer {
+        let head_seen = memory.head().load(Ordering::Acquire);
+        Producer {
+            memory,
+            tail,
+            head_seen,
+            last_cause,
+            _lock: lock,
+        }
+    }
+
+    /// Writes one record and lets the consumer see it. `words` are whole lines; the low half of the first is the
+    /// record's [commit word](Commit). Linear in the length; waits for nothing.
+    ///
+    /// # Errors
+    /// [`Full`] if there is no room for it.
+    ///
+    /// # Panics
+    /// If the commit word does not say 1 to 4 lines and exactly as many as `words` has, or says that this is
+    /// padding.
+    #[inline]
+    pub fn try_push(&mut self, words: &[u64], class: Class) -> Result<(), Full> {
+        let mut batch = self.batch();
+        batch.try_push(words, class)?;
+        batch.publish();
+        Ok(())
+    }
+
+    /// Opens a batch: records that the consumer sees all at once, or none of them.
+    #[inline]
+    pub fn batch(&mut self) -> Batch<'_> {
+        Batch {
+            end: self.tail,
+            first: 0,
+            last_cause: self.last_cause,
+            producer: self,
+        }
+    }
+
+    /// The cause of the last published record, also after the producer was killed and attached again; it tells
+    /// where a source's sequence resumes. Framing records (watermarks) do not count. `None` if there was none.
+    #[inline]
+    pub fn last_cause(&self) -> Option<u64> {
+        (self.last_cause != 0).then_some(self.last_cause)
+    }
+
+    /// How many lines `class` may still enter, as the consumer last released them. A record may need up to three
+    /// lines more than it has, for padding.
+    #[inline]
+    pub fn free_lines(&mut self, class: Class) -> u64 {
+        self.head_seen = self.memory.head().load(Ordering::Acquire);
+        self.allowed(class)
+            .saturating_sub(self.tail.wrapping_sub(self.head_seen))
+    }
+
+    /// Capacity in lines.
+    pub fn capacity(&self) -> u64 {
+        self.memory.capacity()
+    }
+
+    /// The position behind the last published record, in lines since the ring was made.
+    pub fn position(&self) -> u64 {
+        self.tail
+    }
+
+    /// Lines that may be in use once a record of `class` is in. One stays free even for [`Class::Reserved`], since
+    /// the commit word behind the last record must be zero.
+    #[inline]
+    fn allowed(&self, class: Class) -> u64 {
+        let capacity = self.memory.capacity();
+        match class {
+            Class::Normal => capacity - capacity / 4,
+            Class::Reserved => capacity - 1,
+        }
+    }
+
+    /// Moves the lines that the next record will need into this core's cache while nobody waits for them, by writing
+    /// what will be written there anyway. Nothing depends on it but speed: it halves a round trip.
+    #[inline]
+    fn fetch_ahead(&self) {
+        let used = self.tail.wrapping_sub(self.head_seen);
+        if used < self.memory.capacity() - FETCHED_AHEAD {
+            for ahead in 1..=FETCHED_AHEAD {
+                let position = self.tail.wrapping_add(ahead);
+                self.memory.commit(position).store(0, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Whether everything before `end` may be written. A head that makes no sense gives no room.
+    #[inline]
+    fn has_room(&mut self, end: u64, class: Class) -> bool {
+        let allowed = self.allowed(class);
+        if end.wrapping_sub(self.head_seen) <= allowed {
+            return true;
+        }
+        self.head_seen = self.memory.head().load(Ordering::Acquire);
+        end.wrapping_sub(self.head_seen) <= allowed
+    }
+}
+
+/// Records that become visible together. Dropped without [`Batch::publish`], none of them ever was there.
+#[must_use = "a batch that is not published is discarded"]
+pub struct Batch<'a> {
+    producer: &'a mut Producer,
+    /// Behind the last record written.
+    end: u64,
+    /// What goes to the tail last of all and makes the batch visible; zero while the batch is empty.
+    first: u64,
+    last_cause: u64,
+}
+
+impl Batch<'_> {
+    /// Adds a record; see [`Producer::try_push`]. After an error what was added before is still there, to be
+    /// published or dropped.
+    ///
+    /// # Errors
+    /// [`Full`] if there is no room for it.
+    ///
+    /// # Panics
+    /// As [`Producer::try_push`].
+    #[inline]
+    pub fn try_push(&mut self, words: &[u64], class: Class) -> Result<(), Full> {
+        let first = words.first().copied().unwrap_or(0);
+        let commit = Commit::unpack(first as u32);
+        let lines = usize::from(commit.lines);
+        let whole = words.len() == lines * LINE_WORDS && (1..=LINES_MAX).contains(&lines);
+        assert!(
+            whole && commit.record_type != RecordType::PADDING,
+            "{} words are no record of {commit:?}",
+            words.len()
+        );
+
+        let to_end = self.producer.memory.to_end(self.end);
+        let padding = if lines as u64 > to_end { to_end } else { 0 };
+        let position = self.end.wrapping_add(padding);
+        let end = position.wrapping_add(lines as u64);
+        if !self.producer.has_room(end, class) {
+            return Err(Full);
+        }
+
+        let memory = &self.producer.memory;
+        memory.commit(end).store(0, Ordering::Relaxed);
+        let slots = memory.record(position, lines);
+        // The first line last, so that it is gone from the consumer's cache no longer than it must.
+        for (slot, source) in slots.iter().zip(words.chunks_exact(LINE_WORDS)).skip(1) {
+            for (word, &value) in slot.words().iter().zip(source) {
+                word.store(value, Ordering::Relaxed);
+            }
+        }
+        for (word, &value) in slots[0].words().iter().zip(words).skip(1) {
+            word.store(value, Ordering::Relaxed);
+        }
+        if padding > 0 {
+            slots[0].words()[0].store(first, Ordering::Relaxed);
+            self.commit(padding_word(padding));
+        } else {
+            self.commit(first);
+        }
+        self.end = end;
+        if !commit.record_type.is_framing() {
+            self.last_cause = words[3];
+        }
+        Ok(())
+    }
+
+    /// Writes the word that commits what stands at the end, unless that is the batch's first.
+    #[inline]
+    fn commit(&mut self, word: u64) {
+        if self.first == 0 {
+            self.first = word;
+        } else {
+            self.producer
+                .memory
+                .commit(self.end)
+                .store(word, Ordering::Relaxed);
+        }
+    }
+
+    /// Lets the consumer see the batch. An empty one changes nothing.
+    #[inline]
+    pub fn publish(self) {
+        if self.first == 0 {
+            return;
+        }
+        let producer = self.producer;
+        let memory = &producer.memory;
+        memory.commit(producer.tail).store(self.first, Ordering::Release);
+        producer.tail = self.end;
+        producer.last_cause = self.last_cause;
+        // The cause before the tail: whoever finds the new tail finds its cause, and whoever finds the old one finds
+        // the records behind it and their causes.
+        memory.last_cause().store(self.last_cause, Ordering::Relaxed);
+        memory.tail().store(self.end, Ordering::Release);
+        producer.fetch_ahead();
+    }
+}
+
+/// The commit word of `lines` lines of padding.
+fn padding_word(lines: u64) -> u64 {
+    let commit = Commit {
+        lines: lines as u8,
+        version: 0,
+        flags: Flags::NONE,
+        record_type: RecordType::PADDING,
+    };
+    u64::from(commit.pack())
+}
