@@ -1,0 +1,233 @@
+//! Reading a journal that nobody is writing, from its first record to its last.
+
+use std::path::{Path, PathBuf};
+
+use pinrail_types::Frame;
+
+use crate::cursor::{Cursor, Step, judge_headless};
+use crate::error::ReadError;
+use crate::format::{ARCHIVED, JournalId, LIVE, Meta, SegmentFile, SegmentHeader};
+
+pub use crate::cursor::Torn;
+
+/// How a journal ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Tail {
+    /// Behind a whole record.
+    Clean,
+    /// In what a crash left of a batch that was never durable.
+    Torn(Torn),
+}
+
+/// Reads the archived segments in order, and with a live directory also what a killed writer left there. Every
+/// byte on the way is checked. A journal that is being written can be read too, as far as it had come; to follow it,
+/// use [`Reader`](crate::Reader).
+#[derive(Debug)]
+pub struct Reader {
+    archive_dir: PathBuf,
+    live_dir: Option<PathBuf>,
+    id: JournalId,
+    cursor: Option<Cursor>,
+    tail: Option<Tail>,
+    position: u64,
+    next_seq: u64,
+}
+
+impl Reader {
+    /// Opens the archive in `archive_dir`, and what is in `live_dir` if one is given.
+    ///
+    /// # Errors
+    /// [`ReadError::NoJournal`] where no journal is; otherwise if its first segment cannot be read.
+    pub fn open(archive_dir: &Path, live_dir: Option<&Path>) -> Result<Reader, ReadError> {
+        let meta = read_meta(archive_dir)?.ok_or_else(|| ReadError::NoJournal {
+            path: archive_dir.to_owned(),
+        })?;
+        let mut reader = Reader {
+            archive_dir: archive_dir.to_owned(),
+            live_dir: live_dir.map(Path::to_owned),
+            id: meta.journal_id,
+            cursor: None,
+            tail: None,
+            position: 0,
+            next_seq: 1,
+        };
+        let mut first = SegmentFile::list(archive_dir, ARCHIVED)?;
+        if let Some(live_dir) = live_dir {
+            first.extend(SegmentFile::list(live_dir, LIVE)?);
+        }
+        if let Some(first) = first.iter().map(|file| file.segment).min() {
+            reader.cursor = reader.open_segment(first)?;
+        }
+        match &reader.cursor {
+            Some(cursor) if cursor.header().journal_id != reader.id => {
+                return Err(cursor.corrupt("segment of another journal"));
+            }
+            Some(cursor) => (reader.position, reader.next_seq) = (cursor.position(), cursor.next_seq()),
+            None => drop(reader.tail.get_or_insert(Tail::Clean)),
+        }
+        Ok(reader)
+    }
+
+    /// Takes the next record into `frame`, its checksum field zero, and gives its position; `None` at the end of the
+    /// journal, where [`Reader::tail`] says which end it is.
+    ///
+    /// # Errors
+    /// [`ReadError::Corrupt`] where durable bytes were changed, lost or added, with the place.
+    pub fn next(&mut self, frame: &mut Frame) -> Result<Option<u64>, ReadError> {
+        while let Some(cursor) = &mut self.cursor {
+            let step = cursor.next(frame)?;
+            if step == Step::Record {
+                let position = core::mem::replace(&mut self.position, cursor.position());
+                self.next_seq = cursor.next_seq();
+                return Ok(Some(position));
+            }
+            self.leave(step)?;
+        }
+        Ok(None)
+    }
+
+    /// How the journal ends, once [`Reader::next`] has given `None`.
+    pub fn tail(&self) -> Option<&Tail> {
+        self.tail.as_ref()
+    }
+
+    /// Position of the next record.
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// Sequence of the next record.
+    pub fn next_seq(&self) -> u64 {
+        self.next_seq
+    }
+
+    /// The journal.
+    pub fn journal_id(&self) -> JournalId {
+        self.id
+    }
+
+    /// Header of the segment that is being read; `None` at the end.
+    pub fn header(&self) -> Option<&SegmentHeader> {
+        self.cursor.as_ref().map(Cursor::header)
+    }
+
+    /// File of the segment that is being read; `None` at the end.
+    pub fn path(&self) -> Option<&Path> {
+        self.cursor.as_ref().map(Cursor::path)
+    }
+
+    /// Goes on to the next segment, or notes how the journal ends.
+    fn leave(&mut self, step: Step) -> Result<(), ReadError> {
+        let Some(cursor) = self.cursor.take() else {
+            return Ok(());
+        };
+        match self.open_segment(cursor.header().segment + 1)? {
+            Some(next) if cursor.leads_to(step, &next) => self.cursor = Some(next),
+            Some(next) => {
+                return Err(match step {
+                    Step::Damaged(what) => cursor.corrupt(what),
+                    Step::Sealed => next.corrupt("base of the segment"),
+                    _ => cursor.corrupt("segment stops before the next one begins"),
+                });
+            }
+            None => {
+                // A file that is further on means that one is missing here.
+                let segment = cursor.header().segment + 1;
+                if self.last_begun()?.is_some_and(|last| last.segment > segment) {
+                    return Err(ReadError::Missing {
+                        segment,
+                        archive_dir: self.archive_dir.clone(),
+                    });
+                }
+                let torn = cursor.judge(step)?.map(Tail::Torn);
+                self.tail = self.tail.take().or(torn).or(Some(Tail::Clean));
+            }
+        }
+        Ok(())
+    }
+
+    /// Opens a segment. A header that cannot be read is where the journal ends if a crash may have left it so.
+    fn open_segment(&mut self, segment: u64) -> Result<Option<Cursor>, ReadError> {
+        match Cursor::open(self.live_dir.as_deref(), &self.archive_dir, segment) {
+            Err(ReadError::Corrupt {
+                path,
+                offset: 0,
+                what,
+                ..
+            }) => match self.last_begun()?.filter(|last| last.path == path) {
+                Some(last) => {
+                    self.tail = judge_headless(&last, self.id, self.position, self.next_seq)?.map(Tail::Torn);
+                    Ok(None)
+                }
+                None => Err(ReadError::Corrupt {
+                    path,
+                    offset: 0,
+                    position: self.position,
+                    seq: self.next_seq,
+                    what,
+                }),
+            },
+            opened => opened,
+        }
+    }
+
+    /// The last archived segment that anything was written to.
+    fn last_begun(&self) -> Result<Option<SegmentFile>, ReadError> {
+        for file in SegmentFile::list(&self.archive_dir, ARCHIVED)?.into_iter().rev() {
+            if !is_blank(&file.path)? {
+                return Ok(Some(file));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Whether nothing was ever written to an archived segment that was made ahead.
+pub(crate) fn is_blank(path: &Path) -> Result<bool, ReadError> {
+    let bytes = std::fs::read(path).map_err(ReadError::io("read", path))?;
+    Ok(bytes.iter().all(|b| *b == 0))
+}
+
+/// The archive's meta file; `None` if there is none.
+pub(crate) fn read_meta(archive_dir: &Path) -> Result<Option<Meta>, ReadError> {
+    let path = archive_dir.join("meta");
+    match std::fs::read(&path) {
+        Ok(bytes) => Meta::parse(&bytes).map(Some).map_err(|fault| fault.at(&path)),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(ReadError::io("read", &path)(e)),
+    }
+}
+
+/// What a journal holds, however it is cut into segments and batches, and whenever and in which epoch it was
+/// written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Digest {
+    /// Number of records.
+    pub records: u64,
+    /// Their length in bytes.
+    pub bytes: u64,
+    /// FNV-1a, 64 bits, over all bytes of all records in order, their checksum fields zero.
+    pub hash: u64,
+}
+
+/// The digest of the archive in `archive_dir`.
+///
+/// # Errors
+/// As [`Reader::open`] and [`Reader::next`]. A torn tail is no error; it is left out.
+pub fn digest(archive_dir: &Path) -> Result<Digest, ReadError> {
+    let mut reader = Reader::open(archive_dir, None)?;
+    let mut frame = Frame::default();
+    let mut digest = Digest {
+        records: 0,
+        bytes: 0,
+        hash: 0xcbf2_9ce4_8422_2325,
+    };
+    while reader.next(&mut frame)?.is_some() {
+        digest.records += 1;
+        digest.bytes += frame.bytes().len() as u64;
+        for byte in frame.bytes() {
+            digest.hash = (digest.hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
+        }
+    }
+    Ok(digest)
+}
