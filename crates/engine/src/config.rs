@@ -1,0 +1,124 @@
+//! Definitions: assets, instruments, venues, listings, clients. Fixed once the desk has been active.
+
+use pinrail_book::{Book, Source};
+use pinrail_pricing::{Pricer, TIERS_MAX};
+use pinrail_types::record::{
+    AssetDef, BookState, ClientDef, EpochStart, InstrumentDef, ListingDef, SequenceRule, TierSpread, VenueDef,
+};
+use pinrail_types::{BEHAVIOUR_VERSION, E8, Instrument, Reason};
+
+use crate::state::{Engine, Listing, Traded};
+
+impl<P: Pricer> Engine<P> {
+    /// The first input of an epoch. Open quotes of the epoch before are withdrawn: whoever held them has lost their
+    /// session.
+    pub(crate) fn on_epoch_start(&mut self, start: &EpochStart) -> Result<(), Reason> {
+        if start.behaviour_version != BEHAVIOUR_VERSION || start.epoch <= self.epoch {
+            return Err(Reason::BadDefinition);
+        }
+        self.epoch = start.epoch;
+        self.withdraw_from = (!self.quotes.is_empty()).then_some(0);
+        Ok(())
+    }
+
+    fn check_open(&self) -> Result<(), Reason> {
+        if self.fixed {
+            Err(Reason::BadDefinition)
+        } else {
+            Ok(())
+        }
+    }
+
+    pub(crate) fn on_asset(&mut self, def: &AssetDef) -> Result<(), Reason> {
+        self.check_open()?;
+        let held = self.assets.get_mut(def.asset.index()).ok_or(Reason::TableFull)?;
+        if held.is_some() || !(-18..=0).contains(&def.exponent) || def.symbol.is_empty() {
+            return Err(Reason::BadDefinition);
+        }
+        *held = Some(*def);
+        Ok(())
+    }
+
+    pub(crate) fn on_instrument(&mut self, def: &InstrumentDef) -> Result<(), Reason> {
+        self.check_open()?;
+        let asset = |id: pinrail_types::AssetId| {
+            self.assets
+                .get(id.index())
+                .and_then(Option::as_ref)
+                .ok_or(Reason::UnknownAsset)
+        };
+        asset(def.base)?;
+        let meta = Instrument::new(def, asset(def.quote)?).map_err(|_| Reason::BadDefinition)?;
+        let held = self
+            .traded
+            .get_mut(def.instrument.index())
+            .ok_or(Reason::TableFull)?;
+        if held.is_some() {
+            return Err(Reason::BadDefinition);
+        }
+        let venues = self.bounds.venues;
+        *held = Some(Traded {
+            meta,
+            sources: Vec::with_capacity(venues),
+            listings: Vec::with_capacity(venues),
+            book_seq: 0,
+        });
+        Ok(())
+    }
+
+    pub(crate) fn on_venue(&mut self, def: &VenueDef) -> Result<(), Reason> {
+        self.check_open()?;
+        let held = self.venues.get_mut(def.venue.index()).ok_or(Reason::TableFull)?;
+        let sane = SequenceRule::from_byte(def.rule).is_some() && i64::from(def.taker_fee_e8).abs() < E8;
+        if held.is_some() || !sane {
+            return Err(Reason::BadDefinition);
+        }
+        *held = Some(*def);
+        Ok(())
+    }
+
+    pub(crate) fn on_listing(&mut self, def: &ListingDef) -> Result<(), Reason> {
+        self.check_open()?;
+        let venue = self
+            .venues
+            .get(def.venue.index())
+            .and_then(Option::as_ref)
+            .ok_or(Reason::UnknownVenue)?;
+        let rule = SequenceRule::from_byte(venue.rule).ok_or(Reason::BadDefinition)?;
+        let traded = self
+            .traded
+            .get_mut(def.instrument.index())
+            .and_then(Option::as_mut);
+        let traded = traded.ok_or(Reason::UnknownInstrument)?;
+        let listed = traded.listings.iter().any(|listing| listing.venue == def.venue);
+        if listed || def.tick_multiple < 1 || def.lot_multiple < 1 {
+            return Err(Reason::BadDefinition);
+        }
+        traded.listings.push(Listing {
+            venue: def.venue,
+            reported: BookState::Empty,
+        });
+        traded.sources.push(Source {
+            book: Book::new(rule, self.bounds.book_levels),
+            taker_fee_e8: venue.taker_fee_e8,
+            stale_ns_max: venue.stale_ns_max,
+            halted: self.risk.states.venue_halted(def.venue),
+        });
+        Ok(())
+    }
+
+    /// A client may be defined, and its tier and credit changed, at any time.
+    pub(crate) fn on_client(&mut self, def: &ClientDef) -> Result<(), Reason> {
+        if usize::from(def.tier) >= TIERS_MAX {
+            return Err(Reason::BadField);
+        }
+        let tier = self.tiers.get_mut(def.client.index()).ok_or(Reason::TableFull)?;
+        self.risk.set_client(def)?;
+        *tier = def.tier;
+        Ok(())
+    }
+
+    pub(crate) fn on_tier_spread(&mut self, spread: &TierSpread) -> Result<(), Reason> {
+        self.pricer.on_tier_spread(spread)
+    }
+}

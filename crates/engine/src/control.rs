@@ -1,0 +1,141 @@
+//! Inputs from the operator, the runtime and time; and work that is done in chunks.
+
+use pinrail_pricing::Pricer;
+use pinrail_types::record::{
+    QuoteStatus, QuoteStatusReport, RuntimeEvent, RuntimeEventKind, Scope, StateChange, TradingState,
+    TradingStateSet,
+};
+use pinrail_types::{Reason, VenueId};
+
+use crate::out::Out;
+use crate::state::Engine;
+
+/// Open quotes that one input ends for lack of time at most.
+const EXPIRES_PER_INPUT: usize = 16;
+/// Places of the quote table that one input looks through for quotes to withdraw; each may hold one.
+const SCANS_PER_INPUT: u32 = 32;
+
+impl<P: Pricer> Engine<P> {
+    pub(crate) fn on_trading_state(&mut self, set: &TradingStateSet, out: &mut Out) -> Result<(), Reason> {
+        let scope = Scope::from_byte(set.scope).ok_or(Reason::BadField)?;
+        let state = TradingState::from_byte(set.state).ok_or(Reason::BadField)?;
+        self.risk.set_state(scope, set.target, state)?;
+        if scope == Scope::Venue {
+            self.set_venue_halted(VenueId(set.target as u16), state == TradingState::Halted);
+        }
+        if scope == Scope::Global && state == TradingState::Active {
+            self.fixed = true;
+        }
+        out.push(StateChange {
+            scope: set.scope,
+            state: set.state,
+            target: set.target,
+            actor: set.actor,
+            ..bytemuck::Zeroable::zeroed()
+        });
+        if state != TradingState::Active && !self.quotes.is_empty() {
+            // From the first place again, also where a withdrawal was under way for another scope.
+            self.withdraw_from = Some(0);
+            self.withdraw_some(out);
+        }
+        Ok(())
+    }
+
+    fn set_venue_halted(&mut self, venue: VenueId, halted: bool) {
+        for traded in self.traded.iter_mut().flatten() {
+            for (source, listing) in traded.sources.iter_mut().zip(&traded.listings) {
+                if listing.venue == venue {
+                    source.halted = halted;
+                }
+            }
+        }
+    }
+
+    pub(crate) fn on_runtime_event(&mut self, event: &RuntimeEvent, out: &mut Out) -> Result<(), Reason> {
+        let reason = match RuntimeEventKind::from_byte(event.kind).ok_or(Reason::BadField)? {
+            RuntimeEventKind::JournalShort => Reason::JournalShort,
+            RuntimeEventKind::JournalRoom => Reason::None,
+            RuntimeEventKind::ArchiverFailed => Reason::ArchiverFailed,
+            RuntimeEventKind::SourceCorrupt => return Ok(()),
+        };
+        self.risk.states.set_machine(reason);
+        let state = if reason == Reason::None {
+            TradingState::Active
+        } else {
+            TradingState::Reducing
+        };
+        out.push(StateChange {
+            scope: Scope::Global.byte(),
+            state: state.byte(),
+            reason: reason.code(),
+            ..bytemuck::Zeroable::zeroed()
+        });
+        Ok(())
+    }
+
+    /// The next chunk of what was left over.
+    pub(crate) fn go_on(&mut self, out: &mut Out) {
+        if self.withdraw_from.is_some() {
+            self.withdraw_some(out);
+        } else if self.reporting {
+            self.report_some(out);
+        }
+    }
+
+    /// Withdraws open quotes that trading states no longer allow freely; `withdraw_from` stays set while there may be
+    /// more.
+    fn withdraw_some(&mut self, out: &mut Out) {
+        let Some(from) = self.withdraw_from else { return };
+        let (open, rest) = self.quotes.scan(from, SCANS_PER_INPUT);
+        let mut forbidden = [None; SCANS_PER_INPUT as usize];
+        for (place, slot) in forbidden.iter_mut().zip(open) {
+            let quote = self.quotes.get(slot);
+            let freely = self.risk.states.check(quote.instrument, quote.client) == Ok(true);
+            let orphaned = quote.quote_id.epoch != self.epoch;
+            *place = (orphaned || !freely).then_some(slot);
+        }
+        for slot in forbidden.into_iter().flatten() {
+            self.end_quote(slot, Reason::Withdrawn, QuoteStatus::Removed, out);
+        }
+        self.withdraw_from = rest;
+    }
+
+    /// Ends quotes whose validity is over, a bounded number at each input. One that has to wait for the next input
+    /// can't be accepted meanwhile, since core time decides, and what it reserved stays reserved.
+    #[inline]
+    pub(crate) fn expire_due(&mut self, out: &mut Out) {
+        if self.quotes.next_expiry() <= out.now() {
+            self.expire_some(out);
+        }
+    }
+
+    #[cold]
+    fn expire_some(&mut self, out: &mut Out) {
+        for _ in 0..EXPIRES_PER_INPUT {
+            let Some(slot) = self.quotes.due(out.now()) else {
+                return;
+            };
+            self.end_quote(slot, Reason::QuoteExpired, QuoteStatus::Expired, out);
+        }
+    }
+
+    /// Ends an open quote without a fill, releases what it reserved, and reports it.
+    pub(crate) fn end_quote(
+        &mut self,
+        slot: pinrail_oms::Slot,
+        reason: Reason,
+        status: QuoteStatus,
+        out: &mut Out,
+    ) {
+        let quote = self.quotes.end(slot, reason);
+        self.release(&quote);
+        out.push(QuoteStatusReport {
+            quote_id: quote.quote_id,
+            client: quote.client,
+            session: quote.session,
+            reason: reason.code(),
+            status: status.byte(),
+            ..bytemuck::Zeroable::zeroed()
+        });
+    }
+}

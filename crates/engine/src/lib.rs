@@ -1,0 +1,20 @@
+//! The deterministic state machine: one input record in, its output records out.
+//!
+//! [`Engine::on_event`] is the one place where books, pricing, risk and quotes meet. Live trading, replay, a shadow
+//! and a standby all run this same function. Inside it there is no clock, no randomness, no I/O, no allocation once
+//! the desk has been active, and no iteration in the order of a hash: the same inputs give the same output bytes.
+//!
+//! *Architecture invariant:* the engine never sees a ring, a journal, a clock or a socket. Time is what the input says.
+
+mod config;
+mod control;
+mod hash;
+mod market;
+mod out;
+mod rfq;
+mod state;
+
+pub use hash::RollingHash;
+pub use out::{OUT_LINES_MAX, Out};
+pub use pinrail_pricing::Pricer;
+pub use state::{Bounds, Counts, Engine};

@@ -1,0 +1,130 @@
+//! Inputs from venues: they keep the books.
+
+use pinrail_book::Source;
+use pinrail_pricing::Pricer;
+use pinrail_types::record::{
+    BookState, BookStatus, BookUpdate, TopOfBook, Trade, VenueStatus, VenueStatusKind,
+};
+use pinrail_types::{InstrumentId, Reason, Side, VenueId};
+
+use crate::out::Out;
+use crate::state::{Engine, Listing, Traded};
+
+/// Book states reported by one input at most.
+const REPORTS_PER_INPUT: usize = 16;
+
+impl<P: Pricer> Engine<P> {
+    #[inline]
+    fn traded(&mut self, instrument: InstrumentId) -> Result<&mut Traded, Reason> {
+        self.traded
+            .get_mut(instrument.index())
+            .and_then(Option::as_mut)
+            .ok_or(Reason::UnknownInstrument)
+    }
+
+    #[inline]
+    pub(crate) fn on_book_update(&mut self, update: &BookUpdate, out: &mut Out) -> Result<(), Reason> {
+        let traded = self.traded(update.instrument)?;
+        let at = traded.listed(update.venue)?;
+        traded.sources[at].book.apply(update);
+        traded.book_seq = update.header.seq;
+        traded.report(at, out);
+        Ok(())
+    }
+
+    pub(crate) fn on_top_of_book(&mut self, top: &TopOfBook, out: &mut Out) -> Result<(), Reason> {
+        let traded = self.traded(top.instrument)?;
+        let at = traded.listed(top.venue)?;
+        traded.sources[at].book.on_top(top);
+        traded.report(at, out);
+        Ok(())
+    }
+
+    /// A trade moves nothing yet; it is checked and stands in the journal.
+    pub(crate) fn on_trade(&mut self, trade: &Trade) -> Result<(), Reason> {
+        self.traded(trade.instrument)?.listed(trade.venue)?;
+        let sane = Side::from_fix(trade.taker_side).is_some()
+            && trade.px.is_representable()
+            && trade.qty.is_orderable();
+        if sane { Ok(()) } else { Err(Reason::BadField) }
+    }
+
+    pub(crate) fn on_venue_status(&mut self, status: &VenueStatus, out: &mut Out) -> Result<(), Reason> {
+        if VenueStatusKind::from_byte(status.kind).is_none() {
+            return Err(Reason::BadField);
+        }
+        if status.instrument != VenueStatus::ALL {
+            let traded = self.traded(status.instrument)?;
+            let at = traded.listed(status.venue)?;
+            traded.sources[at].book.on_status(status);
+            traded.report(at, out);
+            return Ok(());
+        }
+        if self
+            .venues
+            .get(status.venue.index())
+            .and_then(Option::as_ref)
+            .is_none()
+        {
+            return Err(Reason::UnknownVenue);
+        }
+        for traded in self.traded.iter_mut().flatten() {
+            if let Ok(at) = traded.listed(status.venue) {
+                traded.sources[at].book.on_status(status);
+            }
+        }
+        self.report_some(out);
+        Ok(())
+    }
+
+    /// Reports books whose state differs from what was last reported; `reporting` stays set while more may.
+    pub(crate) fn report_some(&mut self, out: &mut Out) {
+        let before = out.len();
+        self.reporting = false;
+        for traded in self.traded.iter_mut().flatten() {
+            for at in 0..traded.listings.len() {
+                if out.len() - before == REPORTS_PER_INPUT {
+                    self.reporting = true;
+                    return;
+                }
+                traded.report(at, out);
+            }
+        }
+    }
+}
+
+impl Traded {
+    /// Which of the instrument's sources is the venue.
+    #[inline]
+    fn listed(&self, venue: VenueId) -> Result<usize, Reason> {
+        self.listings
+            .iter()
+            .position(|listing| listing.venue == venue)
+            .ok_or(Reason::NotListed)
+    }
+
+    /// Reports the state of a book if it is another one than was last reported. The short time while an update of
+    /// several records comes in is left out.
+    #[inline]
+    fn report(&mut self, at: usize, out: &mut Out) {
+        let state = self.sources[at].book.state();
+        if state != self.listings[at].reported && state != BookState::Building {
+            report_change(&mut self.listings[at], &self.sources[at], self.meta.id, out);
+        }
+    }
+}
+
+#[cold]
+fn report_change(listing: &mut Listing, source: &Source, instrument: InstrumentId, out: &mut Out) {
+    let state = source.book.state();
+    out.push(BookStatus {
+        instrument,
+        venue: listing.venue,
+        state: state.byte(),
+        state_before: listing.reported.byte(),
+        last_id: source.book.last_id(),
+        reason: source.book.reason().code(),
+        ..bytemuck::Zeroable::zeroed()
+    });
+    listing.reported = state;
+}

@@ -1,0 +1,140 @@
+//! The outputs of one input.
+
+use pinrail_types::frame::LINE_WORDS;
+use pinrail_types::{Flags, OutId, Record, RecordHeader, RecordType};
+
+/// Most lines that the outputs of one input take together: the room that a journal must have before it is taken.
+pub const OUT_LINES_MAX: usize = 64;
+
+/// The outputs of one input, ready for the journal: a fixed buffer, one record behind the other.
+#[derive(Clone, Debug)]
+pub struct Out {
+    words: [u64; OUT_LINES_MAX * LINE_WORDS],
+    len: usize,
+    records: u32,
+    /// Header of the next output: its sequence, and the input's time and sequence.
+    next: RecordHeader,
+    epoch: u32,
+}
+
+impl Default for Out {
+    fn default() -> Self {
+        Out {
+            words: [0; OUT_LINES_MAX * LINE_WORDS],
+            len: 0,
+            records: 0,
+            next: RecordHeader::default(),
+            epoch: 0,
+        }
+    }
+}
+
+impl Out {
+    /// Empty.
+    pub fn new() -> Out {
+        Out::default()
+    }
+
+    /// Starts the outputs of the input with this header.
+    #[inline]
+    pub(crate) fn begin(&mut self, input: &RecordHeader, epoch: u32) {
+        assert!(self.len == 0, "the outputs before were not sealed");
+        self.next = RecordHeader {
+            seq: input.seq + 1,
+            ts_core: input.ts_core,
+            cause: input.seq,
+            ..*input
+        };
+        self.epoch = epoch;
+    }
+
+    /// Adds an output; its header is written here.
+    ///
+    /// # Panics
+    /// If the outputs of one input would pass [`OUT_LINES_MAX`]: every handler is bounded so that they don't.
+    #[inline]
+    pub fn push<R: Record>(&mut self, mut record: R) {
+        let words: &mut [u64] = bytemuck::cast_slice_mut(core::slice::from_mut(&mut record));
+        let header = RecordHeader {
+            commit: R::commit(Flags::NONE).pack(),
+            crc: 0,
+            ..self.next
+        };
+        words[..4].copy_from_slice(bytemuck::cast_slice(core::slice::from_ref(&header)));
+        let end = self.len + words.len();
+        assert!(end <= self.words.len(), "more outputs than one input may have");
+        self.words[self.len..end].copy_from_slice(words);
+        self.len = end;
+        self.records += 1;
+        self.next.seq += 1;
+    }
+
+    /// An id for the next output: never used for two things.
+    #[inline]
+    pub(crate) fn next_id(&self) -> OutId {
+        OutId {
+            seq: self.next.cause,
+            epoch: self.epoch,
+            sub: self.records,
+        }
+    }
+
+    /// Core time of the input.
+    #[inline]
+    pub(crate) fn now(&self) -> u64 {
+        self.next.ts_core
+    }
+
+    /// How many records there are.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.records as usize
+    }
+
+    /// Whether there is none.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.records == 0
+    }
+
+    /// All words, one record behind the other.
+    #[inline]
+    pub fn words(&self) -> &[u64] {
+        &self.words[..self.len]
+    }
+
+    /// The records' words, one slice each.
+    #[inline]
+    pub fn records(&self) -> impl Iterator<Item = &[u64]> {
+        let mut rest = self.words();
+        core::iter::from_fn(move || {
+            let lines = (*rest.first()? & 0xf) as usize;
+            let (record, after) = rest.split_at(lines * LINE_WORDS);
+            rest = after;
+            Some(record)
+        })
+    }
+
+    /// The outputs of type `R`, for tests and tools.
+    pub fn find<R: Record>(&self) -> impl Iterator<Item = R> {
+        self.records()
+            .filter(|words| (words[0] >> 16) as u16 == R::TYPE.0)
+            .map(|words| {
+                let mut whole = R::zeroed();
+                let into: &mut [u64] = bytemuck::cast_slice_mut(core::slice::from_mut(&mut whole));
+                into[..words.len()].copy_from_slice(words);
+                whole
+            })
+    }
+
+    /// The types of the outputs, in order.
+    pub fn types(&self) -> impl Iterator<Item = RecordType> {
+        self.records().map(|words| RecordType((words[0] >> 16) as u16))
+    }
+
+    #[inline]
+    pub(crate) fn clear(&mut self) {
+        self.len = 0;
+        self.records = 0;
+    }
+}

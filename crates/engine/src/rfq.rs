@@ -1,0 +1,304 @@
+//! From a request to a quote, and from an accept to a fill.
+
+use pinrail_oms::{Open, OpenQuote};
+use pinrail_pricing::{PriceRequest, Pricer, Prices};
+use pinrail_risk::{Ask, Quoted};
+use pinrail_types::record::{
+    ExecType, ExecutionReport, NewOrderSingle, OrdStatus, OrdType, PositionReport, Quote, QuoteRequest,
+    QuoteRequestReject, QuoteRespType, QuoteResponse, QuoteStatus, TWO_SIDED,
+};
+use pinrail_types::{Amount, OutId, Px, Qty, Reason, Side};
+
+use crate::out::Out;
+use crate::state::Engine;
+
+impl<P: Pricer> Engine<P> {
+    /// Answers a request with a quote or a reject: exactly one of them.
+    #[inline]
+    pub(crate) fn on_quote_request(&mut self, request: &QuoteRequest, out: &mut Out) {
+        if let Err(reason) = self.quote(request, out) {
+            out.push(QuoteRequestReject {
+                quote_req_id: request.quote_req_id,
+                client: request.client,
+                instrument: request.instrument,
+                qty: request.qty,
+                reason: reason.code(),
+                session: request.session,
+                side: request.side,
+                ..bytemuck::Zeroable::zeroed()
+            });
+        }
+    }
+
+    #[inline]
+    fn quote(&mut self, request: &QuoteRequest, out: &mut Out) -> Result<(), Reason> {
+        let now = out.now();
+        let side = match request.side {
+            TWO_SIDED => None,
+            side => Some(Side::from_fix(side).ok_or(Reason::BadSide)?),
+        };
+        let ask = Ask {
+            client: request.client,
+            instrument: request.instrument,
+            side,
+            qty: request.qty,
+        };
+        let traded = self
+            .traded
+            .get(request.instrument.index())
+            .and_then(Option::as_ref);
+        let traded = traded.ok_or(Reason::UnknownInstrument)?;
+        let position = self.position_qty(request.instrument);
+        let (px_step, quote_ttl_ns) = self.risk.check_ask(&ask, position)?;
+        if request.quote_req_id.is_empty() {
+            return Err(Reason::BadField);
+        }
+        if request.valid_until != 0 && request.valid_until <= now {
+            return Err(Reason::RequestExpired);
+        }
+        if self.quotes.has_request(request.client, &request.quote_req_id) {
+            return Err(Reason::DuplicateQuoteReqId);
+        }
+        if self.quotes.is_full() {
+            return Err(Reason::OpenQuotesFull);
+        }
+        let priced = PriceRequest {
+            instrument: &traded.meta,
+            tier: self.tiers[request.client.index()],
+            side,
+            qty: request.qty,
+            px_step,
+            now,
+        };
+        self.last_asked = Some((ask, px_step));
+        let prices = self.pricer.price(&priced, &traded.sources)?;
+        check_sides(side, &prices)?;
+        let quoted = Quoted {
+            bid_px: prices.bid_px,
+            offer_px: prices.offer_px,
+            ref_px: prices.ref_px,
+        };
+        let credit = self.risk.reserve(&ask, &quoted, &traded.meta, position)?;
+        let wanted = if request.valid_until == 0 {
+            u64::MAX
+        } else {
+            request.valid_until
+        };
+        let valid_until = wanted.min(now.saturating_add(quote_ttl_ns));
+        let book_seq = traded.book_seq;
+        self.open(request, &prices, valid_until, credit, book_seq, out);
+        Ok(())
+    }
+
+    /// Prices the last request again and drops the result.
+    pub(crate) fn rehearse(&self) {
+        let Some((ask, px_step)) = self.last_asked else {
+            return;
+        };
+        let Some(traded) = self.traded.get(ask.instrument.index()).and_then(Option::as_ref) else {
+            return;
+        };
+        core::hint::black_box(
+            self.risk
+                .check_ask(&ask, self.position_qty(ask.instrument))
+                .is_ok(),
+        );
+        let priced = PriceRequest {
+            instrument: &traded.meta,
+            tier: self.tiers[ask.client.index()],
+            side: ask.side,
+            qty: ask.qty,
+            px_step,
+            now: self.last_ts(),
+        };
+        self.pricer.rehearse(&priced, &traded.sources);
+    }
+
+    #[inline]
+    fn open(
+        &mut self,
+        request: &QuoteRequest,
+        prices: &Prices,
+        valid_until: u64,
+        credit: Amount,
+        book_seq: u64,
+        out: &mut Out,
+    ) {
+        let quote_id = out.next_id();
+        self.quotes.open(&OpenQuote {
+            quote_id,
+            quote_req_id: request.quote_req_id,
+            client: request.client,
+            instrument: request.instrument,
+            bid_px: prices.bid_px,
+            offer_px: prices.offer_px,
+            qty: request.qty,
+            valid_until,
+            credit,
+            session: request.session,
+        });
+        out.push(Quote {
+            quote_req_id: request.quote_req_id,
+            quote_id,
+            client: request.client,
+            instrument: request.instrument,
+            bid_px: prices.bid_px,
+            offer_px: prices.offer_px,
+            qty: request.qty,
+            valid_until,
+            hedge_bid_px: prices.hedge_bid_px,
+            hedge_offer_px: prices.hedge_offer_px,
+            ref_px: prices.ref_px,
+            half_spread_e8: prices.half_spread_e8,
+            book_seq,
+            session: request.session,
+            side: request.side,
+            venues: prices.venues,
+            ..bytemuck::Zeroable::zeroed()
+        });
+    }
+
+    /// Fills or refuses an order: exactly one report.
+    pub(crate) fn on_new_order(&mut self, order: &NewOrderSingle, out: &mut Out) {
+        if let Err(reason) = self.accept(order, out) {
+            out.push(ExecutionReport {
+                last_px: Px::NONE,
+                reason: reason.code(),
+                exec_type: ExecType::Rejected.byte(),
+                ord_status: OrdStatus::Rejected.byte(),
+                ..report(order, out.next_id())
+            });
+        }
+    }
+
+    fn accept(&mut self, order: &NewOrderSingle, out: &mut Out) -> Result<(), Reason> {
+        if OrdType::from_byte(order.ord_type) != Some(OrdType::PreviouslyQuoted) {
+            return Err(Reason::OrderTypeUnsupported);
+        }
+        let side = Side::from_fix(order.side).ok_or(Reason::BadSide)?;
+        if order.cl_ord_id.is_empty() {
+            return Err(Reason::BadField);
+        }
+        let slot = match self.quotes.find(order.quote_id) {
+            Open::Yes(slot) => slot,
+            Open::No(Reason::UnknownQuote) if order.quote_id.epoch != self.epoch => {
+                return Err(Reason::QuoteEpochUnknown);
+            }
+            Open::No(reason) => return Err(reason),
+        };
+        let quote = *self.quotes.get(slot);
+        // Whose quote it is comes first: nobody learns anything about another client's.
+        if quote.client != order.client {
+            return Err(Reason::UnknownQuote);
+        }
+        if out.now() >= quote.valid_until {
+            return Err(Reason::QuoteExpired);
+        }
+        let px = quote.px(side);
+        if px == Px::NONE || px != order.px || quote.qty != order.qty || quote.instrument != order.instrument
+        {
+            return Err(Reason::QuoteMismatch);
+        }
+        let ask = Ask {
+            client: order.client,
+            instrument: order.instrument,
+            side: Some(side),
+            qty: order.qty,
+        };
+        self.risk.check_fill(&ask, self.position_qty(order.instrument))?;
+        self.fill(order, side, slot, out)
+    }
+
+    fn fill(
+        &mut self,
+        order: &NewOrderSingle,
+        side: Side,
+        slot: pinrail_oms::Slot,
+        out: &mut Out,
+    ) -> Result<(), Reason> {
+        let traded = self.traded[order.instrument.index()]
+            .as_ref()
+            .ok_or(Reason::UnknownInstrument)?;
+        let notional = traded
+            .meta
+            .notional(order.px, order.qty)
+            .ok_or(Reason::Overflow)?;
+        let position = self.positions.fill(&traded.meta, side, order.qty, order.px)?;
+        self.risk.use_credit(order.client, notional);
+        let quote = self.quotes.end(slot, Reason::QuoteFilled);
+        self.release(&quote);
+        let exec_id = out.next_id();
+        out.push(ExecutionReport {
+            order_id: exec_id,
+            last_px: order.px,
+            last_qty: order.qty,
+            cum_qty: order.qty,
+            exec_type: ExecType::Trade.byte(),
+            ord_status: OrdStatus::Filled.byte(),
+            ..report(order, exec_id)
+        });
+        out.push(PositionReport {
+            instrument: order.instrument,
+            position: position.qty,
+            cash: position.cash,
+            ..bytemuck::Zeroable::zeroed()
+        });
+        Ok(())
+    }
+
+    /// Ends a quote that its client gives back; one that has ended already is refused.
+    pub(crate) fn on_quote_response(
+        &mut self,
+        response: &QuoteResponse,
+        out: &mut Out,
+    ) -> Result<(), Reason> {
+        QuoteRespType::from_byte(response.resp_type).ok_or(Reason::BadField)?;
+        let slot = match self.quotes.find(response.quote_id) {
+            Open::Yes(slot) if self.quotes.get(slot).client == response.client => slot,
+            Open::Yes(_) => return Err(Reason::UnknownQuote),
+            Open::No(reason) => return Err(reason),
+        };
+        self.end_quote(slot, Reason::ClientPassed, QuoteStatus::Pass, out);
+        Ok(())
+    }
+
+    /// Releases what a quote reserved, once, when it ends.
+    #[inline]
+    pub(crate) fn release(&mut self, quote: &OpenQuote) {
+        let ask = Ask {
+            client: quote.client,
+            instrument: quote.instrument,
+            side: None,
+            qty: quote.qty,
+        };
+        self.risk
+            .release(&ask, quote.bid_px, quote.offer_px, quote.credit);
+    }
+}
+
+/// A pricer must price what was asked for and nothing else.
+#[inline]
+fn check_sides(side: Option<Side>, prices: &Prices) -> Result<(), Reason> {
+    let (bid, offer) = (prices.bid_px != Px::NONE, prices.offer_px != Px::NONE);
+    match side {
+        None if bid && offer && prices.bid_px < prices.offer_px => Ok(()),
+        Some(Side::Buy) if offer && !bid => Ok(()),
+        Some(Side::Sell) if bid && !offer => Ok(()),
+        _ => Err(Reason::PxUnrepresentable),
+    }
+}
+
+/// What every report on an order says, no fill in it.
+fn report(order: &NewOrderSingle, exec_id: OutId) -> ExecutionReport {
+    ExecutionReport {
+        cl_ord_id: order.cl_ord_id,
+        exec_id,
+        quote_id: order.quote_id,
+        client: order.client,
+        instrument: order.instrument,
+        leaves_qty: Qty::ZERO,
+        session: order.session,
+        side: order.side,
+        ..bytemuck::Zeroable::zeroed()
+    }
+}

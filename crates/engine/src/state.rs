@@ -1,0 +1,345 @@
+//! The engine's state, and the way of an input through it.
+
+use pinrail_book::{Book, Source};
+use pinrail_oms::{Positions, QuoteTable};
+use pinrail_pricing::Pricer;
+use pinrail_risk::{Ask, Risk};
+use pinrail_types::record::{
+    AssetDef, BookState, BookUpdate, ClientDef, Continue, EpochStart, InputReject, InstrumentDef,
+    InstrumentLimits, ListingDef, NewOrderSingle, OutputHash, QuoteRequest, QuoteResponse, RuntimeEvent,
+    Tick, TierSpread, TopOfBook, Trade, TradingState, TradingStateSet, VenueDef, VenueStatus,
+};
+use pinrail_types::{
+    Cause, Frame, Instrument, InstrumentId, Qty, Reason, Record, RecordHeader, SourceId, VenueId,
+};
+
+use crate::hash::RollingHash;
+use crate::out::Out;
+
+/// An [`OutputHash`] stands in the stream at each input whose number is a multiple of this.
+const INPUTS_PER_HASH: u64 = 4_096;
+
+/// How much the engine holds. Everything is allocated for these when the engine is made, but for books, which come
+/// with their listings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// Assets.
+    pub assets: usize,
+    /// Instruments.
+    pub instruments: usize,
+    /// Venues.
+    pub venues: usize,
+    /// Clients.
+    pub clients: usize,
+    /// Quotes open at once.
+    pub open_quotes: usize,
+    /// Levels a side in each book.
+    pub book_levels: usize,
+    /// Sources of inputs, the runtime included.
+    pub sources: usize,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Bounds {
+            assets: 64,
+            instruments: 64,
+            venues: pinrail_book::VENUES_MAX,
+            clients: 1_024,
+            open_quotes: 4_096,
+            book_levels: 8_192,
+            sources: 64,
+        }
+    }
+}
+
+/// What happened so far, for people and tests; not part of what decides.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Inputs taken.
+    pub inputs: u64,
+    /// Outputs made.
+    pub outputs: u64,
+    /// Best bids and offers of venues that were compared with a book.
+    pub tops_compared: u64,
+}
+
+/// Which venue a source of an instrument's liquidity is.
+#[derive(Debug)]
+pub(crate) struct Listing {
+    pub(crate) venue: VenueId,
+    /// The state of its book that was last reported.
+    pub(crate) reported: BookState,
+}
+
+/// An instrument and the venues that list it.
+#[derive(Debug)]
+pub(crate) struct Traded {
+    pub(crate) meta: Instrument,
+    /// The books, as a pricer sees them.
+    pub(crate) sources: Vec<Source>,
+    /// Beside each source, whose it is.
+    pub(crate) listings: Vec<Listing>,
+    /// Sequence of the last input that changed one of its books.
+    pub(crate) book_seq: u64,
+}
+
+/// The deterministic state machine. See the crate's documentation.
+#[derive(Debug)]
+pub struct Engine<P> {
+    pub(crate) pricer: P,
+    pub(crate) bounds: Bounds,
+    pub(crate) epoch: u32,
+    /// The desk has been active: definitions are fixed from then on.
+    pub(crate) fixed: bool,
+    pub(crate) assets: Vec<Option<AssetDef>>,
+    pub(crate) traded: Vec<Option<Traded>>,
+    pub(crate) venues: Vec<Option<VenueDef>>,
+    pub(crate) tiers: Vec<u8>,
+    pub(crate) risk: Risk,
+    pub(crate) quotes: QuoteTable,
+    pub(crate) positions: Positions,
+    /// Open quotes are being withdrawn, in chunks: the place in their table to go on from.
+    pub(crate) withdraw_from: Option<u32>,
+    /// The last request that was priced, for rehearsals; decides nothing.
+    pub(crate) last_asked: Option<(Ask, i64)>,
+    /// Some books' states are still to be reported, in chunks.
+    pub(crate) reporting: bool,
+    last_source_seq: Vec<u64>,
+    last_ts: u64,
+    hash: RollingHash,
+    counts: Counts,
+}
+
+impl<P: Pricer> Engine<P> {
+    /// An engine without configuration, halted.
+    ///
+    /// # Panics
+    /// If a bound is zero, or venues pass [`pinrail_book::VENUES_MAX`].
+    pub fn new(bounds: Bounds, pricer: P) -> Engine<P> {
+        assert!(
+            bounds.venues <= pinrail_book::VENUES_MAX,
+            "more venues than a sweep takes"
+        );
+        assert!(bounds.sources > 0 && bounds.instruments > 0 && bounds.clients > 0 && bounds.assets > 0);
+        Engine {
+            pricer,
+            bounds,
+            epoch: 0,
+            fixed: false,
+            assets: vec![None; bounds.assets],
+            traded: (0..bounds.instruments).map(|_| None).collect(),
+            venues: vec![None; bounds.venues],
+            tiers: vec![0; bounds.clients],
+            risk: Risk::new(bounds.venues, bounds.instruments, bounds.clients),
+            quotes: QuoteTable::new(bounds.open_quotes),
+            positions: Positions::new(bounds.instruments),
+            withdraw_from: None,
+            last_asked: None,
+            reporting: false,
+            last_source_seq: vec![0; bounds.sources],
+            last_ts: 0,
+            hash: RollingHash::default(),
+            counts: Counts::default(),
+        }
+    }
+
+    /// Processes one input and fills `out` with its outputs, at most [`OUT_LINES_MAX`](crate::OUT_LINES_MAX) lines.
+    ///
+    /// The input's header is complete: sequence, core time, cause. Hand the outputs on, then call
+    /// [`Engine::seal`], which folds them into the hash and empties `out`.
+    ///
+    /// # Panics
+    /// If `out` was not sealed, the input is none, or core time went back: faults of the caller.
+    #[inline]
+    pub fn on_event(&mut self, input: &Frame, out: &mut Out) {
+        let header = *input.header();
+        assert!(
+            header.seq > 0 && header.ts_core >= self.last_ts,
+            "an input has a sequence and time never goes back"
+        );
+        out.begin(&header, self.epoch);
+        self.last_ts = header.ts_core;
+        self.counts.inputs += 1;
+        if let Err(reason) = self.note_source(&header).and_then(|()| self.dispatch(input, out)) {
+            out.push(InputReject {
+                reason: reason.code(),
+                input_type: input.record_type().0,
+                ..bytemuck::Zeroable::zeroed()
+            });
+        }
+        if self.counts.inputs.is_multiple_of(INPUTS_PER_HASH) {
+            out.push(OutputHash {
+                hash: self.hash.value(),
+                inputs: self.counts.inputs,
+                outputs: self.counts.outputs,
+                ..bytemuck::Zeroable::zeroed()
+            });
+        }
+    }
+
+    /// Folds the outputs into the rolling hash and empties `out` for the next input. Apart from
+    /// [`Engine::on_event`] so that a caller may hand the outputs on first.
+    #[inline]
+    pub fn seal(&mut self, out: &mut Out) {
+        self.hash.update(out.words());
+        self.counts.outputs += out.len() as u64;
+        out.clear();
+    }
+
+    #[inline]
+    fn dispatch(&mut self, input: &Frame, out: &mut Out) -> Result<(), Reason> {
+        let record_type = input.record_type();
+        if record_type == EpochStart::TYPE {
+            return self.on_epoch_start(body::<EpochStart>(input)?);
+        }
+        if self.epoch == 0 {
+            return Err(Reason::BadDefinition);
+        }
+        self.expire_due(out);
+        match record_type {
+            BookUpdate::TYPE => self.on_book_update(body::<BookUpdate>(input)?, out),
+            QuoteRequest::TYPE => {
+                self.on_quote_request(body::<QuoteRequest>(input)?, out);
+                Ok(())
+            }
+            NewOrderSingle::TYPE => {
+                self.on_new_order(body::<NewOrderSingle>(input)?, out);
+                Ok(())
+            }
+            QuoteResponse::TYPE => self.on_quote_response(body::<QuoteResponse>(input)?, out),
+            TopOfBook::TYPE => self.on_top_of_book(body::<TopOfBook>(input)?, out),
+            Trade::TYPE => self.on_trade(body::<Trade>(input)?),
+            VenueStatus::TYPE => self.on_venue_status(body::<VenueStatus>(input)?, out),
+            TradingStateSet::TYPE => self.on_trading_state(body::<TradingStateSet>(input)?, out),
+            RuntimeEvent::TYPE => self.on_runtime_event(body::<RuntimeEvent>(input)?, out),
+            Tick::TYPE => body::<Tick>(input).map(|_| ()),
+            Continue::TYPE => body::<Continue>(input).map(|_| self.go_on(out)),
+            AssetDef::TYPE => self.on_asset(body::<AssetDef>(input)?),
+            InstrumentDef::TYPE => self.on_instrument(body::<InstrumentDef>(input)?),
+            VenueDef::TYPE => self.on_venue(body::<VenueDef>(input)?),
+            ListingDef::TYPE => self.on_listing(body::<ListingDef>(input)?),
+            ClientDef::TYPE => self.on_client(body::<ClientDef>(input)?),
+            TierSpread::TYPE => self.on_tier_spread(body::<TierSpread>(input)?),
+            InstrumentLimits::TYPE => self.risk.set_limits(body::<InstrumentLimits>(input)?),
+            _ => Err(Reason::UnknownRecord),
+        }
+    }
+
+    /// Whether an input with this cause was taken already: its producer started again and sent it twice. Such a
+    /// record is to be dropped and counted, not journaled.
+    #[inline]
+    pub fn is_duplicate(&self, cause: u64) -> bool {
+        let (source, seq) = Cause::source(cause);
+        self.last_source_seq
+            .get(usize::from(source.0))
+            .is_some_and(|last| seq <= *last)
+    }
+
+    /// The last sequence taken from a source; zero if none was. A producer that starts again goes on behind it.
+    pub fn last_source_seq(&self, source: SourceId) -> u64 {
+        self.last_source_seq
+            .get(usize::from(source.0))
+            .copied()
+            .unwrap_or(0)
+    }
+
+    #[inline]
+    fn note_source(&mut self, header: &RecordHeader) -> Result<(), Reason> {
+        let (source, seq) = Cause::source(header.cause);
+        let last = self
+            .last_source_seq
+            .get_mut(usize::from(source.0))
+            .ok_or(Reason::NotPermitted)?;
+        if seq <= *last {
+            return Err(Reason::DuplicateSourceSequence);
+        }
+        *last = seq;
+        Ok(())
+    }
+
+    /// Reads what the next request will touch, so that it is in the cache. Changes nothing and decides nothing: for a
+    /// core that has nothing else to do.
+    pub fn warm(&self) {
+        self.quotes.warm();
+        self.rehearse();
+    }
+
+    /// Whether work is left over that a [`Continue`] input is due for, before any other input.
+    #[inline]
+    pub fn wants_continue(&self) -> bool {
+        self.withdraw_from.is_some() || self.reporting
+    }
+
+    /// When the next timer is due; `u64::MAX` if none is set. If core time reaches it without an input, a [`Tick`]
+    /// is due.
+    #[inline]
+    pub fn next_timer(&self) -> u64 {
+        self.quotes.next_expiry()
+    }
+
+    /// The rolling hash over all sealed outputs.
+    pub fn output_hash(&self) -> u64 {
+        self.hash.value()
+    }
+
+    /// Core time of the last input.
+    pub fn last_ts(&self) -> u64 {
+        self.last_ts
+    }
+
+    /// What happened so far.
+    pub fn counts(&self) -> Counts {
+        let sources = self.traded.iter().flatten().flat_map(|traded| &traded.sources);
+        Counts {
+            tops_compared: sources.map(|source| source.book.tops_compared()).sum(),
+            ..self.counts
+        }
+    }
+
+    /// Quotes open now.
+    pub fn open_quotes(&self) -> usize {
+        self.quotes.len()
+    }
+
+    /// The house position in an instrument.
+    ///
+    /// # Panics
+    /// If the instrument is beyond the engine's bounds.
+    pub fn position(&self, instrument: InstrumentId) -> pinrail_oms::Position {
+        self.positions.get(instrument)
+    }
+
+    /// The state of the desk as a whole.
+    pub fn trading_state(&self) -> TradingState {
+        self.risk.states.global()
+    }
+
+    /// Whether no limit is reserved by any open quote.
+    pub fn nothing_reserved(&self) -> bool {
+        self.risk.nothing_reserved()
+    }
+
+    /// The book of an instrument at a venue.
+    pub fn book(&self, instrument: InstrumentId, venue: VenueId) -> Option<&Book> {
+        let traded = self.traded.get(instrument.index())?.as_ref()?;
+        let at = traded
+            .listings
+            .iter()
+            .position(|listing| listing.venue == venue)?;
+        Some(&traded.sources[at].book)
+    }
+
+    /// The house position in lots, for risk.
+    #[inline]
+    pub(crate) fn position_qty(&self, instrument: InstrumentId) -> Qty {
+        self.positions.get(instrument).qty
+    }
+}
+
+/// The input as an `R`.
+#[inline]
+fn body<R: Record>(input: &Frame) -> Result<&R, Reason> {
+    debug_assert!(input.record_type() == R::TYPE);
+    input.get::<R>().ok_or(Reason::BadLayout)
+}

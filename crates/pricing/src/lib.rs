@@ -1,0 +1,71 @@
+//! The [`Pricer`] trait, by which a desk brings its own model, and the default quoting model.
+//!
+//! A pricer sees a request and the books of the venues that list its instrument; it gives back prices that are
+//! already rounded away from the client, or a reason not to quote. It is part of the engine's state: it must be a
+//! function of the inputs it was shown, without clock, randomness, allocation or I/O.
+
+mod sweep_pricer;
+
+use pinrail_book::Source;
+use pinrail_types::record::TierSpread;
+use pinrail_types::{Instrument, Px, Qty, Reason, Side};
+
+pub use sweep_pricer::{SweepPricer, TIERS_MAX};
+
+/// A request for a price.
+#[derive(Clone, Copy, Debug)]
+pub struct PriceRequest<'a> {
+    /// What for.
+    pub instrument: &'a Instrument,
+    /// The client's tier.
+    pub tier: u8,
+    /// The client's side; `None` for both.
+    pub side: Option<Side>,
+    /// How much.
+    pub qty: Qty,
+    /// Prices must be multiples of this many ticks; at least 1.
+    pub px_step: i64,
+    /// Core time.
+    pub now: u64,
+}
+
+/// Prices and what they were made from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Prices {
+    /// What we pay; [`Px::NONE`] if not asked for.
+    pub bid_px: Px,
+    /// What we ask; [`Px::NONE`] if not asked for.
+    pub offer_px: Px,
+    /// What a hedge of a client's sale would fetch per unit, fees off, rounded down.
+    pub hedge_bid_px: Px,
+    /// What a hedge of a client's purchase would cost per unit, fees on, rounded up.
+    pub hedge_offer_px: Px,
+    /// The reference that collars are judged against.
+    pub ref_px: Px,
+    /// Half-spread that was added, as a fraction times 1e8.
+    pub half_spread_e8: i64,
+    /// How many venues the prices rest on.
+    pub venues: u8,
+}
+
+/// Makes prices. Dispatched statically: the engine is generic over it.
+pub trait Pricer {
+    /// Prices a request from the books of the venues that list its instrument.
+    ///
+    /// # Errors
+    /// The reason why no price can be given; the client is refused with it.
+    fn price(&mut self, request: &PriceRequest<'_>, sources: &[Source]) -> Result<Prices, Reason>;
+
+    /// Prices a request for the sake of the processor's caches and branch predictors, and for nothing else: state can't
+    /// change and the result is dropped. A core that waits calls it now and then with the last request. A model that
+    /// can't price without changing itself leaves this empty.
+    fn rehearse(&self, request: &PriceRequest<'_>, sources: &[Source]) {
+        let _ = (request, sources);
+    }
+
+    /// Takes the half-spread of a tier in an instrument.
+    ///
+    /// # Errors
+    /// [`Reason::BadField`] or [`Reason::UnknownInstrument`] if the pricer can't use it; the input is refused with it.
+    fn on_tier_spread(&mut self, spread: &TierSpread) -> Result<(), Reason>;
+}
