@@ -1,0 +1,108 @@
+//! A source of inputs, as the core sees it: a ring, whose it is, and what may come in on it.
+
+use pinrail_ring::Consumer;
+use pinrail_types::record::TradingStateSet;
+use pinrail_types::{Cause, Frame, Record, RecordType, SourceId};
+
+/// Who is at the other end of a ring. It decides what may come in and what is served first: in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// An operator: trading states and configuration.
+    Control,
+    /// Client sessions: requests, accepts, cancels.
+    Client,
+    /// A venue: market data.
+    Venue,
+}
+
+impl Role {
+    /// Whether a record of this type may come from such a source.
+    #[inline]
+    pub const fn may_send(self, record_type: RecordType) -> bool {
+        match self {
+            Role::Control => record_type.band() == 0x01 || record_type.0 == TradingStateSet::TYPE.0,
+            Role::Client => record_type.band() == 0x03,
+            Role::Venue => matches!(record_type.band(), 0x02 | 0x80..=0xbf),
+        }
+    }
+}
+
+/// One source of inputs.
+pub struct Inlet {
+    consumer: Consumer,
+    source: SourceId,
+    role: Role,
+    /// Bytes that are no record, or a record that this source may not send: the ring is not read any more.
+    closed: bool,
+}
+
+/// What a poll of an inlet found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Polled {
+    Nothing,
+    Record,
+    /// Found just now; the inlet is closed from here on.
+    Corrupt,
+}
+
+impl Inlet {
+    /// An inlet for `source`, which is not [`SourceId::RUNTIME`].
+    ///
+    /// # Panics
+    /// If it is.
+    pub fn new(consumer: Consumer, source: SourceId, role: Role) -> Inlet {
+        assert!(source != SourceId::RUNTIME, "source 0 is the runtime itself");
+        Inlet {
+            consumer,
+            source,
+            role,
+            closed: false,
+        }
+    }
+
+    /// Whose it is.
+    pub fn source(&self) -> SourceId {
+        self.source
+    }
+
+    /// Who is at the other end.
+    pub fn role(&self) -> Role {
+        self.role
+    }
+
+    /// Whether the ring is read no more, because it held what it must not.
+    pub fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    #[inline]
+    pub(crate) fn poll(&mut self, frame: &mut Frame) -> Polled {
+        if self.closed {
+            return Polled::Nothing;
+        }
+        match self.consumer.poll(frame) {
+            Ok(false) => Polled::Nothing,
+            Ok(true) if self.is_permitted(frame) => Polled::Record,
+            Ok(true) | Err(_) => {
+                self.closed = true;
+                Polled::Corrupt
+            }
+        }
+    }
+
+    #[inline]
+    fn is_permitted(&self, frame: &Frame) -> bool {
+        let record_type = frame.record_type();
+        let (source, source_seq) = Cause::source(frame.header().cause);
+        if record_type == RecordType::WATERMARK {
+            return source == self.source;
+        }
+        source == self.source && source_seq > 0 && self.role.may_send(record_type)
+    }
+
+    /// Gives the room of all that was polled back to the producer.
+    #[inline]
+    pub(crate) fn release(&mut self) {
+        self.consumer.release();
+    }
+}

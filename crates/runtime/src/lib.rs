@@ -1,0 +1,20 @@
+//! What runs the engine on a machine: the pinned duty cycle, its clock, idle strategies, placement checks and counters.
+//!
+//! [`Core`] is live trading, [`Playback`] the same machine fed from recordings at their own time. Neither needs a
+//! thread of ours: an embedder may call `do_work` by hand.
+
+pub mod affinity;
+pub mod clock;
+mod core;
+pub mod counters;
+pub mod doctor;
+pub mod idle;
+mod inlet;
+mod machine;
+mod playback;
+pub mod usage;
+
+pub use crate::core::{Core, CoreCounters, CoreCounts, Observer};
+pub use inlet::{Inlet, Role};
+pub use machine::SEGMENT_BYTES_MIN;
+pub use playback::Playback;
