@@ -1,0 +1,25 @@
+//! Simulated venues and clients: seeded generators of the records that real ones would send.
+//!
+//! A flow is a pure state machine. It says when its next message is due and gives it when asked; it has no clock,
+//! no thread and no socket, so that the same flow serves a live run (the owner waits for the due time), a playback
+//! (the due time is the recorded time) and a test. The same configuration, seed and answers give the same bytes on
+//! every machine: all draws come from xoshiro256++, and all arithmetic is on integers.
+//!
+//! * [`VenueFlow`]: a venue's book of one instrument, as snapshots and updates, with trades and best prices.
+//! * [`ClientFlow`]: clients that ask for quotes, accept some, pass on some and let others expire.
+//!
+//! Frames leave with commit word and payload set; sequence, core time and cause are the producer's to fill.
+//!
+//! *Architecture invariant:* a flow never reads a clock, and no float touches what it sends.
+
+mod client;
+mod fundamental;
+mod ladder;
+mod random;
+mod venue;
+
+pub use client::{
+    ClientConfigError, ClientCounts, ClientFlow, ClientFlowConfig, RequestRange, UNKNOWN_INSTRUMENT,
+};
+pub use fundamental::FundamentalConfig;
+pub use venue::{VenueConfigError, VenueFlow, VenueFlowConfig};
