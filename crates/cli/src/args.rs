@@ -1,0 +1,287 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use pinrail_types::record::RECORDS;
+use pinrail_types::{Decimal, DecimalError, Grid};
+use pinrail_venue::binance::Market;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  a check failed
+  2  the command line or the configuration is wrong
+  3  data or a journal cannot be read
+  4  the machine refused: permission, space, processors, locks
+
+Results go to stdout, everything else to stderr. PINRAIL_LOG sets what is logged, as \"info\" or \"pinrail_journal=debug\".";
+
+/// Executes RFQs for a crypto desk: mirrors venues' books, prices, checks risk, journals.
+#[derive(Debug, Parser)]
+#[command(name = "pinrail", version, after_help = EXIT_CODES, max_term_width = 110)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Trades against two simulated venues and simulated clients for about ten seconds, and shows what happened.
+    Demo(DemoArgs),
+    /// Plays what a configuration names through the core and into a journal.
+    Run(RunArgs),
+    /// Looks at what a venue sent.
+    #[command(subcommand)]
+    Venue(VenueCommand),
+    /// Looks at a journal.
+    #[command(subcommand)]
+    Journal(JournalCommand),
+    /// Measurements for scripts.
+    #[command(subcommand, hide = true)]
+    Lab(LabCommand),
+    /// Tells what on this machine will hurt latency.
+    Doctor(Output),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Output {
+    /// Prints JSON instead of text.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Arguments of `demo`.
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// How long to trade, behind half a second of warm-up. Shorter runs have too few requests for a p99.
+    #[arg(long, value_name = "N", default_value_t = 11, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub(crate) seconds: u64,
+    /// Keeps the journal in this directory; without it the journal is removed at the end.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) journal: Option<PathBuf>,
+    /// Seed of the venues and clients.
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// Arguments of `run`.
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// The configuration.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: PathBuf,
+    /// How fast recordings are played: "flat" out, or this many times the recorded speed.
+    #[arg(long, value_name = "flat|N", default_value = "flat", value_parser = parse_speed)]
+    pub(crate) speed: Speed,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// How fast recordings are played.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Speed {
+    /// As fast as the core takes them.
+    Flat,
+    /// This many times the recorded speed; at least 1.
+    Times(u32),
+}
+
+fn parse_speed(text: &str) -> Result<Speed, String> {
+    match text {
+        "flat" => Ok(Speed::Flat),
+        _ => match text.parse() {
+            Ok(times @ 1..=1_000) => Ok(Speed::Times(times)),
+            _ => Err("expected \"flat\" or a whole number from 1 to 1000".to_owned()),
+        },
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum LabCommand {
+    /// Runs the demo's core, or a control thread that makes system calls, between two marks that a tracer sees.
+    Syscalls(SyscallsArgs),
+}
+
+/// Arguments of `lab syscalls`.
+#[derive(Debug, Args)]
+pub(crate) struct SyscallsArgs {
+    /// How long between the marks.
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=60))]
+    pub(crate) seconds: u64,
+    /// Runs the control thread instead of the core.
+    #[arg(long)]
+    pub(crate) control: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum VenueCommand {
+    /// Rebuilds the book from each capture and compares it with the exchange's own best bid and offer. What is not
+    /// given is inferred from the capture. Exits with 1 if a book differs or an update is missing.
+    Check(CheckArgs),
+}
+
+/// Arguments of `venue check`.
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    /// Recordings of one symbol each: gzip, lines of receive time and message.
+    #[arg(required = true, value_name = "CAPTURE")]
+    pub(crate) captures: Vec<PathBuf>,
+    /// The market that they are of.
+    #[arg(long, value_enum)]
+    pub(crate) market: Option<MarketArg>,
+    /// Price grid.
+    #[arg(long, value_name = "DECIMAL", value_parser = parse_step)]
+    pub(crate) tick: Option<Decimal>,
+    /// Quantity grid.
+    #[arg(long, value_name = "DECIMAL", value_parser = parse_step)]
+    pub(crate) lot: Option<Decimal>,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+fn parse_step(text: &str) -> Result<Decimal, DecimalError> {
+    let step = Decimal::parse(text)?;
+    Grid::new(step).map(|_| step)
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum MarketArg {
+    /// Binance spot.
+    Spot,
+    /// Binance USD-M futures.
+    Usdm,
+}
+
+impl From<MarketArg> for Market {
+    fn from(market: MarketArg) -> Market {
+        match market {
+            MarketArg::Spot => Market::Spot,
+            MarketArg::Usdm => Market::Usdm,
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum JournalCommand {
+    /// Sums up a journal: records by type, epochs, segments, how far it is durable, and a digest of its content.
+    Stat(StatArgs),
+    /// Prints the records of a journal, one a line.
+    Dump(DumpArgs),
+    /// Prints the records of a journal as they are written, until it is interrupted.
+    Tail(TailArgs),
+}
+
+/// Where a journal is.
+#[derive(Debug, Args)]
+pub(crate) struct Place {
+    /// The archive: the configuration's `archive_dir`.
+    #[arg(value_name = "DIR")]
+    pub(crate) archive_dir: PathBuf,
+}
+
+/// Arguments of `journal stat`.
+#[derive(Debug, Args)]
+pub(crate) struct StatArgs {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// The configuration's `live_dir`: also reads what is not archived yet.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) live: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// Arguments of `journal dump`.
+#[derive(Debug, Args)]
+pub(crate) struct DumpArgs {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// The configuration's `live_dir`: also reads what is not archived yet.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) live: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) filter: FilterArgs,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// Arguments of `journal tail`.
+#[derive(Debug, Args)]
+pub(crate) struct TailArgs {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// The configuration's `live_dir`.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) live: PathBuf,
+    /// Prints what is there already, too.
+    #[arg(long)]
+    pub(crate) from_start: bool,
+    #[command(flatten)]
+    pub(crate) filter: FilterArgs,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// Which records are printed: those that pass all that is given.
+#[derive(Debug, Default, Args)]
+pub(crate) struct FilterArgs {
+    /// Only records of this type, as `Quote`, or `unknown`; may be given several times.
+    #[arg(long = "type", value_name = "NAME", value_parser = parse_type_name)]
+    pub(crate) types: Vec<String>,
+    /// Only from this sequence on.
+    #[arg(long, value_name = "SEQ")]
+    pub(crate) from_seq: Option<u64>,
+    /// Only up to this sequence, itself included.
+    #[arg(long, value_name = "SEQ")]
+    pub(crate) until_seq: Option<u64>,
+    /// Only records that name this instrument, by symbol or id.
+    #[arg(long, value_name = "SYMBOL|ID")]
+    pub(crate) instrument: Option<String>,
+    /// Only records that name this client, by name or id.
+    #[arg(long, value_name = "NAME|ID")]
+    pub(crate) client: Option<String>,
+    /// Stops behind this many.
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<u64>,
+}
+
+fn parse_type_name(text: &str) -> Result<String, String> {
+    let names = || RECORDS.iter().map(|schema| schema.name).chain(["unknown"]);
+    match names().find(|name| name.eq_ignore_ascii_case(text)) {
+        Some(name) => Ok(name.to_owned()),
+        None => Err(format!(
+            "expected one of: {}",
+            names().collect::<Vec<_>>().join(", ")
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn speeds() {
+        assert_eq!(parse_speed("flat"), Ok(Speed::Flat));
+        assert_eq!(parse_speed("20"), Ok(Speed::Times(20)));
+        for bad in ["0", "-1", "1.5", "fast", "1001", ""] {
+            assert!(parse_speed(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn type_names_are_those_of_the_records() {
+        assert_eq!(parse_type_name("quoterequest").as_deref(), Ok("QuoteRequest"));
+        assert!(parse_type_name("Qoute").is_err());
+    }
+}

@@ -1,0 +1,186 @@
+//! The shape of the file: what serde reads, before names are looked up and numbers are checked.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+
+use pinrail_types::Decimal;
+use serde::Deserialize;
+use serde::de::{self, Deserializer, Visitor};
+use toml::Spanned;
+
+use super::{Clock, Idle, Start, Sync};
+
+/// Decimal text that has the syntax of one.
+#[derive(Debug)]
+pub(super) struct DecimalText {
+    pub(super) text: String,
+    pub(super) value: Decimal,
+}
+
+impl<'de> Deserialize<'de> for DecimalText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct InQuotes;
+        impl Visitor<'_> for InQuotes {
+            type Value = DecimalText;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a decimal in quotes, as \"0.01\" (without quotes it would be rounded to binary)")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<DecimalText, E> {
+                match Decimal::parse(text) {
+                    Ok(value) => Ok(DecimalText {
+                        text: text.to_owned(),
+                        value,
+                    }),
+                    Err(error) => Err(E::custom(format_args!(
+                        "\"{text}\" is {error}; expected {}",
+                        &self as &dyn de::Expected
+                    ))),
+                }
+            }
+        }
+        deserializer.deserialize_str(InQuotes)
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct File {
+    pub(super) data: Option<PathBuf>,
+    pub(super) start: Start,
+    pub(super) journal: JournalSection,
+    #[serde(default)]
+    pub(super) core: CoreSection,
+    pub(super) asset: Vec<AssetSection>,
+    pub(super) instrument: Vec<InstrumentSection>,
+    pub(super) venue: Vec<VenueSection>,
+    pub(super) tier: Vec<TierSection>,
+    #[serde(default)]
+    pub(super) client: Vec<ClientSection>,
+    #[serde(default)]
+    pub(super) client_group: Vec<ClientGroupSection>,
+    #[serde(default)]
+    pub(super) limits: Vec<LimitsSection>,
+    pub(super) flow: Option<FlowSection>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct JournalSection {
+    pub(super) archive_dir: PathBuf,
+    pub(super) live_dir: PathBuf,
+    pub(super) segment_bytes: Option<Spanned<i64>>,
+    pub(super) segments_ahead: Option<Spanned<i64>>,
+    pub(super) segments_max: Option<Spanned<i64>>,
+    #[serde(default)]
+    pub(super) sync: Sync,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct CoreSection {
+    pub(super) clock: Clock,
+    pub(super) idle: Idle,
+    pub(super) cpu: Option<Spanned<i64>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AssetSection {
+    pub(super) symbol: Spanned<String>,
+    pub(super) unit: Spanned<DecimalText>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct InstrumentSection {
+    pub(super) symbol: Spanned<String>,
+    pub(super) base: Spanned<String>,
+    pub(super) quote: Spanned<String>,
+    pub(super) tick: Spanned<DecimalText>,
+    pub(super) lot: Spanned<DecimalText>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct VenueSection {
+    pub(super) name: Spanned<String>,
+    pub(super) rule: Rule,
+    pub(super) taker_fee_bps: Spanned<DecimalText>,
+    pub(super) stale_ms: Spanned<i64>,
+    pub(super) listing: Vec<ListingSection>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Rule {
+    Plain,
+    BinanceSpot,
+    BinanceUsdm,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ListingSection {
+    pub(super) instrument: Spanned<String>,
+    pub(super) symbol: Spanned<String>,
+    pub(super) tick: Spanned<DecimalText>,
+    pub(super) lot: Spanned<DecimalText>,
+    pub(super) capture: Option<Spanned<PathBuf>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TierSection {
+    pub(super) name: Spanned<String>,
+    /// By symbol of the instrument.
+    pub(super) half_spread_bps: Spanned<BTreeMap<Spanned<String>, Spanned<DecimalText>>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ClientSection {
+    pub(super) name: Spanned<String>,
+    pub(super) tier: Spanned<String>,
+    pub(super) credit: Spanned<DecimalText>,
+    pub(super) credit_asset: Spanned<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ClientGroupSection {
+    pub(super) prefix: Spanned<String>,
+    pub(super) count: Spanned<i64>,
+    pub(super) tier: Spanned<String>,
+    pub(super) credit: Spanned<DecimalText>,
+    pub(super) credit_asset: Spanned<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LimitsSection {
+    pub(super) instrument: Spanned<String>,
+    pub(super) qty_min: Spanned<DecimalText>,
+    pub(super) qty_max: Spanned<DecimalText>,
+    pub(super) qty_step: Spanned<DecimalText>,
+    pub(super) notional_max: Spanned<DecimalText>,
+    pub(super) position_max: Spanned<DecimalText>,
+    pub(super) collar_bps: Spanned<DecimalText>,
+    pub(super) quote_ttl_ms: Spanned<i64>,
+    pub(super) px_step: Spanned<DecimalText>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FlowSection {
+    pub(super) seed: Spanned<i64>,
+    pub(super) requests_per_s: Spanned<i64>,
+    pub(super) two_sided_pct: Spanned<i64>,
+    pub(super) bad_pct: Spanned<i64>,
+    pub(super) accept_pct: Spanned<i64>,
+    pub(super) pass_pct: Spanned<i64>,
+    pub(super) reaction_ms_min: Spanned<i64>,
+    pub(super) reaction_ms_max: Spanned<i64>,
+}

@@ -1,0 +1,153 @@
+//! What the numbers in a record's fields stand for, by the names of the fields.
+
+use std::fmt::Debug;
+
+use pinrail_types::record::{
+    BookState, ExecType, OrdStatus, OrdType, QuoteRespType, QuoteStatus, RuntimeEventKind, Scope,
+    SequenceRule, TWO_SIDED, TradingState, VenueStatusKind,
+};
+use pinrail_types::schema;
+use pinrail_types::{Reason, RecordType, Side};
+
+/// What a number stands for.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Meaning {
+    /// Itself.
+    Number,
+    /// Nanoseconds since the Unix epoch.
+    Time,
+    /// Ticks of the record's instrument.
+    Px,
+    /// Lots of the record's instrument.
+    Qty,
+    Asset,
+    Instrument,
+    Venue,
+    Client,
+    /// One of a set of codes; the function gives its name.
+    Code(fn(u64) -> Option<String>),
+}
+
+/// The meaning of `field` in the record called `record`.
+pub(super) fn meaning(record: &str, field: &str) -> Meaning {
+    match (record, field) {
+        (_, "ts_event" | "ts_recv" | "valid_until") => Meaning::Time,
+        (_, "asset" | "base" | "quote" | "credit_asset") => Meaning::Asset,
+        (_, "instrument") => Meaning::Instrument,
+        (_, "venue") => Meaning::Venue,
+        (_, "client") => Meaning::Client,
+        (_, name) if name == "px" || name.ends_with("_px") => Meaning::Px,
+        (_, name)
+            if matches!(name, "qty" | "position") || name.ends_with("_qty") || name.contains("_lots_") =>
+        {
+            Meaning::Qty
+        }
+        (_, "reason") => Meaning::Code(reason),
+        (_, "input_type") => Meaning::Code(record_type),
+        ("NewOrderSingle" | "ExecutionReport" | "Trade", "side" | "taker_side") => Meaning::Code(side),
+        (_, "side") => Meaning::Code(side_or_both),
+        (_, "rule") => Meaning::Code(|code| name(code, SequenceRule::from_byte)),
+        ("VenueStatus", "kind") => Meaning::Code(|code| name(code, VenueStatusKind::from_byte)),
+        ("RuntimeEvent", "kind") => Meaning::Code(|code| name(code, RuntimeEventKind::from_byte)),
+        ("BookStatus", "state" | "state_before") => Meaning::Code(|code| name(code, BookState::from_byte)),
+        (_, "state") => Meaning::Code(|code| name(code, TradingState::from_byte)),
+        (_, "scope") => Meaning::Code(|code| name(code, Scope::from_byte)),
+        (_, "ord_type") => Meaning::Code(|code| name(code, OrdType::from_byte)),
+        (_, "ord_status") => Meaning::Code(|code| name(code, OrdStatus::from_byte)),
+        (_, "exec_type") => Meaning::Code(|code| name(code, ExecType::from_byte)),
+        (_, "resp_type") => Meaning::Code(|code| name(code, QuoteRespType::from_byte)),
+        (_, "status") => Meaning::Code(|code| name(code, QuoteStatus::from_byte)),
+        _ => Meaning::Number,
+    }
+}
+
+fn name<E: Debug>(code: u64, from_byte: fn(u8) -> Option<E>) -> Option<String> {
+    let value = u8::try_from(code).ok().and_then(from_byte)?;
+    Some(format!("{value:?}"))
+}
+
+fn reason(code: u64) -> Option<String> {
+    let reason = u16::try_from(code).ok().and_then(Reason::from_code)?;
+    Some(format!("{reason:?}"))
+}
+
+fn record_type(code: u64) -> Option<String> {
+    let record_type = RecordType(u16::try_from(code).ok()?);
+    schema::find(record_type).map(|schema| schema.name.to_owned())
+}
+
+fn side(code: u64) -> Option<String> {
+    name(code, Side::from_fix)
+}
+
+fn side_or_both(code: u64) -> Option<String> {
+    if code == u64::from(TWO_SIDED) {
+        Some("TwoSided".to_owned())
+    } else {
+        side(code)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pinrail_types::record::RECORDS;
+    use pinrail_types::schema::Kind;
+
+    use super::*;
+
+    /// Fields that are plain numbers although their width is that of a code, a price or a quantity.
+    const NUMBERS: &[&str] = &[
+        "playback",
+        "tier",
+        "bids",
+        "asks",
+        "venues",
+        "tick_exponent",
+        "lot_exponent",
+        "exponent",
+        "tick_mantissa",
+        "lot_mantissa",
+        "tick_multiple",
+        "lot_multiple",
+        "half_spread_e8",
+        "collar_e8",
+        "px_ticks_step",
+        "session",
+    ];
+
+    #[test]
+    fn no_price_quantity_or_code_is_taken_for_a_number() {
+        for schema in RECORDS {
+            for field in schema.fields {
+                let suspicious = matches!(field.kind, Kind::Signed(1 | 8) | Kind::Unsigned(1 | 2));
+                let number = matches!(meaning(schema.name, field.name), Meaning::Number);
+                if suspicious {
+                    assert_eq!(
+                        number,
+                        NUMBERS.contains(&field.name),
+                        "{}.{}",
+                        schema.name,
+                        field.name
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn codes_have_the_names_of_their_records() {
+        let named = |record, field, code| match meaning(record, field) {
+            Meaning::Code(name) => name(code),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(named("Quote", "side", 0).as_deref(), Some("TwoSided"));
+        assert_eq!(named("NewOrderSingle", "side", 0), None);
+        assert_eq!(named("BookStatus", "state", 2).as_deref(), Some("Healthy"));
+        assert_eq!(named("StateChange", "state", 2).as_deref(), Some("Halted"));
+        assert_eq!(
+            named("InputReject", "input_type", 0x0301).as_deref(),
+            Some("QuoteRequest")
+        );
+        assert_eq!(named("InputReject", "reason", 9999), None);
+    }
+}

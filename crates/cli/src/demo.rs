@@ -1,0 +1,157 @@
+//! `pinrail demo`.
+
+use pinrail_report::environment::Environment;
+use pinrail_report::latency::Summary as Latency;
+use pinrail_report::table::{Table, bytes, count, ns_or_dash};
+use serde::Serialize;
+
+use crate::args::DemoArgs;
+use crate::desk::live::{self, Options, Summary};
+use crate::failure::Failure;
+use crate::output::Results;
+use crate::show::tally_tables;
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Printed<'a> {
+    #[serde(flatten)]
+    summary: &'a Summary,
+    environment: Environment,
+}
+
+/// Runs the demo.
+pub(crate) fn main(args: &DemoArgs) -> Result<(), Failure> {
+    let options = Options {
+        seconds: args.seconds,
+        journal: args.journal.clone(),
+        seed: args.seed,
+        marks: false,
+    };
+    let summary = live::run(&options)?;
+    let mut results = Results::new();
+    if args.output.json {
+        results.json(&Printed {
+            summary: &summary,
+            environment: Environment::capture(),
+        })?;
+    } else {
+        print(&summary, &mut results)?;
+    }
+    results.flush()
+}
+
+fn print(summary: &Summary, results: &mut Results) -> Result<(), Failure> {
+    let journal = &summary.journal;
+    results.line(
+        "Two simulated venues streamed their books to a core on a processor of its own; fifty simulated",
+    )?;
+    results.line(
+        "clients asked it for prices and took some. Every input and output went to a journal on disk.",
+    )?;
+    results.line("")?;
+    results.line(what_happened(summary))?;
+    for table in tally_tables(journal) {
+        results.line("")?;
+        results.line(&table)?;
+    }
+    results.line("")?;
+    results.line(latencies(summary))?;
+    results.line("")?;
+    results.line("on the core: from taking a request off its ring to its answer in the journal.")?;
+    results.line(
+        "planned to committed: open loop, from the request's planned time at the producer to the same.",
+    )?;
+    results.line(
+        "bare transfer: one word moved between the same two processors, timed the same way, no Pinrail.",
+    )?;
+    results.line("")?;
+    results.line(cost(summary))?;
+    if let Some(dir) = &summary.journal_dir {
+        results.line(format_args!(
+            "\nThe journal is in {0}: pinrail journal dump {0} --limit 20",
+            dir.display()
+        ))?;
+    }
+    Ok(())
+}
+
+fn what_happened(summary: &Summary) -> Table {
+    let journal = &summary.journal;
+    let mut table = Table::figures(&["what happened", ""]);
+    table.row([
+        "seconds, behind the warm-up".to_owned(),
+        summary.seconds.to_string(),
+    ]);
+    table.row(["inputs".to_owned(), count(journal.inputs)]);
+    table.row([
+        "inputs a second, after warm-up".to_owned(),
+        count(summary.inputs_per_s),
+    ]);
+    table.row([
+        "requests for quotes".to_owned(),
+        count(journal.of("QuoteRequest")),
+    ]);
+    table.row(["quotes".to_owned(), count(journal.of("Quote"))]);
+    table.row([
+        "requests refused".to_owned(),
+        count(journal.of("QuoteRequestReject")),
+    ]);
+    table.row(["fills".to_owned(), count(journal.fills)]);
+    table.row(["journal".to_owned(), bytes(journal.bytes)]);
+    table.row(["output hash".to_owned(), summary.output_hash.clone()]);
+    table
+}
+
+fn latencies(summary: &Summary) -> Table {
+    let mut table = Table::figures(&["latency", "count", "min", "p50", "p90", "p99", "p99.9", "max"]);
+    for (name, latency) in [
+        ("request to quote, on the core", &summary.on_core),
+        (
+            "request to quote, planned to committed",
+            &summary.planned_to_committed,
+        ),
+        ("bare transfer, planned to seen", &summary.floor.one_way),
+    ] {
+        table.row(latency_row(name, latency));
+    }
+    table
+}
+
+fn latency_row(name: &str, latency: &Latency) -> [String; 8] {
+    [
+        name.to_owned(),
+        count(latency.count),
+        ns_or_dash(latency.ns_min),
+        ns_or_dash(latency.ns_p50),
+        ns_or_dash(latency.ns_p90),
+        ns_or_dash(latency.ns_p99),
+        ns_or_dash(latency.ns_p99_9),
+        ns_or_dash(latency.ns_max),
+    ]
+}
+
+fn cost(summary: &Summary) -> Table {
+    let usage = &summary.core_usage;
+    let half = summary.floor.half_round_trip_ns_x10;
+    let mut table = Table::figures(&["the core's thread, after warm-up", ""]);
+    table.row(["processor".to_owned(), summary.core_cpu.to_string()]);
+    table.row(["inputs".to_owned(), count(summary.core_usage_inputs)]);
+    table.row(["allocations".to_owned(), count(usage.allocations)]);
+    table.row([
+        "page faults".to_owned(),
+        count(usage.minor_faults + usage.major_faults),
+    ]);
+    table.row([
+        "times it gave up its processor".to_owned(),
+        count(usage.voluntary_switches),
+    ]);
+    table.row([
+        "times its processor was taken away".to_owned(),
+        count(usage.involuntary_switches),
+    ]);
+    table.row([
+        "half of a bare round trip".to_owned(),
+        format!("{}.{} ns", half / 10, half % 10),
+    ]);
+    table
+}

@@ -1,0 +1,380 @@
+//! `pinrail demo`: a desk with two simulated venues and fifty simulated clients, live, for about ten seconds.
+//!
+//! It is also the open-loop harness: one spinning producer plays all sources at planned times, the core is pinned, the
+//! archiver is on, and latency counts from the planned time.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use pinrail_engine::{Bounds, Engine};
+use pinrail_journal::{From, Reader, SyncPolicy};
+use pinrail_pricing::SweepPricer;
+use pinrail_report::latency::{Recorder, Summary as Latency};
+use pinrail_runtime::counters::Counters;
+use pinrail_runtime::usage::Usage;
+use pinrail_runtime::{Core, CoreCounters, CoreCounts, Inlet, Observer, Role, affinity};
+use pinrail_sim::{ClientCounts, ClientFlow, FundamentalConfig, VenueFlow, VenueFlowConfig};
+use pinrail_types::{InstrumentId, Px, SessionId, SourceId, VenueId};
+use serde::Serialize;
+
+use crate::config::Config;
+use crate::desk::feed::{self, ClientFeed, FeedCounts, VenueFeed};
+use crate::desk::floor::{self, Floor};
+use crate::desk::rig::{Rig, RigError, Scratch, join, place, placement, spawn};
+use crate::desk::tally::{self, Tally};
+
+/// The desk.
+const DESK: &str = include_str!("demo.toml");
+const CLIENTS: SourceId = SourceId(1);
+const SESSION: SessionId = SessionId(1);
+/// Lines in each ring: 256 KiB.
+const RING_LINES: usize = 4_096;
+/// Before this has passed nothing is measured: caches, branch predictors and pages come to rest.
+const WARM_UP_NS: u64 = 500_000_000;
+/// From the start of the threads to the first planned message.
+const HEAD_START_NS: u64 = 50_000_000;
+/// For the last accepts and expiries to come in.
+const GRACE_NS: u64 = 700_000_000;
+/// Quotes open at once: half a second of a thousand a second, twice.
+const OPEN_QUOTES: usize = 1_024;
+/// Levels a side that a simulated venue shows at least.
+const VENUE_LEVELS: usize = 40;
+
+/// What is run.
+#[derive(Clone, Debug)]
+pub(crate) struct Options {
+    /// How long messages are planned for, after the warm-up.
+    pub(crate) seconds: u64,
+    /// Where the journal is kept; `None` for a temporary one.
+    pub(crate) journal: Option<PathBuf>,
+    /// Seed of all flows; `None` for the desk's own.
+    pub(crate) seed: Option<u64>,
+    /// The core thread calls `getpgid(0)` when it is warm and when it ends, so that a tracer sees where.
+    pub(crate) marks: bool,
+}
+
+/// What happened.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Summary {
+    /// How long messages were planned for, behind the warm-up.
+    pub(crate) seconds: u64,
+    /// Processor of the core.
+    pub(crate) core_cpu: usize,
+    /// Inputs that the core took after the warm-up, a second.
+    pub(crate) inputs_per_s: u64,
+    /// From taking a request to its answer in the journal.
+    pub(crate) on_core: Latency,
+    /// From the request's planned time at the producer to its answer in the journal.
+    pub(crate) planned_to_committed: Latency,
+    /// What the machine itself takes, in the same run.
+    pub(crate) floor: Floor,
+    /// What the core thread cost after the warm-up.
+    pub(crate) core_usage: Usage,
+    /// Inputs taken from rings while that was counted.
+    pub(crate) core_usage_inputs: u64,
+    /// The duty cycle.
+    pub(crate) core: CoreDone,
+    /// The producer.
+    pub(crate) feed: FeedCounts,
+    /// The clients' own view.
+    pub(crate) clients: Clients,
+    /// What the journal says.
+    pub(crate) journal: Tally,
+    /// The engine's rolling hash over all outputs.
+    pub(crate) output_hash: String,
+    /// Where the journal is, if it was kept.
+    pub(crate) journal_dir: Option<PathBuf>,
+}
+
+/// [`CoreCounts`], for JSON.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct CoreDone {
+    /// Inputs taken from rings.
+    pub(crate) taken: u64,
+    /// Records dropped because their source sequence was taken before.
+    pub(crate) duplicates: u64,
+    /// Sources closed because their ring held what it must not.
+    pub(crate) corrupt: u64,
+    /// Times that only the journal's reserve was left.
+    pub(crate) journal_short: u64,
+}
+
+/// What the clients saw.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct Clients {
+    /// Requests made.
+    pub(crate) requests: u64,
+    /// Quotes received.
+    pub(crate) quotes: u64,
+    /// Orders sent to accept a quote.
+    pub(crate) orders: u64,
+    /// Fills received.
+    pub(crate) fills: u64,
+}
+
+/// Latencies of answers, from a time on.
+struct Latencies {
+    from_ts: u64,
+    on_core: Recorder,
+    planned_to_committed: Recorder,
+}
+
+impl Observer for Latencies {
+    #[inline]
+    fn on_answer(&mut self, ts_planned: u64, ts_taken: u64, ts_committed: u64) {
+        if ts_planned >= self.from_ts {
+            self.on_core.record_ns(ts_committed - ts_taken);
+            self.planned_to_committed
+                .record_ns(ts_committed.saturating_sub(ts_planned));
+        }
+    }
+}
+
+type DemoCore = Core<SweepPricer, Latencies>;
+
+/// Runs the demo.
+///
+/// # Errors
+/// Whatever the machine refuses: room in shared memory, a processor, a file.
+pub(crate) fn run(options: &Options) -> Result<Summary, RigError> {
+    let config =
+        Config::parse(DESK, Path::new("demo.toml"), None).expect("the demo's desk is part of the program");
+    let scratch = Scratch::new(&std::env::temp_dir(), "pinrail-demo")?;
+    let live = Scratch::new(Path::new("/dev/shm"), "pinrail-demo")?;
+    let archive_dir = options
+        .journal
+        .clone()
+        .unwrap_or_else(|| scratch.path().join("archive"));
+    let mut journal = config.journal.clone();
+    journal.archive_dir.clone_from(&archive_dir);
+    journal.live_dir = live.path().join("journal");
+    journal.sync = SyncPolicy::Lazy {
+        bytes_max: 1 << 20,
+        age_max: Duration::from_millis(5),
+    };
+    let (core_cpu, other_cpu) = placement(config.core.cpu)?;
+    let (rig, writer) = Rig::start(&journal, other_cpu)?;
+    let first_seq = writer.next_seq();
+    let floor = floor::measure(&rig.clock, core_cpu, other_cpu)?;
+    let answers = Reader::open(&journal.live_dir, &archive_dir, From::Live)?;
+
+    let mut clock = rig.clock.clone();
+    let start_ns = clock.now_ns() + HEAD_START_NS;
+    let warm_ns = start_ns + WARM_UP_NS;
+    let end_ns = warm_ns + options.seconds * 1_000_000_000;
+    let seed = options
+        .seed
+        .unwrap_or_else(|| config.flow.as_ref().map_or(1, |flow| flow.seed));
+    let (feeds, inlets) = sources(&config, seed, start_ns, end_ns, answers)?;
+
+    let latencies = Latencies {
+        from_ts: warm_ns,
+        on_core: Recorder::new(),
+        planned_to_committed: Recorder::new(),
+    };
+    let bounds = Bounds {
+        clients: config.clients as usize,
+        book_levels: VENUE_LEVELS * 4,
+        open_quotes: OPEN_QUOTES,
+        sources: config.venues.len() + 2,
+        ..Bounds::default()
+    };
+    let engine = Engine::new(bounds, SweepPricer::new(bounds.instruments));
+    let core = Core::new(engine, writer, clock.clone(), inlets, &config.records, latencies);
+    let stop_core = Arc::new(AtomicBool::new(false));
+    let watch = Watch {
+        stop: Arc::clone(&stop_core),
+        archiver_failed: rig.archiver_failed(),
+        warm_ns,
+        marks: options.marks,
+    };
+    let mut table = Counters::create(&live.path().join("counters"), 16)?;
+    let counters = CoreCounters::new(&mut table)?;
+    let core_thread = spawn("pinrail-core", move || -> Result<_, RigError> {
+        affinity::pin(core_cpu)?;
+        Ok(watch.run(core, counters))
+    })?;
+    let stop_feed = Arc::new(AtomicBool::new(false));
+    let feed_thread = {
+        let (clock, stop) = (clock.clone(), Arc::clone(&stop_feed));
+        spawn("pinrail-feed", move || {
+            place(other_cpu);
+            feed::run(feeds.0, feeds.1, clock, end_ns, GRACE_NS, &stop)
+        })?
+    };
+    let tenths = (end_ns + GRACE_NS - start_ns) / 100_000_000;
+    show_progress(&rig, &feed_thread, tenths, &stop_feed);
+    let fed = join("pinrail-feed", feed_thread)?;
+    stop_core.store(true, Ordering::Release);
+    let (core, usage, usage_inputs) = join("pinrail-core", core_thread)??;
+    let counts = core.counts();
+    let (engine, writer, latencies) = core.into_parts();
+    rig.finish(writer, clock.now_ns())?;
+    let (feed, clients) = fed?;
+
+    Ok(Summary {
+        seconds: options.seconds,
+        core_cpu,
+        inputs_per_s: usage_inputs / options.seconds.max(1),
+        on_core: latencies.on_core.summary(),
+        planned_to_committed: latencies.planned_to_committed.summary(),
+        floor,
+        core_usage: usage,
+        core_usage_inputs: usage_inputs,
+        core: done(&counts),
+        feed,
+        clients: seen(&clients),
+        journal: tally::read(&archive_dir, first_seq)?,
+        output_hash: format!("{:#018x}", engine.output_hash()),
+        journal_dir: options.journal.clone(),
+    })
+}
+
+/// The flows, with the producing and the consuming ends of their rings.
+#[expect(clippy::type_complexity, reason = "two lists of what is made side by side")]
+fn sources(
+    config: &Config,
+    seed: u64,
+    start_ns: u64,
+    end_ns: u64,
+    answers: Reader,
+) -> Result<((Vec<VenueFeed>, ClientFeed), Vec<Inlet>), RigError> {
+    let mut inlets = Vec::new();
+    let mut venues = Vec::new();
+    for venue in &config.venues {
+        let flows = venue.listings.iter().map(|listing| {
+            let flow = venue_flow(venue.id, listing.instrument, seed);
+            VenueFlow::new(flow, seed.wrapping_add(u64::from(venue.id.0) + 1), start_ns)
+                .map_err(|e| RigError::Flow(e.to_string()))
+        });
+        let flows = flows.collect::<Result<Vec<_>, _>>()?;
+        let source = SourceId(CLIENTS.0 + 1 + venue.id.0);
+        let (producer, consumer) = pinrail_ring::heap(RING_LINES)?;
+        inlets.push(Inlet::new(consumer, source, Role::Venue));
+        venues.push(VenueFeed::new(producer, source, venue.id, flows));
+    }
+    let mut clients = config
+        .flow
+        .clone()
+        .ok_or_else(|| RigError::Flow("missing".to_owned()))?
+        .clients;
+    clients.session = SESSION;
+    clients.end_ns = end_ns;
+    let flow = ClientFlow::new(clients, seed, start_ns).map_err(|e| RigError::Flow(e.to_string()))?;
+    let (producer, consumer) = pinrail_ring::heap(RING_LINES)?;
+    inlets.push(Inlet::new(consumer, CLIENTS, Role::Client));
+    Ok((
+        (venues, ClientFeed::new(producer, CLIENTS, flow, answers)),
+        inlets,
+    ))
+}
+
+/// About 60,000 dollars a coin, moving by up to 20 cents a millisecond; levels hold about 0.05 coins at the touch, so
+/// that most requests sweep several.
+fn venue_flow(venue: VenueId, instrument: InstrumentId, seed: u64) -> VenueFlowConfig {
+    VenueFlowConfig {
+        venue,
+        instrument,
+        updates_per_s: 1_000,
+        levels: VENUE_LEVELS,
+        spread_ticks_max: 20,
+        qty_lots_mean: 50_000,
+        trade_e8: 10_000_000,
+        own_ticks_max: 50,
+        fundamental: FundamentalConfig {
+            seed,
+            px_start: Px(6_000_000),
+            step_ns: 1_000_000,
+            step_ticks_max: 20,
+        },
+    }
+}
+
+/// What the core's thread looks at between duty cycles.
+struct Watch {
+    stop: Arc<AtomicBool>,
+    archiver_failed: Arc<AtomicBool>,
+    warm_ns: u64,
+    marks: bool,
+}
+
+impl Watch {
+    /// Runs the core until it is told to stop and finds nothing more; gives what the thread cost after the warm-up, and
+    /// how many inputs it took meanwhile.
+    fn run(&self, mut core: DemoCore, mut counters: CoreCounters) -> (DemoCore, Usage, u64) {
+        while core.engine().last_ts() < self.warm_ns && !self.stop.load(Ordering::Relaxed) {
+            if core.do_work() == 0 {
+                std::hint::spin_loop();
+            }
+        }
+        let (before, taken) = (Usage::of_this_thread(), core.counts().taken);
+        if self.marks {
+            mark();
+        }
+        let mut told = false;
+        let mut idle = 0_u32;
+        while idle < 10_000 || !self.stop.load(Ordering::Relaxed) {
+            if core.do_work() == 0 {
+                std::hint::spin_loop();
+                if idle == 0 {
+                    counters.publish(&core.counts());
+                }
+                idle = idle.saturating_add(1);
+            } else {
+                idle = 0;
+            }
+            if !told && self.archiver_failed.load(Ordering::Relaxed) {
+                told = true;
+                core.archiver_failed();
+            }
+        }
+        if self.marks {
+            mark();
+        }
+        let usage = Usage::of_this_thread().since(&before);
+        let taken = core.counts().taken - taken;
+        (core, usage, taken)
+    }
+}
+
+/// A system call that does nothing, by which a tracer sees where measuring begins and ends.
+pub(crate) fn mark() {
+    // What it answers does not matter.
+    let _ = rustix::process::getpgid(None);
+}
+
+/// Shows how much time has passed until the feed's thread ends. When a thread of the rig ends early, the feed is
+/// stopped.
+fn show_progress<T>(rig: &Rig, feed: &std::thread::JoinHandle<T>, tenths: u64, stop: &AtomicBool) {
+    let bar = crate::output::progress(tenths, "trading");
+    while !feed.is_finished() {
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        bar.inc(u64::from(bar.position() < tenths));
+        if rig.has_failed() {
+            tracing::error!("a thread beside the core has ended early");
+            stop.store(true, Ordering::Release);
+            break;
+        }
+    }
+    bar.finish_and_clear();
+}
+
+fn done(counts: &CoreCounts) -> CoreDone {
+    CoreDone {
+        taken: counts.taken,
+        duplicates: counts.duplicates,
+        corrupt: counts.corrupt,
+        journal_short: counts.journal_short,
+    }
+}
+
+fn seen(counts: &ClientCounts) -> Clients {
+    Clients {
+        requests: counts.requests,
+        quotes: counts.quotes,
+        orders: counts.orders,
+        fills: counts.fills,
+    }
+}

@@ -1,0 +1,28 @@
+//! `pinrail journal`.
+
+use pinrail_journal::ReadError;
+
+use crate::args::JournalCommand;
+use crate::failure::Failure;
+
+mod filter;
+mod print;
+mod stat;
+
+/// Runs one of the commands that look at a journal.
+pub(crate) fn main(command: &JournalCommand) -> Result<(), Failure> {
+    match command {
+        JournalCommand::Stat(args) => stat::main(args),
+        JournalCommand::Dump(args) => print::dump(args),
+        JournalCommand::Tail(args) => print::tail(args),
+    }
+}
+
+impl From<ReadError> for Failure {
+    fn from(error: ReadError) -> Failure {
+        match error {
+            ReadError::Io { .. } => Failure::Machine(error.to_string()),
+            _ => Failure::Data(error.to_string()),
+        }
+    }
+}
