@@ -1,0 +1,214 @@
+//! Instructions executed, as callgrind counts them: the same figure on every run of one build.
+//!
+//! `scripts/instructions` runs these and compares them with the counts in `bench/instructions.json`. A bench takes
+//! what it works on from a `setup` function, whose own instructions are not counted, and gives back what it made,
+//! so that its answer can't be optimised away and dropping it is not counted.
+
+#![expect(missing_docs, reason = "the bench macros make public items without docs")]
+
+#[path = "../../crates/engine/tests/desk/mod.rs"]
+mod desk;
+
+use std::hint::black_box;
+
+use bytemuck::Zeroable;
+use desk::Desk;
+use gungraun::{Callgrind, LibraryBenchmarkConfig, library_benchmark, library_benchmark_group, main};
+use pinrail_book::Book;
+use pinrail_journal::{Journal, JournalConfig, SyncPolicy};
+use pinrail_ring::{Class, Consumer, Producer};
+use pinrail_types::record::{BookLevel, BookState, BookUpdate, Quote, QuoteRequest, SequenceRule, Tick};
+use pinrail_types::{Cause, Decimal, Flags, Frame, Grid, Px, Qty, Record, RecordHeader, SourceId};
+use tempfile::TempDir;
+
+fn cents() -> Grid {
+    let cent = Decimal::parse("0.01").expect("plain decimal text");
+    Grid::new(cent).expect("a step above zero")
+}
+
+// Price text as Binance sends it, to ticks.
+#[library_benchmark]
+#[bench::price(setup = cents)]
+fn decimal_to_steps(grid: Grid) -> (Grid, i64) {
+    let steps = grid.steps(black_box(b"61737.63000000")).expect("on the grid");
+    assert_eq!(steps, 6_173_763);
+    (grid, steps)
+}
+
+// A frame and a record, boxed so that moving them in and out is not what is counted.
+fn frame_and<R: Record>() -> (Box<Frame>, Box<R>) {
+    (Box::default(), Box::new(R::zeroed()))
+}
+
+// A record of three lines into a frame.
+#[library_benchmark]
+#[bench::quote(setup = frame_and::<Quote>)]
+fn frame_put_3_lines((mut frame, quote): (Box<Frame>, Box<Quote>)) -> (Box<Frame>, Box<Quote>) {
+    frame.put(black_box(&*quote));
+    (frame, quote)
+}
+
+// The longest record, four lines, into a frame.
+#[library_benchmark]
+#[bench::book_update(setup = frame_and::<BookUpdate>)]
+fn frame_put_4_lines((mut frame, update): (Box<Frame>, Box<BookUpdate>)) -> (Box<Frame>, Box<BookUpdate>) {
+    frame.put(black_box(&*update));
+    (frame, update)
+}
+
+// One record into a ring and out of it.
+fn ring_and<R: Record>() -> (Producer, Consumer, Box<Frame>, Box<Frame>) {
+    let (mut producer, mut consumer) = pinrail_ring::heap(1 << 10).expect("a ring");
+    let (frame, mut taken) = (Box::new(Frame::of(&R::zeroed())), Box::<Frame>::default());
+    for _ in 0..100 {
+        producer.try_push(frame.words(), Class::Normal).expect("room");
+        assert!(consumer.poll(&mut taken).expect("a sound ring"));
+    }
+    consumer.release();
+    (producer, consumer, frame, taken)
+}
+
+type Ring = (Producer, Consumer, Box<Frame>, Box<Frame>);
+
+#[library_benchmark]
+#[bench::one_line(setup = ring_and::<Tick>)]
+#[bench::two_lines(setup = ring_and::<QuoteRequest>)]
+fn ring_push_and_poll((mut producer, mut consumer, frame, mut taken): Ring) -> Ring {
+    producer
+        .try_push(black_box(frame.words()), Class::Normal)
+        .expect("room");
+    assert!(consumer.poll(&mut taken).expect("a sound ring"));
+    consumer.release();
+    (producer, consumer, frame, taken)
+}
+
+// A record of 64 bytes into a journal.
+struct Journaled {
+    journal: Journal,
+    frame: Box<Frame>,
+    _place: [TempDir; 2],
+}
+
+fn journal_and_record() -> Journaled {
+    let place = [TempDir::new_in("/dev/shm"), TempDir::new()].map(|dir| dir.expect("a directory"));
+    let mut config = JournalConfig::new(place[1].path().join("archive"), place[0].path().join("live"));
+    config.segment_bytes = 1 << 20;
+    config.sync = SyncPolicy::Never;
+    let mut journal = pinrail_journal::open(&config).expect("a journal");
+    let mut frame = Box::new(Frame::of(&Tick::zeroed()));
+    for seq in 1..=100 {
+        frame.header_mut().seq = seq;
+        journal.writer.append(frame.words());
+    }
+    frame.header_mut().seq = 101;
+    Journaled {
+        journal,
+        frame,
+        _place: place,
+    }
+}
+
+#[library_benchmark]
+#[bench::one_line(setup = journal_and_record)]
+fn journal_append(mut journaled: Journaled) -> Journaled {
+    journaled
+        .journal
+        .writer
+        .append(black_box(journaled.frame.words()));
+    journaled
+}
+
+// One level near the touch of a book with forty a side.
+fn book_and_change() -> (Box<Book>, Box<BookUpdate>) {
+    let mut book = Box::new(Book::new(SequenceRule::Plain, 256));
+    for (part, flags) in [
+        (0, Flags::FIRST),
+        (1, Flags::NONE),
+        (2, Flags::NONE),
+        (3, Flags::NONE),
+        (4, Flags::NONE),
+        (5, Flags::NONE),
+        (6, Flags::NONE),
+        (7, Flags::LAST),
+    ] {
+        let mut update = BookUpdate {
+            ts_recv: 1,
+            first_id: 1,
+            last_id: 1,
+            bids: 5,
+            asks: 5,
+            ..BookUpdate::zeroed()
+        };
+        for (n, level) in update.levels.iter_mut().take(10).enumerate() {
+            let away = 1 + part * 5 + (n as i64 % 5);
+            *level = BookLevel {
+                px: Px(if n < 5 { 10_000 - away } else { 10_000 + away }),
+                qty: Qty(7),
+            };
+        }
+        update.header.commit = update.commit_for(flags.with(Flags::SNAPSHOT)).pack();
+        book.apply(&update);
+    }
+    assert_eq!((book.state(), book.bids().len()), (BookState::Healthy, 40));
+    let mut update = BookUpdate {
+        ts_recv: 2,
+        first_id: 2,
+        last_id: 2,
+        bids: 1,
+        ..BookUpdate::zeroed()
+    };
+    update.levels[0] = BookLevel {
+        px: Px(9_997),
+        qty: Qty(9),
+    };
+    update.header.commit = update.commit_for(Flags::FIRST.with(Flags::LAST)).pack();
+    (book, Box::new(update))
+}
+
+#[library_benchmark]
+#[bench::near_the_touch(setup = book_and_change)]
+fn level_change((mut book, update): (Box<Book>, Box<BookUpdate>)) -> (Box<Book>, Box<BookUpdate>) {
+    let change = book.apply(black_box(&update));
+    assert_eq!(change.now, BookState::Healthy);
+    (book, update)
+}
+
+// A request for ten levels over two venues, every check on, to its quote.
+fn desk_and_request() -> (Box<Desk>, Box<Frame>) {
+    let mut desk = Box::new(Desk::deep());
+    for _ in 0..20 {
+        desk.ask(0, b'1', 390).expect("a quote");
+    }
+    let mut frame = Box::new(Frame::of(&desk.request(1, b'1', 390)));
+    *frame.header_mut() = RecordHeader {
+        seq: desk.seq + 1,
+        ts_core: desk.now,
+        cause: Cause::input(SourceId(0), 1),
+        ..*frame.header()
+    };
+    (desk, frame)
+}
+
+#[library_benchmark]
+#[bench::ten_levels_of_two_venues(setup = desk_and_request)]
+fn request_to_quote((mut desk, frame): (Box<Desk>, Box<Frame>)) -> (Box<Desk>, Box<Frame>) {
+    let Desk { engine, out, .. } = &mut *desk;
+    engine.on_event(black_box(&frame), out);
+    assert!(out.types().eq([Quote::TYPE]));
+    (desk, frame)
+}
+
+library_benchmark_group!(name = ring, benchmarks = [ring_push_and_poll]);
+library_benchmark_group!(name = journal, benchmarks = [journal_append]);
+library_benchmark_group!(name = book, benchmarks = [level_change]);
+library_benchmark_group!(name = engine, benchmarks = [request_to_quote]);
+
+library_benchmark_group!(
+    name = types,
+    benchmarks = [decimal_to_steps, frame_put_3_lines, frame_put_4_lines]
+);
+
+main!(
+    config = LibraryBenchmarkConfig::default().tool(Callgrind::with_args(["--cache-sim=no"])),
+    library_benchmark_groups = [types, ring, journal, book, engine]
+);
