@@ -1,0 +1,534 @@
+//! The duty cycle, live and in playback, stepped by hand without threads.
+
+#![allow(clippy::unwrap_used)]
+
+#[path = "../crates/engine/tests/desk/mod.rs"]
+mod desk;
+
+use std::path::PathBuf;
+
+use bytemuck::Zeroable;
+use desk::Desk;
+use pinrail_engine::{Bounds, Engine};
+use pinrail_journal::{Journal, JournalConfig, SyncPolicy, archive};
+use pinrail_pricing::SweepPricer;
+use pinrail_ring::{Class, Producer};
+use pinrail_runtime::usage::{CountingAllocator, Usage};
+use pinrail_runtime::{Core, Inlet, Playback, Role, clock};
+use pinrail_types::record::{
+    BookLevel, BookUpdate, ExecutionReport, InputReject, Quote, QuoteRequest, QuoteRequestReject,
+    RuntimeEvent, RuntimeEventKind, Scope, StateChange, TradingState, TradingStateSet,
+};
+use pinrail_types::{
+    Cause, ClientId, Commit, Flags, Frame, Px, Qty, Reason, Record, RecordHeader, RecordType, SourceId, Text,
+    VenueId,
+};
+use proptest::prelude::*;
+use tempfile::TempDir;
+
+#[global_allocator]
+static ALLOCATOR: CountingAllocator = CountingAllocator;
+
+const CLIENTS: SourceId = SourceId(1);
+const VENUES: [SourceId; 2] = [SourceId(2), SourceId(3)];
+const BOUNDS: Bounds = Bounds {
+    assets: 2,
+    instruments: 1,
+    venues: 2,
+    clients: 3,
+    open_quotes: 256,
+    book_levels: 64,
+    sources: 5,
+};
+
+struct Place {
+    archive: TempDir,
+    live: TempDir,
+}
+
+impl Place {
+    fn new() -> Place {
+        let live = TempDir::new_in("/dev/shm").expect("a machine with shared memory");
+        Place {
+            archive: TempDir::new().unwrap(),
+            live,
+        }
+    }
+
+    fn config(&self, segment_bytes: u64) -> JournalConfig {
+        JournalConfig {
+            segment_bytes,
+            sync: SyncPolicy::Never,
+            ..JournalConfig::new(self.archive_dir(), self.live.path().join("live"))
+        }
+    }
+
+    fn archive_dir(&self) -> PathBuf {
+        self.archive.path().join("archive")
+    }
+
+    fn records(&self) -> Vec<Frame> {
+        let mut reader = archive::Reader::open(&self.archive_dir(), None).unwrap();
+        let mut frame = Frame::default();
+        let mut frames = Vec::new();
+        while reader.next(&mut frame).unwrap().is_some() {
+            frames.push(frame);
+        }
+        frames
+    }
+}
+
+fn found<R: Record>(frames: &[Frame]) -> Vec<R> {
+    frames.iter().filter_map(Frame::get::<R>).copied().collect()
+}
+
+/// A producer that numbers what it sends.
+struct Sender {
+    producer: Producer,
+    source: SourceId,
+    seq: u64,
+}
+
+impl Sender {
+    fn send(&mut self, mut frame: Frame) {
+        self.seq += 1;
+        frame.header_mut().cause = Cause::input(self.source, self.seq);
+        self.producer.try_push(frame.words(), Class::Reserved).unwrap();
+    }
+}
+
+/// Senders of clients, operator and two venues, and the inlets at their other ends.
+fn sources() -> (Vec<Sender>, Vec<Inlet>) {
+    let roles = [
+        (CLIENTS, Role::Client),
+        (SourceId(4), Role::Control),
+        (VENUES[0], Role::Venue),
+        (VENUES[1], Role::Venue),
+    ];
+    roles
+        .into_iter()
+        .map(|(source, role)| {
+            let (producer, consumer) = pinrail_ring::heap(1_024).unwrap();
+            (
+                Sender {
+                    producer,
+                    source,
+                    seq: 0,
+                },
+                Inlet::new(consumer, source, role),
+            )
+        })
+        .unzip()
+}
+
+fn snapshot(venue: VenueId, id: u64, ts: u64, mid: i64) -> Frame {
+    let mut update = BookUpdate {
+        venue,
+        ts_recv: ts,
+        first_id: id,
+        last_id: id,
+        bids: 5,
+        asks: 5,
+        ..Zeroable::zeroed()
+    };
+    for (n, level) in update.levels.iter_mut().take(10).enumerate() {
+        let n = n as i64;
+        let px = if n < 5 { mid - 10 - n } else { mid + 10 + n - 5 };
+        *level = BookLevel {
+            px: Px(px),
+            qty: Qty(500),
+        };
+    }
+    let commit = update.commit_for(Flags::FIRST.with(Flags::LAST).with(Flags::SNAPSHOT));
+    let mut frame = Frame::of(&update);
+    frame.header_mut().commit = commit.pack();
+    frame
+}
+
+fn request(n: u64, ts: u64, qty: i64) -> Frame {
+    Frame::of(&QuoteRequest {
+        quote_req_id: Text::new(&format!("R{n}")).unwrap(),
+        client: ClientId((n % 2) as u32),
+        qty: Qty(qty),
+        side: b'1',
+        ts_recv: ts,
+        ..Zeroable::zeroed()
+    })
+}
+
+fn activate() -> Frame {
+    Frame::of(&TradingStateSet {
+        scope: Scope::Global.byte(),
+        state: TradingState::Active.byte(),
+        actor: Text::new("tester").unwrap(),
+        ..Zeroable::zeroed()
+    })
+}
+
+struct Live {
+    place: Place,
+    core: Core<SweepPricer>,
+    senders: Vec<Sender>,
+    archiver: pinrail_journal::Archiver,
+    preparer: pinrail_journal::Preparer,
+    clock: clock::Clock,
+}
+
+impl Live {
+    fn start(segment_bytes: u64) -> Live {
+        let place = Place::new();
+        let Journal {
+            writer,
+            archiver,
+            preparer,
+            ..
+        } = pinrail_journal::open(&place.config(segment_bytes)).unwrap();
+        let (clock, _) = clock::start().unwrap();
+        let (senders, inlets) = sources();
+        let mut configuration = Desk::configuration();
+        configuration.push(activate());
+        let engine = Engine::new(BOUNDS, SweepPricer::new(1));
+        let core = Core::new(engine, writer, clock.clone(), inlets, &configuration, ());
+        Live {
+            place,
+            core,
+            senders,
+            archiver,
+            preparer,
+            clock,
+        }
+    }
+
+    fn with_books() -> Live {
+        let mut live = Live::start(1 << 20);
+        live.books(1);
+        live.work();
+        live
+    }
+
+    fn books(&mut self, id: u64) {
+        let now = self.clock.now_ns();
+        for venue in 0..2 {
+            self.senders[2 + venue].send(snapshot(VenueId(venue as u16), id, now, 10_000));
+        }
+    }
+
+    fn ask(&mut self, n: u64) {
+        let now = self.clock.now_ns();
+        self.senders[0].send(request(n, now, 600));
+    }
+
+    fn work(&mut self) {
+        while self.core.do_work() > 0 {}
+    }
+
+    fn finish(mut self) -> Vec<Frame> {
+        self.work();
+        let (_, writer, ()) = self.core.into_parts();
+        writer.finish(1);
+        drop(self.preparer);
+        self.archiver.finish().unwrap();
+        self.place.records()
+    }
+}
+
+#[test]
+fn every_input_stands_in_the_journal_with_its_outputs_behind_it() {
+    let mut live = Live::with_books();
+    live.ask(1);
+    live.work();
+    let frames = live.finish();
+    assert!(
+        frames
+            .iter()
+            .zip(1..)
+            .all(|(frame, seq)| frame.header().seq == seq),
+        "no hole"
+    );
+    let asked = frames
+        .iter()
+        .position(|frame| frame.get::<QuoteRequest>().is_some())
+        .unwrap();
+    let quote = frames[asked + 1].get::<Quote>().unwrap();
+    assert_eq!(quote.header.cause, frames[asked].header().seq);
+    assert_eq!(quote.header.ts_core, frames[asked].header().ts_core);
+    assert_eq!(quote.venues, 2);
+    assert!(found::<InputReject>(&frames).is_empty());
+}
+
+#[test]
+fn a_record_that_was_taken_before_is_dropped() {
+    let mut live = Live::with_books();
+    live.ask(1);
+    live.work();
+    live.senders[0].seq = 0;
+    live.ask(2);
+    live.ask(3);
+    live.work();
+    assert_eq!(live.core.counts().duplicates, 1);
+    let requests = found::<QuoteRequest>(&live.finish());
+    assert_eq!(
+        requests
+            .iter()
+            .map(|r| r.quote_req_id.to_string())
+            .collect::<Vec<_>>(),
+        ["R1", "R3"]
+    );
+}
+
+#[test]
+fn a_source_that_sends_what_it_may_not_is_closed_and_the_others_go_on() {
+    let mut forged = request(9, 0, 1);
+    forged.header_mut().cause = Cause::input(VENUES[0], 1);
+    let resume = activate();
+    let mut no_record = Frame::default();
+    no_record.header_mut().commit = Commit {
+        lines: 1,
+        version: 0,
+        flags: Flags::NONE,
+        record_type: RecordType(0x7777),
+    }
+    .pack();
+    for bad in [resume, no_record] {
+        let mut live = Live::with_books();
+        live.senders[0].send(bad);
+        live.ask(1);
+        live.books(2);
+        live.work();
+        assert_eq!(live.core.counts().corrupt, 1);
+        let frames = live.finish();
+        let events = found::<RuntimeEvent>(&frames);
+        assert_eq!(events.len(), 1);
+        assert_eq!(
+            (events[0].kind, events[0].value),
+            (RuntimeEventKind::SourceCorrupt.byte(), u64::from(CLIENTS.0))
+        );
+        assert!(
+            found::<QuoteRequest>(&frames).is_empty(),
+            "nothing behind it is read"
+        );
+        assert_eq!(found::<BookUpdate>(&frames).len(), 4, "the venues go on");
+    }
+    let mut live = Live::with_books();
+    live.senders[0]
+        .producer
+        .try_push(forged.words(), Class::Normal)
+        .unwrap();
+    live.work();
+    assert_eq!(live.core.counts().corrupt, 1, "another source's cause");
+}
+
+#[test]
+fn requests_go_before_market_data_that_waits() {
+    let mut live = Live::with_books();
+    for id in 2..20 {
+        live.books(id);
+    }
+    live.ask(1);
+    live.work();
+    let frames = live.finish();
+    let asked = frames
+        .iter()
+        .position(|frame| frame.get::<QuoteRequest>().is_some())
+        .unwrap();
+    let updates = frames[..asked]
+        .iter()
+        .filter(|frame| frame.get::<BookUpdate>().is_some())
+        .count();
+    assert_eq!(updates, 2, "only those of before");
+}
+
+#[test]
+fn a_tick_is_journaled_only_when_a_timer_is_due_and_nothing_else_comes() {
+    let mut live = Live::with_books();
+    live.ask(1);
+    live.work();
+    let until = live.clock.now_ns() + 2 * desk::TTL_NS;
+    while live.clock.now_ns() < until {
+        live.core.do_work();
+    }
+    let frames = live.finish();
+    assert_eq!(
+        frames
+            .iter()
+            .filter(|f| f.get::<pinrail_types::record::Tick>().is_some())
+            .count(),
+        1
+    );
+}
+
+#[test]
+fn a_short_journal_refuses_new_risk_then_all_input_and_recovers() {
+    let mut live = Live::start(64 << 10);
+    live.books(1);
+    live.work();
+    let mut n = 0;
+    while live.core.counts().journal_full == 0 {
+        n += 1;
+        live.ask(n);
+        live.core.do_work();
+        assert!(n < 100_000, "the journal never fills");
+    }
+    assert_eq!(live.core.counts().journal_short, 1);
+    let taken = live.core.counts().taken;
+    live.core.do_work();
+    assert_eq!(
+        live.core.counts().taken,
+        taken,
+        "nothing is taken when even the reserve is used up"
+    );
+    for _ in 0..20 {
+        live.archiver.do_work().unwrap();
+        live.preparer.do_work().unwrap();
+    }
+    live.work();
+    assert!(
+        live.core.counts().taken > taken,
+        "what waited in the ring is taken"
+    );
+    let frames = live.finish();
+    let kinds: Vec<u8> = found::<RuntimeEvent>(&frames)
+        .iter()
+        .map(|event| event.kind)
+        .collect();
+    assert_eq!(
+        kinds,
+        [
+            RuntimeEventKind::JournalShort.byte(),
+            RuntimeEventKind::JournalRoom.byte()
+        ]
+    );
+    let refused = found::<QuoteRequestReject>(&frames);
+    assert!(
+        refused
+            .iter()
+            .any(|reject| reject.reason == Reason::JournalShort.code())
+    );
+    assert_eq!(found::<StateChange>(&frames).len(), 3, "the start, short, room");
+}
+
+#[test]
+fn the_core_allocates_nothing_and_touches_no_new_page_after_warm_up() {
+    assert!(CountingAllocator::is_installed());
+    let mut live = Live::with_books();
+    let run = |live: &mut Live, from: u64| {
+        let mut cost = Usage::default();
+        for n in from..from + 300 {
+            live.ask(n);
+            live.books(n + 1);
+            let before = Usage::of_this_thread();
+            live.work();
+            let spent = Usage::of_this_thread().since(&before);
+            cost.allocations += spent.allocations;
+            cost.frees += spent.frees;
+            cost.minor_faults += spent.minor_faults;
+            cost.major_faults += spent.major_faults;
+        }
+        cost
+    };
+    run(&mut live, 1);
+    let cost = run(&mut live, 301);
+    assert_eq!((cost.allocations, cost.frees), (0, 0));
+    assert_eq!((cost.minor_faults, cost.major_faults), (0, 0));
+    assert!(found::<ExecutionReport>(&live.finish()).is_empty());
+}
+
+/// What each source sends in a playback, by due time.
+type Script = Vec<(usize, u64)>;
+
+/// Plays a script with the pushes cut into chunks as `chunks` says; gives the journal's digest.
+fn play(script: &Script, chunks: &[usize], segment_bytes: u64) -> archive::Digest {
+    let place = Place::new();
+    let journal = pinrail_journal::open(&place.config(segment_bytes)).unwrap();
+    let Journal {
+        writer,
+        mut archiver,
+        mut preparer,
+        ..
+    } = journal;
+    let (mut senders, inlets) = sources();
+    let mut configuration = Desk::configuration();
+    configuration.push(activate());
+    let mut core = Playback::new(
+        Engine::new(BOUNDS, SweepPricer::new(1)),
+        writer,
+        inlets,
+        configuration,
+    );
+    let mut lanes: Vec<Vec<Frame>> = vec![Vec::new(); senders.len()];
+    for (n, (lane, ts)) in script.iter().enumerate() {
+        let frame = match lane {
+            0 => request(n as u64, *ts, 100),
+            1 => activate(),
+            venue => snapshot(
+                VenueId(*venue as u16 - 2),
+                n as u64 + 1,
+                *ts,
+                10_000 + (n % 7) as i64,
+            ),
+        };
+        lanes[*lane].push(frame);
+        lanes[*lane].last_mut().unwrap().header_mut().ts_core = *ts;
+    }
+    let mut at = [0; 4];
+    for round in 0.. {
+        if core.is_finished() {
+            break;
+        }
+        assert!(round < 100_000, "the playback stands still");
+        for (lane, sender) in senders.iter_mut().enumerate() {
+            for _ in 0..chunks[(round + lane) % chunks.len()] {
+                if at[lane] < lanes[lane].len() {
+                    sender.send(lanes[lane][at[lane]]);
+                } else if at[lane] == lanes[lane].len() {
+                    sender
+                        .producer
+                        .try_push(watermark(sender.source).words(), Class::Reserved)
+                        .unwrap();
+                }
+                at[lane] += 1;
+            }
+        }
+        core.do_work();
+        archiver.do_work().unwrap();
+        preparer.do_work().unwrap();
+    }
+    let (_, writer) = core.into_parts();
+    writer.finish(1);
+    drop(preparer);
+    archiver.finish().unwrap();
+    archive::digest(&place.archive_dir()).unwrap()
+}
+
+fn watermark(source: SourceId) -> Frame {
+    let commit = Commit {
+        lines: 1,
+        version: 0,
+        flags: Flags::NONE,
+        record_type: RecordType::WATERMARK,
+    };
+    let mut frame = Frame::default();
+    *frame.header_mut() = RecordHeader {
+        commit: commit.pack(),
+        ts_core: u64::MAX,
+        cause: Cause::input(source, 0),
+        ..RecordHeader::default()
+    };
+    frame
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_playback_does_not_depend_on_who_is_faster(
+        steps in prop::collection::vec((0_usize..4, 0_u64..3_000), 1..120),
+        chunks in prop::collection::vec(0_usize..5, 1..9),
+    ) {
+        let mut ts = 1_000;
+        let script: Script = steps.into_iter().map(|(lane, wait)| { ts += wait; (lane, ts) }).collect();
+        let even = play(&script, &[1], 1 << 20);
+        let chunks: Vec<usize> = chunks.into_iter().chain([1]).collect();
+        prop_assert_eq!(play(&script, &chunks, 64 << 10), even);
+    }
+}
