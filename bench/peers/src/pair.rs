@@ -57,7 +57,7 @@ pub(crate) fn median_block(
     operations: u64,
     mut operation: impl FnMut(u64) -> Result<(), Wrong>,
 ) -> Result<f64, Wrong> {
-    let mut times = Vec::with_capacity(blocks as usize);
+    let mut times = Vec::new();
     let mut number = 0;
     for _ in 0..blocks {
         let start = Instant::now();

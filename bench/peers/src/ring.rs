@@ -137,7 +137,7 @@ fn rtrb_round_trip<const WORDS: usize>() -> Result<f64, Wrong> {
 }
 
 /// One way, published `BATCH` at a time; the consumer gives room back every 64 messages.
-fn pinrail_one_way<const BATCH: u64>() -> Result<f64, Wrong> {
+fn pinrail_one_way<const BATCH: usize>() -> Result<f64, Wrong> {
     let (mut producer, mut consumer) = heap();
     run_pair(
         move || {
@@ -155,9 +155,9 @@ fn pinrail_one_way<const BATCH: u64>() -> Result<f64, Wrong> {
         },
         move || {
             let messages = ONE_WAY_BLOCKS * ONE_WAY_MESSAGES;
-            for first in (1..=messages).step_by(BATCH as usize) {
+            for first in (1..=messages).step_by(BATCH) {
                 let mut batch = producer.batch();
-                for number in first..first + BATCH {
+                for number in (first..).take(BATCH) {
                     while batch.try_push(&record::<8>(number), Class::Reserved).is_err() {
                         spin_loop();
                     }
@@ -193,7 +193,7 @@ fn heap() -> (Producer, Consumer) {
 /// A message whose words all follow from its number.
 fn record<const WORDS: usize>(number: u64) -> [u64; WORDS] {
     let commit = Commit {
-        lines: (WORDS / 8) as u8,
+        lines: u8::try_from(WORDS / 8).expect("a record has at most four lines"),
         version: 0,
         flags: Flags::NONE,
         record_type: RecordType(0x8000),

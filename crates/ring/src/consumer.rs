@@ -69,9 +69,7 @@ impl Consumer {
         let slots = self.memory.record(self.position, lines);
         let copies = frame.buffer_mut().chunks_exact_mut(LINE_WORDS);
         for (slot, copy) in slots.iter().zip(copies) {
-            for (source, copied) in slot.words().iter().zip(copy) {
-                *copied = source.load(Ordering::Relaxed);
-            }
+            slot.read(copy);
         }
         // The word that was checked, not what may stand there by now.
         frame.buffer_mut()[0] = word;

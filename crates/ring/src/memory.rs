@@ -50,18 +50,48 @@ const _: () = assert!(HEADER_LINES >= 3 * APART);
 
 /// One cache line of a ring.
 #[repr(C, align(64))]
-pub(crate) struct Line([Word; LINE_WORDS]);
+pub(crate) struct Line {
+    words: [Word; LINE_WORDS],
+    /// Lets loom see a payload that is read while it is written: it does not run a relaxed load late enough to get
+    /// a word of the next lap, as a processor may.
+    #[cfg(loom)]
+    payload: loom::cell::UnsafeCell<()>,
+}
 
 const _: () = assert!(cfg!(loom) || size_of::<Line>() == LINE_BYTES);
 
 impl Line {
     fn zeroed() -> Line {
-        Line(core::array::from_fn(|_| Word::new(0)))
+        Line {
+            words: core::array::from_fn(|_| Word::new(0)),
+            #[cfg(loom)]
+            payload: loom::cell::UnsafeCell::new(()),
+        }
     }
 
     #[inline]
     pub(crate) fn words(&self) -> &[Word; LINE_WORDS] {
-        &self.0
+        &self.words
+    }
+
+    /// Writes `values` to the words from `first` on.
+    #[inline]
+    pub(crate) fn write(&self, first: usize, values: &[u64]) {
+        #[cfg(loom)]
+        self.payload.with_mut(|_| ());
+        for (word, &value) in self.words[first..].iter().zip(values) {
+            word.store(value, Ordering::Relaxed);
+        }
+    }
+
+    /// Copies all words out.
+    #[inline]
+    pub(crate) fn read(&self, copy: &mut [u64]) {
+        #[cfg(loom)]
+        self.payload.with(|_| ());
+        for (word, copied) in self.words.iter().zip(copy) {
+            *copied = word.load(Ordering::Relaxed);
+        }
     }
 }
 

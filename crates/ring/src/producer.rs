@@ -183,13 +183,9 @@ impl Batch<'_> {
         let slots = memory.record(position, lines);
         // The first line last, so that it is gone from the consumer's cache no longer than it must.
         for (slot, source) in slots.iter().zip(words.chunks_exact(LINE_WORDS)).skip(1) {
-            for (word, &value) in slot.words().iter().zip(source) {
-                word.store(value, Ordering::Relaxed);
-            }
+            slot.write(0, source);
         }
-        for (word, &value) in slots[0].words().iter().zip(words).skip(1) {
-            word.store(value, Ordering::Relaxed);
-        }
+        slots[0].write(1, &words[1..LINE_WORDS]);
         if padding > 0 {
             slots[0].words()[0].store(first, Ordering::Relaxed);
             self.commit(padding_word(padding));
