@@ -84,6 +84,18 @@ impl Consumer {
         self.memory.head().store(self.position, Ordering::Release);
     }
 
+    /// Where a producer would resume now, and after which cause: what loom judges a killed one by.
+    ///
+    /// # Panics
+    /// If no end can be found.
+    #[cfg(loom)]
+    pub fn resume_point(&self) -> (u64, u64) {
+        match crate::resume::find_end(&self.memory) {
+            Ok(end) => (end.tail, end.last_cause),
+            Err(damage) => panic!("{} at {}", damage.what, damage.position),
+        }
+    }
+
     /// Capacity in lines.
     pub fn capacity(&self) -> u64 {
         self.memory.capacity()

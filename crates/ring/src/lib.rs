@@ -32,6 +32,7 @@ mod consumer;
 mod error;
 mod memory;
 mod producer;
+mod resume;
 #[cfg(not(loom))]
 mod shared;
 
@@ -42,6 +43,7 @@ pub use producer::{Batch, Class, Full, Producer};
 pub use shared::{attach_consumer, attach_producer, create};
 
 use memory::{CAPACITY_MAX, CAPACITY_MIN, Memory};
+use resume::End;
 
 /// A ring of `lines` lines on the heap.
 ///
@@ -51,7 +53,14 @@ pub fn heap(lines: usize) -> Result<(Producer, Consumer), RingError> {
     check_capacity(lines as u64)?;
     let (for_producer, for_consumer) = Memory::heap(lines);
     Ok((
-        Producer::new(for_producer, 0, 0, None),
+        Producer::new(
+            for_producer,
+            End {
+                tail: 0,
+                last_cause: 0,
+            },
+            None,
+        ),
         Consumer::new(for_consumer, None),
     ))
 }

@@ -36,7 +36,6 @@ pub(crate) const CAPACITY_MIN: usize = if cfg!(loom) { 4 } else { 64 };
 pub(crate) const CAPACITY_MAX: usize = 1 << 26;
 
 /// Above any position that a ring reaches: at a line a nanosecond that takes a century.
-#[cfg(not(loom))]
 pub(crate) const POSITION_MAX: u64 = 1 << 62;
 
 /// Lines between two counters, so that no two share what the processor moves or prefetches together.

@@ -4,6 +4,7 @@ use pinrail_types::{Commit, Flags, LINE_WORDS, LINES_MAX, RecordType};
 use thiserror::Error;
 
 use crate::memory::{Memory, Ordering};
+use crate::resume::End;
 
 /// Lines to fetch ahead: a record of two lines and the commit word behind it.
 const FETCHED_AHEAD: u64 = 2;
@@ -36,14 +37,14 @@ pub struct Producer {
 }
 
 impl Producer {
-    /// A producer whose next record goes to `tail`. The commit word there must be zero.
-    pub(crate) fn new(memory: Memory, tail: u64, last_cause: u64, lock: Option<std::fs::File>) -> Producer {
+    /// A producer whose next record goes to `end`. The commit word there must be zero.
+    pub(crate) fn new(memory: Memory, end: End, lock: Option<std::fs::File>) -> Producer {
         let head_seen = memory.head().load(Ordering::Acquire);
         Producer {
             memory,
-            tail,
+            tail: end.tail,
             head_seen,
-            last_cause,
+            last_cause: end.last_cause,
             _lock: lock,
         }
     }
@@ -225,7 +226,7 @@ impl Batch<'_> {
         producer.last_cause = self.last_cause;
         // The cause before the tail: whoever finds the new tail finds its cause, and whoever finds the old one finds
         // the records behind it and their causes.
-        memory.last_cause().store(self.last_cause, Ordering::Relaxed);
+        memory.last_cause().store(self.last_cause, Ordering::Release);
         memory.tail().store(self.end, Ordering::Release);
         producer.fetch_ahead();
     }

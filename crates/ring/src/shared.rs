@@ -7,10 +7,10 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use memmap2::MmapOptions;
-use pinrail_types::{Commit, LINES_MAX};
 use rustix::fs::{CWD, FallocateFlags, FlockOperation, RenameFlags};
 
-use crate::memory::{self, FORMAT_VERSION, MAGIC, Memory, Ordering, POSITION_MAX};
+use crate::memory::{self, FORMAT_VERSION, MAGIC, Memory, Ordering};
+use crate::resume::{Damage, check_position, find_end};
 use crate::{Consumer, Producer, RingError, check_capacity};
 
 /// Makes a ring of `lines` lines in a new file and attaches its consumer. The file belongs on tmpfs; its room is
@@ -48,8 +48,17 @@ pub fn create(path: &Path, lines: usize) -> Result<Consumer, RingError> {
 pub fn attach_producer(path: &Path) -> Result<Producer, RingError> {
     let lock = lock(path, "producer")?;
     let memory = attach(path)?;
-    let (tail, last_cause) = find_tail(path, &memory)?;
-    Ok(Producer::new(memory, tail, last_cause, Some(lock)))
+    let end = find_end(&memory).map_err(|damage| damaged(path, &damage))?;
+    let head = memory.head().load(Ordering::Acquire);
+    if end.tail.wrapping_sub(head) >= memory.capacity() {
+        let damage = Damage {
+            position: end.tail,
+            what: "a consumer position that does not fit it",
+            word: head,
+        };
+        return Err(damaged(path, &damage));
+    }
+    Ok(Producer::new(memory, end, Some(lock)))
 }
 
 /// Attaches the consumer to a ring that [`create`] made. It goes on at the position that a consumer before it
@@ -61,65 +70,17 @@ pub fn attach_consumer(path: &Path) -> Result<Consumer, RingError> {
     let lock = lock(path, "consumer")?;
     let memory = attach(path)?;
     let head = memory.head().load(Ordering::Acquire);
-    check_position(path, "the consumer position", head)?;
+    check_position("the consumer position", head).map_err(|damage| damaged(path, &damage))?;
     Ok(Consumer::new(memory, Some(lock)))
 }
 
-fn check_position(path: &Path, what: &'static str, position: u64) -> Result<(), RingError> {
-    if position <= POSITION_MAX {
-        return Ok(());
-    }
-    Err(damaged(path, position, what, position))
-}
-
-fn damaged(path: &Path, position: u64, what: &'static str, word: u64) -> RingError {
+fn damaged(path: &Path, damage: &Damage) -> RingError {
     RingError::Damaged {
         path: path.to_owned(),
-        position,
-        what,
-        word,
+        position: damage.position,
+        what: damage.what,
+        word: damage.word,
     }
-}
-
-/// The end of the published records, and the last cause among them.
-fn find_tail(path: &Path, memory: &Memory) -> Result<(u64, u64), RingError> {
-    let start = memory.tail().load(Ordering::Acquire);
-    check_position(path, "the producer position", start)?;
-    let mut last_cause = memory.last_cause().load(Ordering::Relaxed);
-    let mut tail = start;
-    loop {
-        let word = memory.commit(tail).load(Ordering::Acquire);
-        if word as u32 == 0 {
-            break;
-        }
-        let commit = Commit::unpack(word as u32);
-        let lines = usize::from(commit.lines);
-        if !(1..=LINES_MAX).contains(&lines) || lines as u64 > memory.to_end(tail) {
-            return Err(damaged(path, tail, "no record", word));
-        }
-        if !commit.record_type.is_framing() {
-            last_cause = memory.record(tail, 1)[0].words()[3].load(Ordering::Relaxed);
-        }
-        tail += lines as u64;
-        if tail - start >= memory.capacity() {
-            return Err(damaged(
-                path,
-                start,
-                "no end behind this producer position",
-                start,
-            ));
-        }
-    }
-    let head = memory.head().load(Ordering::Acquire);
-    if tail.wrapping_sub(head) >= memory.capacity() {
-        return Err(damaged(
-            path,
-            tail,
-            "a consumer position that does not fit it",
-            head,
-        ));
-    }
-    Ok((tail, last_cause))
 }
 
 fn create_unfinished(path: &Path, lines: usize) -> Result<Memory, RingError> {

@@ -113,10 +113,14 @@ fn a_dropped_batch_never_was_there() {
 #[test]
 fn a_full_ring_is_written_over_only_where_released() {
     model(
-        |mut producer| (1..=4).for_each(|seq| push(&mut producer, seq, 1)),
+        |mut producer| {
+            for (seq, lines) in [(1, 2), (2, 2), (3, 1)] {
+                push(&mut producer, seq, lines);
+            }
+        },
         |mut consumer| {
-            for seq in 1..=4 {
-                wait_for(&mut consumer, seq, 1);
+            for (seq, lines) in [(1, 2), (2, 2), (3, 1)] {
+                wait_for(&mut consumer, seq, lines);
                 consumer.release();
             }
         },
@@ -150,6 +154,28 @@ fn a_release_of_a_batch_gives_all_its_room_back() {
             wait_for(&mut consumer, 2, 2);
             consumer.release();
             wait_for(&mut consumer, 3, 1);
+        },
+    );
+}
+
+/// A process that is killed at some moment leaves what another thread could have seen at that moment.
+#[test]
+fn whenever_a_producer_is_killed_the_next_resumes_behind_its_last_record() {
+    model(
+        |mut producer| {
+            push(&mut producer, 1, 1);
+            let mut batch = producer.batch();
+            batch.try_push(&words(2, 1), Class::Reserved).unwrap();
+            batch.try_push(&words(3, 1), Class::Reserved).unwrap();
+            batch.publish();
+        },
+        |mut consumer| {
+            let (tail, last_cause) = consumer.resume_point();
+            let (_, seq) = Cause::source(last_cause);
+            assert!([(0, 0), (1, 1), (3, 3)].contains(&(tail, seq)), "{tail} {seq}");
+            for seq in 1..=seq {
+                assert!(take(&mut consumer, seq, 1), "{seq} is published");
+            }
         },
     );
 }

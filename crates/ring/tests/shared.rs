@@ -10,12 +10,15 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use common::record;
+use crossbeam_utils::CachePadded;
 use pinrail_ring::{Class, Consumer, RingError, attach_consumer, attach_producer, create};
 use pinrail_types::{Cause, Frame};
 use proptest::prelude::*;
 
 const CAPACITY: usize = 64;
 const SLOTS_AT: u64 = 4096;
+/// The producer's tail; its last cause follows.
+const TAIL_AT: u64 = size_of::<CachePadded<u64>>() as u64;
 
 /// Tells this test binary that it is a producer, and of which ring.
 const PRODUCE: &str = "PINRAIL_RING_TEST_PRODUCE";
@@ -131,6 +134,40 @@ fn a_killed_producer_resumes_and_nothing_is_lost_or_doubled() {
     }
     let last = attach_producer(&path).unwrap().last_cause();
     assert_eq!(last.map(|cause| Cause::source(cause).1), Some(seq));
+}
+
+#[test]
+fn a_producer_killed_between_a_record_and_its_counters_resumes_behind_the_record() {
+    for stale_cause in [true, false] {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("ring");
+        let mut consumer = create(&path, CAPACITY).unwrap();
+        let mut producer = attach_producer(&path).unwrap();
+        producer.try_push(&record(1, lines_of(1)), Class::Normal).unwrap();
+        let file = OpenOptions::new().read(true).write(true).open(&path).unwrap();
+        let mut before = vec![0; SLOTS_AT as usize];
+        file.read_exact_at(&mut before, 0).unwrap();
+        let mut batch = producer.batch();
+        batch.try_push(&record(2, lines_of(2)), Class::Normal).unwrap();
+        batch.try_push(&record(3, lines_of(3)), Class::Normal).unwrap();
+        batch.publish();
+        let (end, last_cause) = (producer.position(), producer.last_cause());
+        drop(producer);
+
+        let (tail, cause) = (TAIL_AT..TAIL_AT + 8, TAIL_AT + 8..TAIL_AT + 16);
+        for (stale, words) in [(true, tail), (stale_cause, cause)] {
+            if stale {
+                let bytes = &before[words.start as usize..words.end as usize];
+                file.write_all_at(bytes, words.start).unwrap();
+            }
+        }
+        let mut producer = attach_producer(&path).unwrap();
+        assert_eq!((producer.position(), producer.last_cause()), (end, last_cause));
+        producer.try_push(&record(4, lines_of(4)), Class::Normal).unwrap();
+        for seq in 1..=4 {
+            assert!(take(&mut consumer, seq));
+        }
+    }
 }
 
 #[test]
