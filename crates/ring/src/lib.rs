@@ -7,8 +7,8 @@
 //!
 //! *Architecture invariant:* nothing here waits. Who finds the ring full or empty decides what to do.
 //!
-//! *Architecture invariant:* memory that another process can write is only ever read as atomic words, each at most
-//! once per record, and judged in the private copy.
+//! *Architecture invariant:* memory that another process can write is only ever read as atomic words, and what was
+//! checked is what is handed on: the private copy, never the memory itself.
 //!
 //! ```
 //! use pinrail_ring::{Class, heap};
