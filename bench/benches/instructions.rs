@@ -170,10 +170,12 @@ fn book_and_change() -> (Box<Book>, Box<BookUpdate>) {
 fn level_change((mut book, update): (Box<Book>, Box<BookUpdate>)) -> (Box<Book>, Box<BookUpdate>) {
     let change = book.apply(black_box(&update));
     assert_eq!(change.now, BookState::Healthy);
+    assert_eq!(book.bids().len(), 40);
     (book, update)
 }
 
-// A request for ten levels over two venues, every check on, to its quote.
+// A request for ten levels over two venues, every check on, to its quote; the levels not merged beforehand, as in a
+// core that is never idle.
 fn desk_and_request() -> (Box<Desk>, Box<Frame>) {
     let mut desk = Box::new(Desk::deep());
     for _ in 0..20 {
@@ -189,8 +191,16 @@ fn desk_and_request() -> (Box<Desk>, Box<Frame>) {
     (desk, frame)
 }
 
+// The same, merged.
+fn idle_desk_and_request() -> (Box<Desk>, Box<Frame>) {
+    let (mut desk, frame) = desk_and_request();
+    while desk.engine.refresh() {}
+    (desk, frame)
+}
+
 #[library_benchmark]
 #[bench::ten_levels_of_two_venues(setup = desk_and_request)]
+#[bench::ten_levels_merged(setup = idle_desk_and_request)]
 fn request_to_quote((mut desk, frame): (Box<Desk>, Box<Frame>)) -> (Box<Desk>, Box<Frame>) {
     let Desk { engine, out, .. } = &mut *desk;
     engine.on_event(black_box(&frame), out);

@@ -1,9 +1,9 @@
 //! What a sweep of two venues costs, warm.
 //!
-//! `cargo run --profile lab -p pinrail-book --example sweep`. 64 pairs of books whose levels lie 1 to 4 ticks apart
+//! `cargo run --profile lab -p pinrail-book --example sweep`. 8 pairs of books whose levels lie 1 to 4 ticks apart
 //! and so interleave at random, swept in turn, so that no branch is learnt by heart; or with the second venue's
 //! offers all behind the first's, as where fees or a basis part them. Medians over rounds; the cost of each sweep is
-//! checked against a plain sum over sorted levels.
+//! checked against a plain sum over sorted levels. Both ways are shown: level by level, and in what was merged before.
 
 #![allow(clippy::print_stdout)]
 
@@ -11,7 +11,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use bytemuck::Zeroable;
-use pinrail_book::{Book, Source, sweep};
+use pinrail_book::{Book, Consolidated, Source};
 use pinrail_types::record::{BookLevel, BookUpdate, SequenceRule};
 use pinrail_types::{E8, Flags, Px, Qty, Side};
 
@@ -74,31 +74,49 @@ fn measure(name: &str, apart: i64, levels: usize) {
         stale_ns_max: u64::MAX,
         halted: false,
     };
-    let pairs: Vec<[Source; 2]> = (0..PAIRS)
+    let mut pairs: Vec<Consolidated> = (0..PAIRS)
         .map(|_| {
             let px = 1_000_000 + random(&mut state) % 100_000;
-            [book(px, &mut state), book(px + apart, &mut state)].map(source)
+            let mut pair = Consolidated::new();
+            pair.add(source(book(px, &mut state)));
+            pair.add(source(book(px + apart, &mut state)));
+            pair
         })
         .collect();
     let qty = Qty(levels as i64 * LOTS);
+    let walked = median(&pairs, qty);
+    for pair in &mut pairs {
+        while pair.refresh(0) {}
+    }
+    let merged = median(&pairs, qty);
+    for pair in &pairs {
+        assert_eq!(swept(pair, qty), expected(pair.sources(), levels));
+    }
+    println!("{name:<12} {levels:>6} {walked:>10.1} {merged:>10.1}");
+}
+
+fn swept(pair: &Consolidated, qty: Qty) -> i128 {
+    let view = pair.view(0).expect("the books are healthy");
+    view.sweep(Side::Buy, qty)
+        .expect("the books are deep enough")
+        .cost
+}
+
+fn median(pairs: &[Consolidated], qty: Qty) -> f64 {
     let mut figures = Vec::new();
     for _ in 0..ROUNDS {
         let start = Instant::now();
-        for pair in &pairs {
-            black_box(sweep(black_box(pair), Side::Buy, qty, 0)).expect("the books are deep enough");
+        for pair in pairs {
+            black_box(swept(black_box(pair), qty));
         }
         figures.push(start.elapsed().as_nanos() as f64 / PAIRS as f64);
     }
-    for pair in &pairs {
-        let swept = sweep(pair, Side::Buy, qty, 0).expect("the books are deep enough");
-        assert_eq!(swept.cost, expected(pair, levels));
-    }
     figures.sort_by(f64::total_cmp);
-    println!("{name:<12} {levels:>6} {:>8.1}", figures[ROUNDS / 2]);
+    figures[ROUNDS / 2]
 }
 
 fn main() {
-    println!("two venues   levels ns median");
+    println!("two venues   levels  walked, ns  merged, ns (medians)");
     for levels in [1, 10, 20] {
         measure("interleaved", 0, levels);
         measure("apart", 1_000, levels);

@@ -1,6 +1,6 @@
 //! Definitions: assets, instruments, venues, listings, clients. Fixed once the desk has been active.
 
-use pinrail_book::{Book, Source};
+use pinrail_book::{Book, Consolidated, Source};
 use pinrail_pricing::{Pricer, TIERS_MAX};
 use pinrail_types::record::{
     AssetDef, BookState, ClientDef, EpochStart, InstrumentDef, ListingDef, SequenceRule, TierSpread, VenueDef,
@@ -59,9 +59,10 @@ impl<P: Pricer> Engine<P> {
         let venues = self.bounds.venues;
         *held = Some(Traded {
             meta,
-            sources: Vec::with_capacity(venues),
+            venues: Consolidated::new(),
             listings: Vec::with_capacity(venues),
             book_seq: 0,
+            is_to_refresh: false,
         });
         Ok(())
     }
@@ -98,7 +99,7 @@ impl<P: Pricer> Engine<P> {
             venue: def.venue,
             reported: BookState::Empty,
         });
-        traded.sources.push(Source {
+        traded.venues.add(Source {
             book: Book::new(rule, self.bounds.book_levels),
             taker_fee_e8: venue.taker_fee_e8,
             stale_ns_max: venue.stale_ns_max,

@@ -43,10 +43,8 @@ impl<P: Pricer> Engine<P> {
 
     fn set_venue_halted(&mut self, venue: VenueId, halted: bool) {
         for traded in self.traded.iter_mut().flatten() {
-            for (source, listing) in traded.sources.iter_mut().zip(&traded.listings) {
-                if listing.venue == venue {
-                    source.halted = halted;
-                }
+            if let Ok(at) = traded.listed(venue) {
+                traded.venues.source_mut(at).halted = halted;
             }
         }
     }

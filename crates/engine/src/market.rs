@@ -26,16 +26,19 @@ impl<P: Pricer> Engine<P> {
     pub(crate) fn on_book_update(&mut self, update: &BookUpdate, out: &mut Out) -> Result<(), Reason> {
         let traded = self.traded(update.instrument)?;
         let at = traded.listed(update.venue)?;
-        traded.sources[at].book.apply(update);
+        traded.venues.source_mut(at).book.apply(update);
         traded.book_seq = update.header.seq;
         traded.report(at, out);
+        if !core::mem::replace(&mut traded.is_to_refresh, true) {
+            self.to_refresh.push(update.instrument);
+        }
         Ok(())
     }
 
     pub(crate) fn on_top_of_book(&mut self, top: &TopOfBook, out: &mut Out) -> Result<(), Reason> {
         let traded = self.traded(top.instrument)?;
         let at = traded.listed(top.venue)?;
-        traded.sources[at].book.on_top(top);
+        traded.venues.on_top(at, top);
         traded.report(at, out);
         Ok(())
     }
@@ -56,7 +59,7 @@ impl<P: Pricer> Engine<P> {
         if status.instrument != VenueStatus::ALL {
             let traded = self.traded(status.instrument)?;
             let at = traded.listed(status.venue)?;
-            traded.sources[at].book.on_status(status);
+            traded.venues.source_mut(at).book.on_status(status);
             traded.report(at, out);
             return Ok(());
         }
@@ -70,7 +73,7 @@ impl<P: Pricer> Engine<P> {
         }
         for traded in self.traded.iter_mut().flatten() {
             if let Ok(at) = traded.listed(status.venue) {
-                traded.sources[at].book.on_status(status);
+                traded.venues.source_mut(at).book.on_status(status);
             }
         }
         self.report_some(out);
@@ -96,7 +99,7 @@ impl<P: Pricer> Engine<P> {
 impl Traded {
     /// Which of the instrument's sources is the venue.
     #[inline]
-    fn listed(&self, venue: VenueId) -> Result<usize, Reason> {
+    pub(crate) fn listed(&self, venue: VenueId) -> Result<usize, Reason> {
         self.listings
             .iter()
             .position(|listing| listing.venue == venue)
@@ -107,9 +110,10 @@ impl Traded {
     /// several records comes in is left out.
     #[inline]
     fn report(&mut self, at: usize, out: &mut Out) {
-        let state = self.sources[at].book.state();
+        let source = &self.venues.sources()[at];
+        let state = source.book.state();
         if state != self.listings[at].reported && state != BookState::Building {
-            report_change(&mut self.listings[at], &self.sources[at], self.meta.id, out);
+            report_change(&mut self.listings[at], source, self.meta.id, out);
         }
     }
 }

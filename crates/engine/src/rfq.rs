@@ -71,7 +71,7 @@ impl<P: Pricer> Engine<P> {
             now,
         };
         self.last_asked = Some((ask, px_step));
-        let prices = self.pricer.price(&priced, &traded.sources)?;
+        let prices = self.pricer.price(&priced, &traded.venues)?;
         check_sides(side, &prices)?;
         let quoted = Quoted {
             bid_px: prices.bid_px,
@@ -98,6 +98,7 @@ impl<P: Pricer> Engine<P> {
         let Some(traded) = self.traded.get(ask.instrument.index()).and_then(Option::as_ref) else {
             return;
         };
+        traded.venues.warm();
         core::hint::black_box(
             self.risk
                 .check_ask(&ask, self.position_qty(ask.instrument))
@@ -111,7 +112,7 @@ impl<P: Pricer> Engine<P> {
             px_step,
             now: self.last_ts(),
         };
-        self.pricer.rehearse(&priced, &traded.sources);
+        self.pricer.rehearse(&priced, &traded.venues);
     }
 
     #[inline]

@@ -1,6 +1,6 @@
 //! The engine's state, and the way of an input through it.
 
-use pinrail_book::{Book, Source};
+use pinrail_book::{Book, Consolidated};
 use pinrail_oms::{Positions, QuoteTable};
 use pinrail_pricing::Pricer;
 use pinrail_risk::{Ask, Risk};
@@ -77,11 +77,13 @@ pub(crate) struct Listing {
 pub(crate) struct Traded {
     pub(crate) meta: Instrument,
     /// The books, as a pricer sees them.
-    pub(crate) sources: Vec<Source>,
-    /// Beside each source, whose it is.
+    pub(crate) venues: Consolidated,
+    /// Beside each of them, whose it is.
     pub(crate) listings: Vec<Listing>,
     /// Sequence of the last input that changed one of its books.
     pub(crate) book_seq: u64,
+    /// It stands in [`Engine::to_refresh`].
+    pub(crate) is_to_refresh: bool,
 }
 
 /// The deterministic state machine. See the crate's documentation.
@@ -103,6 +105,8 @@ pub struct Engine<P> {
     pub(crate) withdraw_from: Option<u32>,
     /// The last request that was priced, for rehearsals; decides nothing.
     pub(crate) last_asked: Option<(Ask, i64)>,
+    /// Instruments whose venues changed since they were merged; decides nothing.
+    pub(crate) to_refresh: Vec<InstrumentId>,
     /// Some books' states are still to be reported, in chunks.
     pub(crate) reporting: bool,
     last_source_seq: Vec<u64>,
@@ -136,6 +140,7 @@ impl<P: Pricer> Engine<P> {
             positions: Positions::new(bounds.instruments),
             withdraw_from: None,
             last_asked: None,
+            to_refresh: Vec::with_capacity(bounds.instruments),
             reporting: false,
             last_source_seq: vec![0; bounds.sources],
             last_ts: 0,
@@ -265,6 +270,24 @@ impl<P: Pricer> Engine<P> {
         self.rehearse();
     }
 
+    /// Merges some of the levels that changed, so that the next request finds them merged; true if there was something
+    /// to do. Changes no answer and decides nothing: for a core that has nothing else to do, once a duty cycle. Takes
+    /// less than a microsecond.
+    #[inline]
+    pub fn refresh(&mut self) -> bool {
+        let Some(instrument) = self.to_refresh.last() else {
+            return false;
+        };
+        if let Some(traded) = &mut self.traded[instrument.index()] {
+            if traded.venues.refresh(self.last_ts) {
+                return true;
+            }
+            traded.is_to_refresh = false;
+        }
+        self.to_refresh.pop();
+        true
+    }
+
     /// Whether work is left over that a [`Continue`] input is due for, before any other input.
     #[inline]
     pub fn wants_continue(&self) -> bool {
@@ -290,7 +313,11 @@ impl<P: Pricer> Engine<P> {
 
     /// What happened so far.
     pub fn counts(&self) -> Counts {
-        let sources = self.traded.iter().flatten().flat_map(|traded| &traded.sources);
+        let sources = self
+            .traded
+            .iter()
+            .flatten()
+            .flat_map(|traded| traded.venues.sources());
         Counts {
             tops_compared: sources.map(|source| source.book.tops_compared()).sum(),
             ..self.counts
@@ -327,7 +354,7 @@ impl<P: Pricer> Engine<P> {
             .listings
             .iter()
             .position(|listing| listing.venue == venue)?;
-        Some(&traded.sources[at].book)
+        Some(&traded.venues.sources()[at].book)
     }
 
     /// The house position in lots, for risk.

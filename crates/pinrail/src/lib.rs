@@ -53,7 +53,7 @@ pub use pinrail_venue as venue;
 /// What most embedders need.
 pub mod prelude {
     pub use bytemuck::Zeroable;
-    pub use pinrail_book::{Book, Source, Sweep, Top, sweep, top};
+    pub use pinrail_book::{Book, Consolidated, Source, Sweep, Top, View};
     pub use pinrail_engine::{Bounds, Engine, Out};
     pub use pinrail_pricing::{PriceRequest, Pricer, Prices, SweepPricer};
     pub use pinrail_types::record::*;

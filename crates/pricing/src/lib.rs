@@ -6,7 +6,7 @@
 
 mod sweep_pricer;
 
-use pinrail_book::Source;
+use pinrail_book::Consolidated;
 use pinrail_types::record::TierSpread;
 use pinrail_types::{Instrument, Px, Qty, Reason, Side};
 
@@ -50,17 +50,17 @@ pub struct Prices {
 
 /// Makes prices. Dispatched statically: the engine is generic over it.
 pub trait Pricer {
-    /// Prices a request from the books of the venues that list its instrument.
+    /// Prices a request from the venues that list its instrument.
     ///
     /// # Errors
     /// The reason why no price can be given; the client is refused with it.
-    fn price(&mut self, request: &PriceRequest<'_>, sources: &[Source]) -> Result<Prices, Reason>;
+    fn price(&mut self, request: &PriceRequest<'_>, venues: &Consolidated) -> Result<Prices, Reason>;
 
     /// Prices a request for the sake of the processor's caches and branch predictors, and for nothing else: state can't
     /// change and the result is dropped. A core that waits calls it now and then with the last request. A model that
     /// can't price without changing itself leaves this empty.
-    fn rehearse(&self, request: &PriceRequest<'_>, sources: &[Source]) {
-        let _ = (request, sources);
+    fn rehearse(&self, request: &PriceRequest<'_>, venues: &Consolidated) {
+        let _ = (request, venues);
     }
 
     /// Takes the half-spread of a tier in an instrument.

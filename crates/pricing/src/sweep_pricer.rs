@@ -1,14 +1,12 @@
 //! The default model: what a hedge would cost now, and a half-spread by client tier on top.
 
-use pinrail_book::{Source, sweep, top};
-use pinrail_types::money::{div_ceil, div_floor, product};
+use pinrail_book::{Consolidated, View};
 use pinrail_types::record::TierSpread;
 use pinrail_types::{E8, Px, Qty, Reason, Side};
 
 use crate::{PriceRequest, Pricer, Prices};
 
-/// 1e16: a cost and a spread, each times 1e8.
-const E16: i128 = product(E8, E8);
+const E8_WIDE: u64 = E8.unsigned_abs();
 
 /// Client tiers.
 pub const TIERS_MAX: usize = 16;
@@ -32,31 +30,28 @@ impl SweepPricer {
 
     // One copy of the code, so that a rehearsal warms what a request runs.
     #[inline(never)]
-    fn prices(&self, request: &PriceRequest<'_>, sources: &[Source]) -> Result<Prices, Reason> {
+    fn prices(&self, request: &PriceRequest<'_>, venues: &Consolidated) -> Result<Prices, Reason> {
         let half_spread_e8 = self.half_spread_e8(request)?;
+        let view = venues.view(request.now)?;
         let mut prices = Prices {
             bid_px: Px::NONE,
             offer_px: Px::NONE,
             hedge_bid_px: Px::NONE,
             hedge_offer_px: Px::NONE,
-            ref_px: top(sources, request.now)?.mid(),
+            ref_px: view.top()?.mid(),
             half_spread_e8,
             venues: 0,
         };
         let mut venue_mask = 0;
         if request.side != Some(Side::Sell) {
-            let hedge = sweep(sources, Side::Buy, request.qty, request.now)?;
-            venue_mask |= hedge.venue_mask;
-            prices.hedge_offer_px = per_unit(Side::Buy, hedge.cost, E8, request.qty, 1)?;
             let spread = E8 + half_spread_e8;
-            prices.offer_px = per_unit(Side::Buy, hedge.cost, spread, request.qty, request.px_step)?;
+            (prices.hedge_offer_px, prices.offer_px) =
+                hedged(&view, request, Side::Buy, spread, &mut venue_mask)?;
         }
         if request.side != Some(Side::Buy) {
-            let hedge = sweep(sources, Side::Sell, request.qty, request.now)?;
-            venue_mask |= hedge.venue_mask;
-            prices.hedge_bid_px = per_unit(Side::Sell, hedge.cost, E8, request.qty, 1)?;
             let spread = E8 - half_spread_e8;
-            prices.bid_px = per_unit(Side::Sell, hedge.cost, spread, request.qty, request.px_step)?;
+            (prices.hedge_bid_px, prices.bid_px) =
+                hedged(&view, request, Side::Sell, spread, &mut venue_mask)?;
         }
         prices.venues = venue_mask.count_ones() as u8;
         Ok(prices)
@@ -76,13 +71,13 @@ impl SweepPricer {
 
 impl Pricer for SweepPricer {
     #[inline]
-    fn price(&mut self, request: &PriceRequest<'_>, sources: &[Source]) -> Result<Prices, Reason> {
-        self.prices(request, sources)
+    fn price(&mut self, request: &PriceRequest<'_>, venues: &Consolidated) -> Result<Prices, Reason> {
+        self.prices(request, venues)
     }
 
     #[inline]
-    fn rehearse(&self, request: &PriceRequest<'_>, sources: &[Source]) {
-        let _ = core::hint::black_box(self.prices(request, sources));
+    fn rehearse(&self, request: &PriceRequest<'_>, venues: &Consolidated) {
+        let _ = core::hint::black_box(self.prices(request, venues));
     }
 
     fn on_tier_spread(&mut self, spread: &TierSpread) -> Result<(), Reason> {
@@ -99,30 +94,69 @@ impl Pricer for SweepPricer {
     }
 }
 
-/// `cost * factor_e8 / (qty * 1e16)` in multiples of `step` ticks, rounded away from the client: up where it buys, down
-/// where it sells. `cost` is in tick·lots times 1e8.
+/// What a hedge of one side costs per unit, and that with the spread on top; adds the venues that it takes.
 #[inline]
-fn per_unit(side: Side, cost: i128, factor_e8: i64, qty: Qty, step: i64) -> Result<Px, Reason> {
-    let numerator = cost.checked_mul(i128::from(factor_e8)).ok_or(Reason::Overflow)?;
-    let denominator = product(qty.0, step).checked_mul(E16).ok_or(Reason::Overflow)?;
-    let steps = match side {
-        Side::Buy => div_ceil(numerator, denominator),
-        Side::Sell => div_floor(numerator, denominator),
+fn hedged(
+    view: &View<'_>,
+    request: &PriceRequest<'_>,
+    side: Side,
+    factor_e8: i64,
+    venue_mask: &mut u16,
+) -> Result<(Px, Px), Reason> {
+    let hedge = view.sweep(side, request.qty)?;
+    *venue_mask |= hedge.venue_mask;
+    per_unit(side, hedge.cost, factor_e8, request.qty, request.px_step)
+}
+
+/// What a hedge costs per unit, and that with the spread on top in multiples of `step` ticks:
+/// `cost / (qty * 1e8)` and `cost * factor_e8 / (qty * 1e16)`, each rounded once, away from the client: up where it
+/// buys, down where it sells. `cost` is in tick·lots times 1e8, of prices and quantities that are representable.
+#[inline]
+fn per_unit(side: Side, cost: i128, factor_e8: i64, qty: Qty, step: i64) -> Result<(Px, Px), Reason> {
+    let (qty, factor) = (qty.0.unsigned_abs(), factor_e8.unsigned_abs());
+    let cost = u128::try_from(cost).map_err(|_| Reason::PxUnrepresentable)?;
+    // The price net of fees, times 1e8, is below 2^81 and the spread at most doubles it, so nothing below passes 2^111.
+    let net_e8 = cost / u128::from(qty);
+    // Less than `qty`, so that the low halves tell it.
+    let rest = (cost as u64).wrapping_sub((net_e8 as u64).wrapping_mul(qty));
+    // Rounding the same way several times is rounding once.
+    let rounded = u128::from(side == Side::Buy && rest != 0);
+    let hedge = divide(side, net_e8 + rounded, u128::from(E8_WIDE));
+    let rest_scaled = divide(side, u128::from(rest) * u128::from(factor), u128::from(qty));
+    let scaled = net_e8 * u128::from(factor) + rest_scaled;
+    let step = u128::from(step.unsigned_abs());
+    let steps = divide(side, scaled, step * u128::from(E8_WIDE * E8_WIDE));
+    Ok((px(hedge)?, px(steps * step)?))
+}
+
+/// The quotient rounded away from a client that does `side`. Most are of 64 bits, which takes a fraction of the time.
+#[inline]
+fn divide(side: Side, numerator: u128, denominator: u128) -> u128 {
+    let numerator = match side {
+        Side::Buy => numerator + (denominator - 1),
+        Side::Sell => numerator,
     };
-    let px = steps
-        .checked_mul(i128::from(step))
-        .and_then(|px| i64::try_from(px).ok())
-        .map(Px);
+    match (u64::try_from(numerator), u64::try_from(denominator)) {
+        (Ok(numerator), Ok(denominator)) => u128::from(numerator / denominator),
+        _ => numerator / denominator,
+    }
+}
+
+#[inline]
+fn px(ticks: u128) -> Result<Px, Reason> {
+    let px = i64::try_from(ticks).ok().map(Px);
     px.filter(|px| px.is_representable())
         .ok_or(Reason::PxUnrepresentable)
 }
 
 #[cfg(test)]
 mod tests {
-    use pinrail_book::Book;
+    use pinrail_book::{Book, Source};
     use pinrail_types::record::{AssetDef, BookLevel, BookUpdate, InstrumentDef, SequenceRule};
     use pinrail_types::{Flags, Instrument, InstrumentId};
     use proptest::prelude::*;
+
+    use pinrail_types::money::product;
 
     use super::*;
 
@@ -161,13 +195,15 @@ mod tests {
         book
     }
 
-    fn source(book: Book, taker_fee_e8: i32) -> Source {
-        Source {
+    fn venue(book: Book, taker_fee_e8: i32) -> Consolidated {
+        let mut venues = Consolidated::new();
+        venues.add(Source {
             book,
             taker_fee_e8,
             stale_ns_max: 1_000,
             halted: false,
-        }
+        });
+        venues
     }
 
     fn pricer(half_spread_e8: i64) -> SweepPricer {
@@ -196,9 +232,9 @@ mod tests {
     fn a_price_is_the_hedge_and_the_half_spread_rounded_away_from_the_client() {
         let instrument = instrument();
         let book = book(&[(9_990, 5), (9_980, 10)], &[(10_010, 5), (10_020, 10)]);
-        let sources = [source(book, 100_000)];
+        let venues = venue(book, 100_000);
         let prices = pricer(500_000)
-            .price(&request(&instrument, None, 10, 1), &sources)
+            .price(&request(&instrument, None, 10, 1), &venues)
             .unwrap();
         // Offer: (5 * 10,010 + 5 * 10,020) / 10 = 10,015; fee 0.1 % -> 10,025.015; half-spread 0.5 % -> 10,075.14...
         assert_eq!((prices.hedge_offer_px, prices.offer_px), (Px(10_026), Px(10_076)));
@@ -206,7 +242,7 @@ mod tests {
         assert_eq!((prices.hedge_bid_px, prices.bid_px), (Px(9_975), Px(9_925)));
         assert_eq!((prices.ref_px, prices.venues), (Px(10_000), 1));
         let coarse = pricer(500_000)
-            .price(&request(&instrument, None, 10, 10), &sources)
+            .price(&request(&instrument, None, 10, 10), &venues)
             .unwrap();
         assert_eq!((coarse.bid_px, coarse.offer_px), (Px(9_920), Px(10_080)));
     }
@@ -215,24 +251,24 @@ mod tests {
     fn only_the_side_asked_for_is_priced() {
         let instrument = instrument();
         let book = book(&[(9_990, 5)], &[(10_010, 50)]);
-        let sources = [source(book, 0)];
+        let venues = venue(book, 0);
         let prices = pricer(0)
-            .price(&request(&instrument, Some(Side::Buy), 10, 1), &sources)
+            .price(&request(&instrument, Some(Side::Buy), 10, 1), &venues)
             .unwrap();
         assert_eq!((prices.bid_px, prices.offer_px), (Px::NONE, Px(10_010)));
-        let refused = pricer(0).price(&request(&instrument, Some(Side::Sell), 10, 1), &sources);
+        let refused = pricer(0).price(&request(&instrument, Some(Side::Sell), 10, 1), &venues);
         assert_eq!(refused, Err(Reason::InsufficientDepth));
     }
 
     #[test]
     fn a_tier_without_a_spread_is_refused() {
         let instrument = instrument();
-        let sources = [source(book(&[(9_990, 5)], &[(10_010, 5)]), 0)];
-        let unset = SweepPricer::new(1).price(&request(&instrument, None, 1, 1), &sources);
+        let venues = venue(book(&[(9_990, 5)], &[(10_010, 5)]), 0);
+        let unset = SweepPricer::new(1).price(&request(&instrument, None, 1, 1), &venues);
         assert_eq!(unset, Err(Reason::LimitsMissing));
         let mut request = request(&instrument, None, 1, 1);
         request.tier = 200;
-        assert_eq!(pricer(0).price(&request, &sources), Err(Reason::LimitsMissing));
+        assert_eq!(pricer(0).price(&request, &venues), Err(Reason::LimitsMissing));
     }
 
     #[test]
@@ -259,7 +295,34 @@ mod tests {
         })
     }
 
+    /// Both prices, if both are representable.
+    fn pxs(hedge: i128, px: i128) -> Result<(Px, Px), Reason> {
+        let [hedge, px] = [hedge, px].map(|ticks| i64::try_from(ticks).map_or(Px(i64::MAX), Px));
+        if hedge.is_representable() && px.is_representable() {
+            Ok((hedge, px))
+        } else {
+            Err(Reason::PxUnrepresentable)
+        }
+    }
+
     proptest! {
+        #[test]
+        fn each_price_is_rounded_once_away_from_the_client(
+            cost in prop_oneof![0..1_000_000_i128, 0..1_i128 << 64, 0..1_i128 << 88],
+            qty in prop_oneof![1..10_i64, 1..1_i64 << 40],
+            spread in 0..E8,
+            step in prop_oneof![Just(1_i64), 1..1_000_i64],
+        ) {
+            let unit = product(qty, E8);
+            let (exact, scale) = (cost * i128::from(E8 + spread), unit * i128::from(E8 * step));
+            let up = |n: i128, d: i128| (n + d - 1) / d;
+            let (hedge, offer) = (up(cost, unit), up(exact, scale) * i128::from(step));
+            prop_assert_eq!(per_unit(Side::Buy, cost, E8 + spread, Qty(qty), step), pxs(hedge, offer));
+            let exact = cost * i128::from(E8 - spread);
+            let (hedge, bid) = (cost / unit, exact / scale * i128::from(step));
+            prop_assert_eq!(per_unit(Side::Sell, cost, E8 - spread, Qty(qty), step), pxs(hedge, bid));
+        }
+
         #[test]
         fn never_better_for_a_worse_tier_or_a_larger_size(
             bids in levels(100_000, -7), asks in levels(100_000, 9),
@@ -268,8 +331,8 @@ mod tests {
         ) {
             let instrument = instrument();
             let book = book(&bids, &asks);
-            let sources = [source(book, fee)];
-            let price = |spread, qty| pricer(spread).price(&request(&instrument, None, qty, step), &sources);
+            let venues = venue(book, fee);
+            let price = |spread, qty| pricer(spread).price(&request(&instrument, None, qty, step), &venues);
             if let Ok(prices) = price(spread, qty) {
                 prop_assert!(prices.offer_px >= prices.hedge_offer_px || spread == 0);
                 prop_assert!(prices.bid_px <= prices.hedge_bid_px || spread == 0);

@@ -173,6 +173,9 @@ impl<P: Pricer, O: Observer> Core<P, O> {
     /// What an idle core does now and then: keeps warm what the next request will touch, and shows that it lives.
     #[inline]
     fn beat(&mut self) {
+        if self.machine.engine.refresh() {
+            return;
+        }
         self.idle_cycles = self.idle_cycles.wrapping_add(1);
         if self.idle_cycles.is_multiple_of(CYCLES_PER_WARMING) {
             self.machine.writer.warm();

@@ -187,32 +187,6 @@ pub const fn product(a: i64, b: i64) -> i128 {
     (a as i128).wrapping_mul(b as i128)
 }
 
-/// `numerator / denominator` rounded towards plus infinity. One 128-bit division.
-///
-/// # Panics
-/// If `denominator` is not above zero.
-#[inline]
-pub const fn div_ceil(numerator: i128, denominator: i128) -> i128 {
-    assert!(denominator > 0, "div_ceil needs a positive denominator");
-    let quotient = numerator / denominator;
-    // No further from zero than the numerator.
-    let exact = quotient.wrapping_mul(denominator);
-    if numerator > exact { quotient + 1 } else { quotient }
-}
-
-/// `numerator / denominator` rounded towards minus infinity. One 128-bit division.
-///
-/// # Panics
-/// If `denominator` is not above zero.
-#[inline]
-pub const fn div_floor(numerator: i128, denominator: i128) -> i128 {
-    assert!(denominator > 0, "div_floor needs a positive denominator");
-    let quotient = numerator / denominator;
-    // No further from zero than the numerator.
-    let exact = quotient.wrapping_mul(denominator);
-    if numerator < exact { quotient - 1 } else { quotient }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -230,20 +204,6 @@ mod tests {
             i128::from(u64::MAX),
         ] {
             assert_eq!(Amount::new(v).get(), v);
-        }
-    }
-
-    #[test]
-    fn divisions_round_as_named() {
-        assert_eq!((div_ceil(7, 2), div_ceil(-7, 2), div_ceil(6, 2)), (4, -3, 3));
-        assert_eq!((div_floor(7, 2), div_floor(-7, 2), div_floor(-6, 2)), (3, -4, -3));
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn divisions_agree_with_euclid(n in proptest::num::i128::ANY, d in 1..i128::MAX) {
-            proptest::prop_assert_eq!(div_floor(n, d), n.div_euclid(d));
-            proptest::prop_assert_eq!(div_ceil(n, d), n.div_euclid(d) + i128::from(n.rem_euclid(d) != 0));
         }
     }
 

@@ -1,0 +1,150 @@
+//! The first levels of several venues, merged beforehand.
+
+use pinrail_types::money::product;
+use pinrail_types::{Px, Qty, Side};
+
+use crate::consolidated::{Sweep, best_of_all, worst_of};
+use crate::merge::Step;
+
+/// Rungs of a ladder. What goes deeper is swept from the books.
+pub(crate) const RUNGS: usize = 24;
+/// A rung whose cost with all before it would reach this is left out, so that nothing overflows.
+const COST_MAX: i128 = 1 << 120;
+
+/// A level, and what the levels before it come to: half a line of the cache.
+#[derive(Clone, Copy, Debug)]
+struct Rung {
+    /// What the rungs before cost, in ticks times lots times 1e8, net of fees.
+    cost_before: i128,
+    /// Price net of fee, in ticks times 1e8.
+    net_e8: i64,
+    /// Lots of the rungs before.
+    qty_before: i64,
+}
+
+const NO_RUNG: Rung = Rung {
+    cost_before: 0,
+    net_e8: 0,
+    qty_before: 0,
+};
+
+/// The first [`RUNGS`] levels of one side over several venues, best first net of fees, each with the sums up to it: a
+/// sweep is one search among the sums, and gives exactly what taking one level after the other would.
+#[repr(align(64))]
+#[derive(Debug)]
+pub(crate) struct Ladder {
+    /// The sources that it was made from, one bit each; zero if it is out of date.
+    usable: u16,
+    len: usize,
+    best_px: Option<Px>,
+    /// Lots up to each rung and with it; `i64::MAX` behind the last rung.
+    ends: [i64; RUNGS],
+    rungs: [Rung; RUNGS],
+    /// The sources used up to each rung and with it, one bit each.
+    venue_masks: [u16; RUNGS],
+    /// The worst price at any venue up to each rung and with it, fee not counted.
+    worst_pxs: [Px; RUNGS],
+}
+
+impl Ladder {
+    pub(crate) fn new() -> Ladder {
+        Ladder {
+            usable: 0,
+            len: 0,
+            best_px: None,
+            ends: [i64::MAX; RUNGS],
+            rungs: [NO_RUNG; RUNGS],
+            venue_masks: [0; RUNGS],
+            worst_pxs: [Px::NONE; RUNGS],
+        }
+    }
+
+    /// Something changed: it is not to be used until it is made again.
+    #[inline]
+    pub(crate) fn invalidate(&mut self) {
+        self.usable = 0;
+    }
+
+    /// Whether it shows what these sources hold.
+    #[inline]
+    pub(crate) fn is_current(&self, usable: u16) -> bool {
+        self.usable == usable && usable != 0
+    }
+
+    /// Makes it from the merged levels of the sources in `usable`. Ends early at a price below zero or beyond 4.6e10 ticks,
+    /// and where sums grow absurd: there a sweep of the books has its own answers.
+    pub(crate) fn fill(
+        &mut self,
+        usable: u16,
+        side: Side,
+        best_px: Option<Px>,
+        steps: impl Iterator<Item = Step>,
+    ) {
+        let mut next = NO_RUNG;
+        let mut venue_mask = 0;
+        let mut worst_px = best_of_all(side);
+        let mut len = 0;
+        for step in steps.take(RUNGS) {
+            let Ok(net_e8) = i64::try_from(step.net_e8) else {
+                break;
+            };
+            let cost = next.cost_before + product(net_e8, step.qty);
+            if step.px < 0 || cost >= COST_MAX {
+                break;
+            }
+            next.net_e8 = net_e8;
+            self.rungs[len] = next;
+            venue_mask |= 1 << step.source;
+            self.venue_masks[len] = venue_mask;
+            worst_px = worst_of(side, worst_px, Px(step.px));
+            self.worst_pxs[len] = worst_px;
+            next.cost_before = cost;
+            // A few quantities below 2^52 each.
+            next.qty_before += step.qty;
+            self.ends[len] = next.qty_before;
+            len += 1;
+        }
+        self.ends[len..].fill(i64::MAX);
+        self.len = len;
+        self.best_px = best_px;
+        self.usable = usable;
+    }
+
+    /// Reads what a sweep may read.
+    #[inline]
+    pub(crate) fn warm(&self) {
+        for end in self.ends.iter().step_by(8) {
+            core::hint::black_box(*end);
+        }
+        for rung in self.rungs.iter().step_by(2) {
+            core::hint::black_box(rung.net_e8);
+        }
+        core::hint::black_box(self.venue_masks[0]);
+    }
+
+    /// The best price at any venue, fee not counted.
+    #[inline]
+    pub(crate) fn best_px(&self) -> Option<Px> {
+        self.best_px
+    }
+
+    /// What a sweep to `qty`, above zero, takes; `None` if that goes deeper than the ladder.
+    #[inline]
+    pub(crate) fn sweep(&self, qty: Qty) -> Option<Sweep> {
+        let at = self.ends.partition_point(|end| *end < qty.0);
+        if at >= self.len {
+            return None;
+        }
+        let rung = &self.rungs[at];
+        // No more than the whole rung, which stayed below the bound.
+        let last = product(rung.net_e8, qty.0 - rung.qty_before);
+        Some(Sweep {
+            cost: rung.cost_before.wrapping_add(last),
+            qty,
+            worst_net_e8: i128::from(rung.net_e8),
+            worst_px: self.worst_pxs[at],
+            venue_mask: self.venue_masks[at],
+            levels: at as u32 + 1,
+        })
+    }
+}

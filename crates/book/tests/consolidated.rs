@@ -1,0 +1,460 @@
+//! Sweeps, merged beforehand or not, against a brute force over all levels, and each refusal.
+
+use bytemuck::Zeroable;
+use pinrail_book::{Book, Consolidated, Source, Sweep, Top, VENUES_MAX};
+use pinrail_types::record::{BookLevel, BookState, BookUpdate, SequenceRule, VenueStatus, VenueStatusKind};
+use pinrail_types::{E8, Flags, Px, Qty, Reason, Side};
+use proptest::prelude::*;
+
+const NOW: u64 = 10_000;
+
+type Levels = Vec<(i64, i64)>;
+
+fn send(book: &mut Book, id: u64, flags: Flags, bids: &Levels, asks: &Levels) {
+    let all: Vec<(bool, (i64, i64))> = bids
+        .iter()
+        .map(|level| (true, *level))
+        .chain(asks.iter().map(|level| (false, *level)))
+        .collect();
+    let chunks: Vec<_> = if all.is_empty() {
+        vec![&all[..]]
+    } else {
+        all.chunks(11).collect()
+    };
+    for (i, chunk) in chunks.iter().enumerate() {
+        let mut update = BookUpdate {
+            first_id: id,
+            last_id: id,
+            ts_recv: NOW,
+            ..BookUpdate::zeroed()
+        };
+        for (to, (is_bid, (px, qty))) in update.levels.iter_mut().zip(*chunk) {
+            *to = BookLevel {
+                px: Px(*px),
+                qty: Qty(*qty),
+            };
+            update.bids += u8::from(*is_bid);
+            update.asks += u8::from(!*is_bid);
+        }
+        let mut flags = flags;
+        if i == 0 {
+            flags = flags.with(Flags::FIRST);
+        }
+        if i == chunks.len() - 1 {
+            flags = flags.with(Flags::LAST);
+        }
+        update.header.commit = update.commit_for(flags).pack();
+        book.apply(&update);
+    }
+}
+
+fn book(bids: &Levels, asks: &Levels) -> Book {
+    let mut book = Book::new(SequenceRule::Plain, 256);
+    send(&mut book, 1, Flags::SNAPSHOT, bids, asks);
+    book
+}
+
+fn source(book: Book, taker_fee_e8: i32) -> Source {
+    Source {
+        book,
+        taker_fee_e8,
+        stale_ns_max: 1_000,
+        halted: false,
+    }
+}
+
+fn consolidated(sources: impl IntoIterator<Item = Source>) -> Consolidated {
+    let mut consolidated = Consolidated::new();
+    for source in sources {
+        consolidated.add(source);
+    }
+    consolidated
+}
+
+fn sweep(consolidated: &Consolidated, side: Side, qty: Qty, now: u64) -> Result<Sweep, Reason> {
+    consolidated.view(now)?.sweep(side, qty)
+}
+
+fn top(consolidated: &Consolidated, now: u64) -> Result<Top, Reason> {
+    consolidated.view(now)?.top()
+}
+
+/// Every level of every usable source, sorted by net price and source; then eaten from the front.
+fn brute_force(sources: &[Source], usable: &[bool], side: Side, qty: i64) -> Result<Sweep, Reason> {
+    let mut all: Vec<(i128, usize, i64, i64)> = Vec::new();
+    for (i, source) in sources.iter().enumerate().filter(|(i, _)| usable[*i]) {
+        let fee = i128::from(source.taker_fee_e8);
+        let levels = match side {
+            Side::Buy => source.book.asks(),
+            Side::Sell => source.book.bids(),
+        };
+        for level in levels.iter() {
+            let net = i128::from(level.px.0) * (i128::from(E8) + i128::from(side.sign()) * fee);
+            all.push((net, i, level.px.0, level.qty.0));
+        }
+    }
+    all.sort_by_key(|(net, i, ..)| (net * i128::from(side.sign()), *i));
+    let mut swept = Sweep {
+        cost: 0,
+        qty: Qty(qty),
+        worst_net_e8: 0,
+        worst_px: Px(0),
+        venue_mask: 0,
+        levels: 0,
+    };
+    let mut left = qty;
+    let mut used: Vec<i64> = Vec::new();
+    for (net, i, px, qty) in all {
+        if left == 0 {
+            break;
+        }
+        let fill = left.min(qty);
+        left -= fill;
+        swept.cost += net * i128::from(fill);
+        swept.worst_net_e8 = net;
+        swept.venue_mask |= 1 << i;
+        swept.levels += 1;
+        used.push(px);
+    }
+    if left > 0 {
+        return Err(Reason::InsufficientDepth);
+    }
+    let worst = if side == Side::Buy {
+        used.iter().max()
+    } else {
+        used.iter().min()
+    };
+    swept.worst_px = Px(*worst.expect("at least one level was used"));
+    Ok(swept)
+}
+
+#[derive(Clone, Debug)]
+struct Venue {
+    bids: Levels,
+    asks: Levels,
+    /// Taken away again, or reported beyond the snapshot.
+    changed: (Levels, Levels),
+    fee: i32,
+    halted: bool,
+    is_stale: bool,
+    is_down: bool,
+}
+
+fn venue() -> impl Strategy<Value = Venue> {
+    let side = |sign: i64, spread: i64, count: usize| {
+        let level = (prop_oneof![3 => 0..30_i64, 1 => 0..30_000_i64], 1..100_i64);
+        prop::collection::vec(level, 0..count).prop_map(move |levels| {
+            let level = |(at, qty): (i64, i64)| (100_000 + sign * (spread + at), qty);
+            levels.into_iter().map(level).collect::<Levels>()
+        })
+    };
+    (
+        side(-1, 1, 40),
+        side(1, 1, 40),
+        (side(-1, 1, 8), side(1, 1, 8)),
+        prop_oneof![Just(0), -30_000..60_000_i32, Just(99_999_999), Just(-99_999_999)],
+        prop_oneof![6 => Just(false), 1 => Just(true)],
+        prop_oneof![6 => Just(false), 1 => Just(true)],
+        prop_oneof![6 => Just(false), 1 => Just(true)],
+    )
+        .prop_map(|(bids, asks, changed, fee, halted, is_stale, is_down)| Venue {
+            bids,
+            asks,
+            changed,
+            fee,
+            halted,
+            is_stale,
+            is_down,
+        })
+}
+
+fn build(venue: &Venue) -> Book {
+    let mut book = book(&venue.bids, &venue.asks);
+    let gone = |levels: &Levels| -> Levels {
+        let quantity = |i: usize, qty: i64| if i.is_multiple_of(2) { 0 } else { qty };
+        levels
+            .iter()
+            .enumerate()
+            .map(|(i, (px, qty))| (*px, quantity(i, *qty)))
+            .collect()
+    };
+    send(
+        &mut book,
+        2,
+        Flags::NONE,
+        &gone(&venue.changed.0),
+        &gone(&venue.changed.1),
+    );
+    if venue.is_down {
+        book.on_status(&VenueStatus {
+            kind: VenueStatusKind::Disconnected.byte(),
+            ..VenueStatus::zeroed()
+        });
+    }
+    book
+}
+
+/// What the sources hold, asked the slow way.
+struct Expected<'a> {
+    sources: &'a [Source],
+    usable: Vec<bool>,
+    missing: Reason,
+}
+
+impl Expected<'_> {
+    fn new(sources: &[Source], now: u64) -> Expected<'_> {
+        let healthy = |source: &Source| !source.halted && source.book.state() == BookState::Healthy;
+        let fresh = |source: &Source| now.abs_diff(source.book.ts_recv()) <= source.stale_ns_max;
+        Expected {
+            sources,
+            usable: sources
+                .iter()
+                .map(|source| healthy(source) && fresh(source))
+                .collect(),
+            missing: if sources.iter().any(healthy) {
+                Reason::ReferenceStale
+            } else {
+                Reason::ReferenceMissing
+            },
+        }
+    }
+
+    fn sweep(&self, side: Side, qty: i64) -> Result<Sweep, Reason> {
+        if !self.usable.contains(&true) {
+            return Err(self.missing);
+        }
+        brute_force(self.sources, &self.usable, side, qty)
+    }
+
+    fn top(&self) -> Result<Top, Reason> {
+        if !self.usable.contains(&true) {
+            return Err(self.missing);
+        }
+        let usable = || {
+            self.sources
+                .iter()
+                .zip(&self.usable)
+                .filter(|(_, usable)| **usable)
+        };
+        let bids = usable().filter_map(|(source, _)| source.book.best_bid());
+        let asks = usable().filter_map(|(source, _)| source.book.best_ask());
+        match (bids.map(|level| level.px).max(), asks.map(|level| level.px).min()) {
+            (Some(bid_px), Some(ask_px)) => Ok(Top { bid_px, ask_px }),
+            _ => Err(Reason::ReferenceMissing),
+        }
+    }
+}
+
+/// What may happen between two sweeps.
+#[derive(Clone, Debug)]
+enum Event {
+    /// As many sides as this are merged, if they have to be.
+    Refresh(usize),
+    /// One level of the source at this index, taken modulo their number, changes.
+    Change(usize, bool, i64, i64),
+    Halt(usize, bool),
+    Disconnect(usize),
+    /// Time goes on, and some venues may have become stale.
+    Pass(u64),
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        6 => (1..4_usize).prop_map(Event::Refresh),
+        6 => (any::<usize>(), any::<bool>(), 1..60_i64, 0..100_i64)
+            .prop_map(|(at, is_bid, away, qty)| Event::Change(at, is_bid, away, qty)),
+        1 => (any::<usize>(), any::<bool>()).prop_map(|(at, halted)| Event::Halt(at, halted)),
+        1 => any::<usize>().prop_map(Event::Disconnect),
+        1 => (1..60_u64).prop_map(Event::Pass),
+    ]
+}
+
+fn happen(consolidated: &mut Consolidated, event: &Event, id: u64, now: &mut u64) {
+    let count = consolidated.sources().len();
+    match *event {
+        Event::Refresh(sides) => (0..sides).for_each(|_| _ = consolidated.refresh(*now)),
+        Event::Pass(ns) => *now += ns,
+        _ if count == 0 => {}
+        Event::Change(at, is_bid, away, qty) => {
+            let book = &mut consolidated.source_mut(at % count).book;
+            let (bids, asks) = if is_bid {
+                (vec![(100_000 - away, qty)], vec![])
+            } else {
+                (vec![], vec![(100_000 + away, qty)])
+            };
+            send(book, id, Flags::NONE, &bids, &asks);
+        }
+        Event::Halt(at, halted) => consolidated.source_mut(at % count).halted = halted,
+        Event::Disconnect(at) => {
+            consolidated.source_mut(at % count).book.on_status(&VenueStatus {
+                kind: VenueStatusKind::Disconnected.byte(),
+                ..VenueStatus::zeroed()
+            });
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_sweep_takes_the_best_levels_of_all_sources(
+        venues in prop_oneof![
+            prop::collection::vec(venue(), 0..4),
+            prop::collection::vec(venue(), 0..=VENUES_MAX),
+        ],
+        events in prop::collection::vec((event(), prop_oneof![1..200_i64, 1..6000_i64]), 1..30),
+    ) {
+        let mut all = consolidated(venues.iter().map(|venue| Source {
+            halted: venue.halted,
+            // Stale from the start, or after a while.
+            stale_ns_max: if venue.is_stale { 99 } else { 200 },
+            ..source(build(venue), venue.fee)
+        }));
+        let mut now = NOW + 100;
+        for (n, (event, qty)) in events.into_iter().enumerate() {
+            happen(&mut all, &event, n as u64 + 3, &mut now);
+            let expected = Expected::new(all.sources(), now);
+            for side in [Side::Buy, Side::Sell] {
+                prop_assert_eq!(sweep(&all, side, Qty(qty), now), expected.sweep(side, qty));
+            }
+            prop_assert_eq!(top(&all, now), expected.top());
+        }
+    }
+}
+
+#[test]
+fn what_is_merged_is_merged_once_and_until_a_venue_changes() {
+    let mut all = consolidated([0, 0].map(|fee| source(book(&vec![(9, 5)], &vec![(10, 5)]), fee)));
+    let merged = |all: &mut Consolidated| (0..9).take_while(|_| all.refresh(NOW)).count();
+    assert_eq!((merged(&mut all), merged(&mut all)), (2, 0));
+    all.source_mut(1).halted = true;
+    assert_eq!(merged(&mut all), 2);
+    assert_eq!(merged(&mut consolidated([])), 0, "nothing to merge");
+}
+
+#[test]
+fn fees_decide_between_venues() {
+    let cheap = book(&vec![(99, 1)], &vec![(1_000_000, 1)]);
+    let dear = book(&vec![(99, 1)], &vec![(1_000_500, 1)]);
+    // 10 basis points on the cheaper one make it the dearer one.
+    let sources = consolidated([source(cheap, 100_000), source(dear, 0)]);
+    let swept = sweep(&sources, Side::Buy, Qty(1), NOW).unwrap();
+    assert_eq!((swept.venue_mask, swept.cost), (0b10, 1_000_500 * i128::from(E8)));
+    assert_eq!((swept.worst_px, swept.venues()), (Px(1_000_500), 1));
+    let swept = sweep(&sources, Side::Buy, Qty(2), NOW).unwrap();
+    assert_eq!(swept.cost, 1_000_500 * i128::from(E8) + 1_000_000 * 100_100_000);
+    assert_eq!(swept.worst_net_e8, 1_000_000 * 100_100_000);
+    assert_eq!(
+        (swept.worst_px, swept.venues(), swept.levels),
+        (Px(1_000_500), 2, 2)
+    );
+}
+
+#[test]
+fn equal_net_prices_are_taken_from_the_earlier_source() {
+    let sources = consolidated([0, 0].map(|fee| source(book(&vec![(9, 5)], &vec![(10, 5)]), fee)));
+    for side in [Side::Buy, Side::Sell] {
+        assert_eq!(sweep(&sources, side, Qty(5), NOW).unwrap().venue_mask, 0b01);
+        assert_eq!(sweep(&sources, side, Qty(6), NOW).unwrap().venue_mask, 0b11);
+    }
+}
+
+#[test]
+fn refusals_say_why() {
+    let good = || source(book(&vec![(99, 5)], &vec![(101, 5)]), 0);
+    let empty = || source(Book::new(SequenceRule::Plain, 8), 0);
+    let halted = || Source {
+        halted: true,
+        ..good()
+    };
+    let refused = |sources: Vec<Source>, qty, now| {
+        let mut all = consolidated(sources);
+        let walked = sweep(&all, Side::Buy, Qty(qty), now).unwrap_err();
+        while all.refresh(now) {}
+        assert_eq!(sweep(&all, Side::Buy, Qty(qty), now), Err(walked));
+        walked
+    };
+    for qty in [0, -1, Qty::ABS_MAX + 1, i64::MIN] {
+        assert_eq!(refused(vec![good()], qty, NOW), Reason::QtyUnrepresentable);
+    }
+    let none: [&dyn Fn() -> Vec<Source>; 4] = [&Vec::new, &|| vec![halted()], &|| vec![empty()], &|| {
+        vec![halted(), empty()]
+    }];
+    for sources in none {
+        assert_eq!(refused(sources(), 1, NOW), Reason::ReferenceMissing);
+        assert_eq!(top(&consolidated(sources()), NOW), Err(Reason::ReferenceMissing));
+    }
+    let late = NOW + 1_001;
+    assert_eq!(refused(vec![empty(), good()], 1, late), Reason::ReferenceStale);
+    assert_eq!(top(&consolidated([good()]), late), Err(Reason::ReferenceStale));
+    assert_eq!(refused(vec![halted()], 1, late), Reason::ReferenceMissing);
+    assert_eq!(refused(vec![good()], 6, NOW), Reason::InsufficientDepth);
+    let one_sided = book(&vec![(99, 5)], &vec![]);
+    assert_eq!(
+        top(&consolidated([source(one_sided, 0)]), NOW),
+        Err(Reason::ReferenceMissing)
+    );
+}
+
+#[test]
+fn prices_below_zero_are_not_swept() {
+    let book = book(&vec![(5, 1), (-5, 1)], &vec![(6, 1)]);
+    let mut sources = consolidated([source(book, 0)]);
+    for _ in 0..3 {
+        assert!(sweep(&sources, Side::Sell, Qty(1), NOW).is_ok());
+        assert_eq!(
+            sweep(&sources, Side::Sell, Qty(2), NOW),
+            Err(Reason::PxUnrepresentable)
+        );
+        sources.refresh(NOW);
+    }
+}
+
+#[test]
+fn the_largest_values_are_exact_or_refused() {
+    let (px, most, fee) = (Px::ABS_MAX, Qty::ABS_MAX, E8 as i32 - 1);
+    let net = i128::from(px) * i128::from(2 * E8 - 1);
+    // As much as fits, from each of as many sources as there can be.
+    let fits = i64::try_from(i128::MAX / net / VENUES_MAX as i128).unwrap();
+    let part = |_| source(book(&vec![], &vec![(px, fits)]), fee);
+    let mut all = consolidated((0..VENUES_MAX).map(part));
+    let mut one = consolidated([source(book(&vec![], &vec![(px, most)]), fee)]);
+    for _ in 0..2 {
+        let qty = fits * VENUES_MAX as i64;
+        assert_eq!(
+            sweep(&all, Side::Buy, Qty(qty), NOW).unwrap().cost,
+            net * i128::from(qty)
+        );
+        assert_eq!(sweep(&one, Side::Buy, Qty(most), NOW), Err(Reason::Overflow));
+        assert!(all.refresh(NOW) && one.refresh(NOW));
+    }
+}
+
+#[test]
+fn levels_beyond_the_horizon_are_not_swept() {
+    let mut book = book(&vec![(99, 5)], &vec![(101, 5)]);
+    send(&mut book, 2, Flags::NONE, &vec![], &vec![(102, 50)]);
+    let mut sources = consolidated([source(book, 0)]);
+    for _ in 0..2 {
+        assert!(sweep(&sources, Side::Buy, Qty(5), NOW).is_ok());
+        assert_eq!(
+            sweep(&sources, Side::Buy, Qty(6), NOW),
+            Err(Reason::InsufficientDepth)
+        );
+        assert!(sources.refresh(NOW));
+    }
+}
+
+#[test]
+fn the_middle_is_rounded_down() {
+    let mid = |bid, ask| {
+        Top {
+            bid_px: Px(bid),
+            ask_px: Px(ask),
+        }
+        .mid()
+    };
+    assert_eq!(
+        (mid(1, 2), mid(-2, -1), mid(4, 2), mid(-1, 2)),
+        (Px(1), Px(-2), Px(3), Px(0))
+    );
+}
