@@ -166,12 +166,20 @@ fn book_and_change() -> (Box<Book>, Box<BookUpdate>) {
 }
 
 #[library_benchmark]
-#[bench::near_the_touch(setup = book_and_change)]
+#[bench::near_the_touch(setup = book_and_change, teardown = check_change)]
 fn level_change((mut book, update): (Box<Book>, Box<BookUpdate>)) -> (Box<Book>, Box<BookUpdate>) {
     let change = book.apply(black_box(&update));
     assert_eq!(change.now, BookState::Healthy);
-    assert_eq!(book.bids().len(), 40);
     (book, update)
+}
+
+// The level has the new quantity, and nothing else changed.
+fn check_change((book, update): (Box<Book>, Box<BookUpdate>)) {
+    assert_eq!(book.last_id(), update.last_id);
+    let qtys: Vec<i64> = book.bids().iter().map(|level| level.qty.0).collect();
+    let third = (0..40).map(|n| if n == 2 { 9 } else { 7 }).collect::<Vec<_>>();
+    assert_eq!(qtys, third);
+    assert_eq!(book.bids().iter().nth(2), Some(update.levels[0]));
 }
 
 // A request for ten levels over two venues, every check on, to its quote; the levels not merged beforehand, as in a

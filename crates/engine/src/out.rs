@@ -6,6 +6,9 @@ use pinrail_types::{Flags, OutId, Record, RecordHeader, RecordType};
 /// Most lines that the outputs of one input take together: the room that a journal must have before it is taken.
 pub const OUT_LINES_MAX: usize = 64;
 
+// An id has 8 bits for the place of an output.
+const _: () = assert!(OUT_LINES_MAX <= 256);
+
 /// The outputs of one input, ready for the journal: a fixed buffer, one record behind the other.
 #[derive(Clone, Debug)]
 pub struct Out {
@@ -53,17 +56,18 @@ impl Out {
     /// # Panics
     /// If the outputs of one input would pass [`OUT_LINES_MAX`]: every handler is bounded so that they don't.
     #[inline]
-    pub fn push<R: Record>(&mut self, mut record: R) {
-        let words: &mut [u64] = bytemuck::cast_slice_mut(core::slice::from_mut(&mut record));
+    pub fn push<R: Record>(&mut self, record: R) {
         let header = RecordHeader {
             commit: R::commit(Flags::NONE).pack(),
             crc: 0,
             ..self.next
         };
-        words[..4].copy_from_slice(bytemuck::cast_slice(core::slice::from_ref(&header)));
-        let end = self.len + words.len();
+        let end = self.len + size_of::<R>() / 8;
         assert!(end <= self.words.len(), "more outputs than one input may have");
-        self.words[self.len..end].copy_from_slice(words);
+        let place = &mut self.words[self.len..end];
+        let held: &mut [R] = bytemuck::cast_slice_mut(place);
+        held[0] = record;
+        place[..4].copy_from_slice(bytemuck::cast_slice(core::slice::from_ref(&header)));
         self.len = end;
         self.records += 1;
         self.next.seq += 1;

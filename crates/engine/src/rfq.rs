@@ -125,7 +125,7 @@ impl<P: Pricer> Engine<P> {
         book_seq: u64,
         out: &mut Out,
     ) {
-        let quote_id = out.next_id();
+        let quote_id = self.quotes.next_id(out.next_id());
         self.quotes.open(&OpenQuote {
             quote_id,
             quote_req_id: request.quote_req_id,

@@ -263,10 +263,11 @@ impl<P: Pricer> Engine<P> {
         Ok(())
     }
 
-    /// Reads what the next request will touch, so that it is in the cache. Changes nothing and decides nothing: for a
-    /// core that has nothing else to do.
-    pub fn warm(&self) {
-        self.quotes.warm();
+    /// Reads what the next request will touch, so that it is in the cache; what there is much of in parts, another one
+    /// each `turn`. Changes nothing and decides nothing: for a core that has nothing else to do.
+    pub fn warm(&self, turn: usize) {
+        self.quotes.warm(turn);
+        self.risk.warm(turn);
         self.rehearse();
     }
 

@@ -106,7 +106,7 @@ fn run(ops: &[Op], idle: bool) -> (Vec<u64>, u64) {
             for _ in 0..n % 4 {
                 desk.engine.refresh();
             }
-            desk.engine.warm();
+            desk.engine.warm(n);
         }
         assert!(out.words().len() <= OUT_LINES_MAX * 8);
         assert!(out.types().all(pinrail_types::RecordType::is_output));

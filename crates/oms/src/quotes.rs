@@ -2,7 +2,7 @@
 
 use pinrail_types::{Amount, ClientId, InstrumentId, OutId, Px, Qty, Reason, SessionId, Side, Text};
 
-use crate::index::Index;
+use crate::slots::Slots;
 use crate::timers::Timers;
 
 /// A firm quote and what was reserved for it.
@@ -55,6 +55,8 @@ pub enum Open {
     No(Reason),
 }
 
+/// Two lines of the cache.
+#[repr(align(64))]
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     quote: OpenQuote,
@@ -64,17 +66,18 @@ struct Entry {
     next_free: u32,
 }
 
+const _: () = assert!(size_of::<Entry>() == 128);
+
 const NO_SLOT: u32 = u32::MAX;
 
 /// All open quotes, by id, by the client's request id, and by the end of their validity.
 ///
-/// A slot is used again only after every other free one, oldest first: so the table still knows why a quote ended
+/// The id of a quote says in which slot it stands, see [`QuoteTable::next_id`], and is then compared as a whole. A slot is used again only after every other free one, oldest first: so the table still knows why a quote ended
 /// for as many quotes as it has free slots.
 #[derive(Clone, Debug)]
 pub struct QuoteTable {
     entries: Vec<Entry>,
-    by_id: Index,
-    by_request: Index,
+    by_request: Slots,
     timers: Timers,
     free_first: u32,
     free_last: u32,
@@ -94,16 +97,15 @@ const EMPTY: OpenQuote = OpenQuote {
     session: SessionId(0),
 };
 
-/// A key of a client's request id: two different requests may share it, which the caller resolves by comparing.
 #[inline]
-fn request_key(client: ClientId, quote_req_id: &Text<24>) -> u64 {
+fn request_hash(client: ClientId, quote_req_id: &Text<24>) -> u32 {
     let words: [u64; 3] = bytemuck::cast(*quote_req_id);
     let mut key = u64::from(client.0).wrapping_add(0x2545_f491_4f6c_dd1d);
     for word in words {
         key = (key ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         key ^= key >> 29;
     }
-    key | 1
+    (key >> 32) as u32
 }
 
 impl QuoteTable {
@@ -122,8 +124,7 @@ impl QuoteTable {
             .collect();
         QuoteTable {
             entries,
-            by_id: Index::new(capacity),
-            by_request: Index::new(capacity),
+            by_request: Slots::new(capacity),
             timers: Timers::new(capacity),
             free_first: 0,
             free_last: capacity as u32 - 1,
@@ -147,70 +148,75 @@ impl QuoteTable {
         self.free_first == NO_SLOT
     }
 
-    /// Whether the client has an open quote for this request id, or one whose key cannot be told from it.
-    ///
-    /// Request ids are found by a 64-bit key: with a full table of 2^24 the chance that a new id is wrongly taken
-    /// for a repeated one is below 1e-12, and it costs a refusal.
+    /// Whether the client has an open quote for this request id.
     #[inline]
     pub fn has_request(&self, client: ClientId, quote_req_id: &Text<24>) -> bool {
-        self.by_request.get(request_key(client, quote_req_id)).is_some()
+        let is_it = |slot: u32| {
+            let quote = &self.entries[slot as usize].quote;
+            quote.client == client && quote.quote_req_id == *quote_req_id
+        };
+        self.by_request
+            .find(request_hash(client, quote_req_id), is_it)
+            .is_some()
     }
 
-    /// Opens a quote.
+    /// The id under which the next quote is to be opened: `id`, with the slot in which it will stand as its hint.
     ///
     /// # Panics
-    /// If the table is full, or the id or request is open already: the caller checks first.
+    /// If the table is full.
+    #[inline]
+    pub fn next_id(&self, id: OutId) -> OutId {
+        assert!(!self.is_full(), "quote table is full");
+        id.with_hint(self.free_first)
+    }
+
+    /// Opens a quote whose id is from [`QuoteTable::next_id`] and whose request is not open.
+    ///
+    /// # Panics
+    /// If the table is full, or the id is for another slot than the next one.
     #[inline]
     pub fn open(&mut self, quote: &OpenQuote) -> Slot {
         let slot = self.free_first;
         assert!(slot != NO_SLOT, "quote table is full");
+        assert!(quote.quote_id.hint() == slot, "an id for another slot");
         let entry = &mut self.entries[slot as usize];
         self.free_first = entry.next_free;
         if self.free_first == NO_SLOT {
             self.free_last = NO_SLOT;
-        }
-        if !entry.quote.quote_id.is_none() {
-            self.by_id.remove(entry.quote.quote_id.seq);
         }
         *entry = Entry {
             quote: *quote,
             ended: Reason::None,
             next_free: NO_SLOT,
         };
-        self.by_id.insert(quote.quote_id.seq, slot);
         self.by_request
-            .insert(request_key(quote.client, &quote.quote_req_id), slot);
+            .insert(request_hash(quote.client, &quote.quote_req_id), slot);
         self.timers.set(slot, quote.valid_until, quote.quote_id.seq);
         self.open += 1;
         Slot(slot)
     }
 
-    /// Reads what opening a quote and ending the next one will touch, so that it is in the cache. Changes nothing.
+    /// Reads what opening a quote and ending the next one will touch, so that it is in the cache, and a part of what
+    /// finding a request may touch, another one each `turn`. Changes nothing.
     #[inline]
-    pub fn warm(&self) {
+    pub fn warm(&self, turn: usize) {
         let next = self.entries.get(self.free_first as usize);
         let ending = self.timers.due(u64::MAX).map(|slot| &self.entries[slot as usize]);
         for entry in [next, ending].into_iter().flatten() {
-            let quote = core::hint::black_box(entry).quote;
-            core::hint::black_box(self.by_id.get(quote.quote_id.seq));
-            core::hint::black_box(
-                self.by_request
-                    .get(request_key(quote.client, &quote.quote_req_id)),
-            );
-            core::hint::black_box(quote);
+            core::hint::black_box(*entry);
         }
+        self.timers.warm(self.free_first);
+        self.by_request.warm(turn);
     }
 
     /// What is known of a quote id.
     #[inline]
     pub fn find(&self, quote_id: OutId) -> Open {
-        let Some(slot) = self.by_id.get(quote_id.seq) else {
+        let slot = quote_id.hint();
+        let held = self.entries.get(slot as usize);
+        let Some(entry) = held.filter(|entry| entry.quote.quote_id == quote_id && !quote_id.is_none()) else {
             return Open::No(Reason::UnknownQuote);
         };
-        let entry = &self.entries[slot as usize];
-        if entry.quote.quote_id != quote_id {
-            return Open::No(Reason::UnknownQuote);
-        }
         match entry.ended {
             Reason::None => Open::Yes(Slot(slot)),
             reason => Open::No(reason),
@@ -235,7 +241,7 @@ impl QuoteTable {
         entry.ended = reason;
         let quote = entry.quote;
         self.by_request
-            .remove(request_key(quote.client, &quote.quote_req_id));
+            .remove(request_hash(quote.client, &quote.quote_req_id), slot.0);
         self.timers.clear(slot.0);
         match self.free_last {
             NO_SLOT => self.free_first = slot.0,
@@ -290,38 +296,59 @@ mod tests {
         }
     }
 
+    /// Opens a quote with the id that `seq` makes; gives its slot and the id.
+    fn open(table: &mut QuoteTable, seq: u64, valid_until: u64) -> (Slot, OutId) {
+        let mut quote = quote(seq, valid_until);
+        quote.quote_id = table.next_id(quote.quote_id);
+        (table.open(&quote), quote.quote_id)
+    }
+
     #[test]
     fn an_ended_quote_is_remembered_until_its_slot_is_needed() {
         let mut table = QuoteTable::new(2);
-        let first = table.open(&quote(1, 10));
-        table.end(first, Reason::QuoteFilled);
-        assert_eq!(table.find(quote(1, 0).quote_id), Open::No(Reason::QuoteFilled));
-        table.open(&quote(2, 10));
-        assert_eq!(table.find(quote(1, 0).quote_id), Open::No(Reason::QuoteFilled));
-        table.open(&quote(3, 10));
-        assert_eq!(table.find(quote(1, 0).quote_id), Open::No(Reason::UnknownQuote));
+        let (slot, first) = open(&mut table, 1, 10);
+        table.end(slot, Reason::QuoteFilled);
+        assert_eq!(table.find(first), Open::No(Reason::QuoteFilled));
+        open(&mut table, 2, 10);
+        assert_eq!(table.find(first), Open::No(Reason::QuoteFilled));
+        open(&mut table, 3, 10);
+        assert_eq!(table.find(first), Open::No(Reason::UnknownQuote));
         assert!(table.is_full());
     }
 
     #[test]
-    fn another_epochs_id_is_unknown() {
+    fn an_id_that_differs_anywhere_is_unknown() {
         let mut table = QuoteTable::new(2);
-        table.open(&quote(1, 10));
-        assert_eq!(
-            table.find(OutId {
-                seq: 1,
-                epoch: 2,
-                sub: 0
-            }),
-            Open::No(Reason::UnknownQuote)
-        );
+        let (slot, id) = open(&mut table, 1, 10);
+        assert_eq!(table.find(id), Open::Yes(slot));
+        for other in [
+            OutId { epoch: 2, ..id },
+            OutId { seq: 2, ..id },
+            OutId { sub: 1, ..id },
+            id.with_hint(1),
+            id.with_hint(2),
+            id.with_hint(OutId::HINT_END - 1),
+            OutId::NONE,
+            OutId::NONE.with_hint(1),
+        ] {
+            assert_eq!(table.find(other), Open::No(Reason::UnknownQuote), "{other}");
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "another slot")]
+    fn an_id_for_another_slot_is_a_fault() {
+        let mut table = QuoteTable::new(2);
+        let mut quote = quote(1, 10);
+        quote.quote_id = table.next_id(quote.quote_id).with_hint(1);
+        table.open(&quote);
     }
 
     #[test]
     #[should_panic(expected = "ended twice")]
     fn a_quote_ends_once() {
         let mut table = QuoteTable::new(2);
-        let slot = table.open(&quote(1, 10));
+        let (slot, _) = open(&mut table, 1, 10);
         table.end(slot, Reason::QuoteFilled);
         table.end(slot, Reason::QuoteExpired);
     }
@@ -331,16 +358,18 @@ mod tests {
         fn agrees_with_a_map(ops in prop::collection::vec((0_u8..3, 0_u64..30, 0_u64..100), 0..300)) {
             let mut table = QuoteTable::new(8);
             let mut model: BTreeMap<u64, u64> = BTreeMap::new();
-            for (n, (op, pick, ts)) in ops.into_iter().enumerate() {
-                let seq = n as u64 + 1;
+            // Every id that was ever given out, by sequence.
+            let mut ids = vec![OutId::NONE];
+            for (op, pick, ts) in ops {
+                let seq = ids.len() as u64;
                 match op {
                     0 if !table.is_full() => {
-                        table.open(&quote(seq, ts));
+                        ids.push(open(&mut table, seq, ts).1);
                         model.insert(seq, ts);
                     }
                     1 if !model.is_empty() => {
                         let seq = *model.keys().nth(pick as usize % model.len()).unwrap();
-                        let Open::Yes(slot) = table.find(quote(seq, 0).quote_id) else { panic!("{seq} is open") };
+                        let Open::Yes(slot) = table.find(ids[seq as usize]) else { panic!("{seq} is open") };
                         prop_assert_eq!(table.end(slot, Reason::QuoteFilled).quote_id.seq, seq);
                         model.remove(&seq);
                     }
@@ -362,11 +391,12 @@ mod tests {
                 scanned.extend(slots.map(|slot| table.get(slot).quote_id.seq));
                 scanned.sort_unstable();
                 prop_assert_eq!((scanned, end), (model.keys().copied().collect(), None));
-                for seq in 1..=seq {
-                    let open = matches!(table.find(quote(seq, 0).quote_id), Open::Yes(_));
+                for (seq, id) in (0..).zip(&ids) {
+                    let open = matches!(table.find(*id), Open::Yes(_));
                     prop_assert_eq!(open, model.contains_key(&seq));
                     let id = quote(seq, 0).quote_req_id;
                     prop_assert_eq!(table.has_request(ClientId(3), &id), model.contains_key(&seq));
+                    prop_assert!(!table.has_request(ClientId(4), &id));
                 }
             }
         }

@@ -83,6 +83,12 @@ impl Clock {
         self.at(self.source.now())
     }
 
+    /// As [`Clock::now_ns`], but ordered as [`Clock::ticks`] is, and so for measuring.
+    #[inline]
+    pub fn now_ordered_ns(&mut self) -> u64 {
+        self.at(self.source.ordered())
+    }
+
     #[inline]
     fn at(&mut self, ticks: u64) -> u64 {
         // A new line may be behind the old one by the time it is taken up, and an unordered read may run ahead.

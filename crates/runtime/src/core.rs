@@ -1,7 +1,7 @@
 //! The duty cycle of the core in live trading.
 
 use pinrail_engine::{Engine, Pricer};
-use pinrail_journal::Writer;
+use pinrail_journal::{Room, Writer};
 use pinrail_types::record::{QuoteRequest, RuntimeEventKind};
 use pinrail_types::{Flags, Frame, Record};
 
@@ -20,7 +20,9 @@ const INPUTS_OF_ROOM_MIN: usize = 2;
 const INPUTS_OF_ROOM: usize = 8;
 
 /// Idle duty cycles from one look at what the next request will touch to the next.
-const CYCLES_PER_WARMING: u32 = 256;
+const CYCLES_PER_WARMING: u32 = 64;
+/// Idle duty cycles from one look at the clock for timers to the next: well below a microsecond when the core spins.
+const CYCLES_PER_TIMERS: u32 = 8;
 /// Idle duty cycles from one heartbeat to the next: about a millisecond when the core spins.
 const CYCLES_PER_BEAT: u32 = 1 << 15;
 
@@ -103,6 +105,8 @@ pub struct Core<P, O = ()> {
     next_venue: usize,
     frame: Frame,
     observer: O,
+    /// No more than what the journal has room for; see [`Core::fits`].
+    room: Room,
     short: bool,
     idle_cycles: u32,
     counts: CoreCounts,
@@ -123,6 +127,7 @@ impl<P: Pricer, O: Observer> Core<P, O> {
         urgent.sort_by_key(Inlet::role);
         let mut machine = Machine::new(engine, writer);
         machine.start(configuration, false, clock.now_ns());
+        let room = machine.writer.room();
         Core {
             machine,
             clock,
@@ -131,6 +136,7 @@ impl<P: Pricer, O: Observer> Core<P, O> {
             next_venue: 0,
             frame: Frame::default(),
             observer,
+            room,
             short: false,
             idle_cycles: 0,
             counts: CoreCounts::default(),
@@ -148,6 +154,7 @@ impl<P: Pricer, O: Observer> Core<P, O> {
         while self.machine.engine.wants_continue() && self.fits() {
             let now = self.clock.now_ns();
             self.machine.go_on(now);
+            self.used_room();
             work += 1;
         }
         for at in 0..self.urgent.len() {
@@ -179,7 +186,9 @@ impl<P: Pricer, O: Observer> Core<P, O> {
         self.idle_cycles = self.idle_cycles.wrapping_add(1);
         if self.idle_cycles.is_multiple_of(CYCLES_PER_WARMING) {
             self.machine.writer.warm();
-            self.machine.engine.warm();
+            self.machine
+                .engine
+                .warm((self.idle_cycles / CYCLES_PER_WARMING) as usize);
         }
         if self.idle_cycles.is_multiple_of(CYCLES_PER_BEAT) {
             let now = self.clock.now_ns();
@@ -204,6 +213,7 @@ impl<P: Pricer, O: Observer> Core<P, O> {
                     self.counts.corrupt += 1;
                     let now = self.clock.now_ns();
                     self.machine.tell(RuntimeEventKind::SourceCorrupt, source, now);
+                    self.used_room();
                     break;
                 }
             }
@@ -232,7 +242,7 @@ impl<P: Pricer, O: Observer> Core<P, O> {
         let ts_taken = self.clock.now_ns();
         self.machine.process(&mut self.frame, ts_taken);
         if self.frame.record_type() == QuoteRequest::TYPE {
-            let ts_committed = self.clock.now_ns();
+            let ts_committed = self.clock.now_ordered_ns();
             let ts_planned = self
                 .frame
                 .get::<QuoteRequest>()
@@ -240,6 +250,7 @@ impl<P: Pricer, O: Observer> Core<P, O> {
             self.observer.on_answer(ts_planned, ts_taken, ts_committed);
         }
         self.machine.seal();
+        self.used_room();
         self.counts.taken += 1;
     }
 
@@ -247,7 +258,7 @@ impl<P: Pricer, O: Observer> Core<P, O> {
     #[inline]
     fn fire_timer(&mut self) -> usize {
         let next = self.machine.engine.next_timer();
-        if next == u64::MAX {
+        if next == u64::MAX || !self.idle_cycles.is_multiple_of(CYCLES_PER_TIMERS) {
             return 0;
         }
         let now = self.clock.now_ns();
@@ -255,23 +266,41 @@ impl<P: Pricer, O: Observer> Core<P, O> {
             return 0;
         }
         self.machine.tick(now);
+        self.used_room();
         1
     }
 
     /// Whether an input and all that it may lead to fit the journal, the reserve included.
+    ///
+    /// Only appending makes the room less, so that what was found once, less what was appended since at most, is a
+    /// bound. The journal is asked again when the bound no longer does.
     #[inline]
-    fn fits(&self) -> bool {
-        self.machine.writer.room().reserved >= LINES_PER_INPUT_MAX
+    fn fits(&mut self) -> bool {
+        if self.room.reserved < LINES_PER_INPUT_MAX {
+            self.room = self.machine.writer.room();
+        }
+        self.room.reserved >= LINES_PER_INPUT_MAX
+    }
+
+    /// Takes an input and all that it may have led to off the bound.
+    #[inline]
+    fn used_room(&mut self) {
+        self.room.normal = self.room.normal.saturating_sub(LINES_PER_INPUT_MAX);
+        self.room.reserved = self.room.reserved.saturating_sub(LINES_PER_INPUT_MAX);
     }
 
     /// Looks after the journal's room: false if nothing can be taken.
     #[inline]
     fn has_room(&mut self) -> bool {
-        let room = self.machine.writer.room();
-        if room.normal >= LINES_PER_INPUT_MAX * INPUTS_OF_ROOM_MIN && !self.short {
+        let enough = LINES_PER_INPUT_MAX * INPUTS_OF_ROOM_MIN;
+        if self.room.normal >= enough && !self.short {
             return true;
         }
-        self.room_changed(room.normal, room.reserved)
+        self.room = self.machine.writer.room();
+        if self.room.normal >= enough && !self.short {
+            return true;
+        }
+        self.room_changed(self.room.normal, self.room.reserved)
     }
 
     #[cold]
@@ -296,6 +325,7 @@ impl<P: Pricer, O: Observer> Core<P, O> {
             };
             let now = self.clock.now_ns();
             self.machine.tell(kind, 0, now);
+            self.used_room();
         }
         true
     }
@@ -306,6 +336,7 @@ impl<P: Pricer, O: Observer> Core<P, O> {
         let now = self.clock.now_ns();
         if self.fits() {
             self.machine.tell(RuntimeEventKind::ArchiverFailed, 0, now);
+            self.used_room();
         }
     }
 

@@ -67,6 +67,9 @@ impl SourceId {
 ///
 /// It is made of the epoch, which is made durable before anything is released, the sequence of the input that
 /// caused the output, and the place of the output among that input's outputs. All zero means "none".
+///
+/// Beside the place an id may hold a hint, by which Pinrail finds what the id names without a search. Whoever gets an id
+/// hands it back whole.
 #[repr(C)]
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Pod, Zeroable)]
 pub struct OutId {
@@ -74,7 +77,7 @@ pub struct OutId {
     pub seq: u64,
     /// Epoch of the writer; from 1.
     pub epoch: u32,
-    /// Which of that input's outputs, from 0.
+    /// In the low 8 bits which of that input's outputs, from 0; above them the hint.
     pub sub: u32,
 }
 
@@ -86,9 +89,32 @@ impl OutId {
         sub: 0,
     };
 
+    /// Hints are below this.
+    pub const HINT_END: u32 = 1 << 24;
+
     /// Whether this is [`OutId::NONE`]; a real id has an epoch of at least 1.
     pub const fn is_none(self) -> bool {
         self.epoch == 0
+    }
+
+    /// The id with a hint in it; the rest as it is.
+    ///
+    /// # Panics
+    /// If the hint is not below [`OutId::HINT_END`].
+    #[inline]
+    #[must_use]
+    pub const fn with_hint(self, hint: u32) -> OutId {
+        assert!(hint < OutId::HINT_END, "a hint has 24 bits");
+        OutId {
+            sub: self.sub & 0xff | hint << 8,
+            ..self
+        }
+    }
+
+    /// The hint.
+    #[inline]
+    pub const fn hint(self) -> u32 {
+        self.sub >> 8
     }
 }
 
@@ -120,5 +146,20 @@ mod tests {
             "3-1234-1"
         );
         assert!(OutId::NONE.is_none());
+    }
+
+    #[test]
+    fn a_hint_stands_beside_the_place() {
+        let id = OutId {
+            epoch: 3,
+            seq: 1234,
+            sub: 5,
+        };
+        let hinted = id.with_hint(OutId::HINT_END - 1);
+        assert_eq!(
+            (hinted.hint(), hinted.sub & 0xff, hinted.seq),
+            (0xff_ffff, 5, 1234)
+        );
+        assert_eq!(hinted.with_hint(0), id);
     }
 }

@@ -4,7 +4,7 @@ use thiserror::Error;
 
 use crate::decimal::{Decimal, DecimalError, Grid};
 use crate::ids::{AssetId, InstrumentId};
-use crate::money::{Amount, Px, Qty};
+use crate::money::{Amount, Px, Qty, product};
 use crate::record::{AssetDef, InstrumentDef};
 
 /// Why an instrument definition was refused.
@@ -72,9 +72,12 @@ impl Instrument {
     /// Price times quantity in the quote asset's smallest units; `None` on overflow.
     #[inline]
     pub fn notional(&self, px: Px, qty: Qty) -> Option<Amount> {
-        px.notional(qty)
-            .checked_mul(i128::from(self.tick_lot_units))
-            .map(Amount::new)
+        let lots = px.notional(qty);
+        let units = match i64::try_from(lots) {
+            Ok(lots) => product(lots, self.tick_lot_units),
+            Err(_) => lots.checked_mul(i128::from(self.tick_lot_units))?,
+        };
+        Some(Amount::new(units))
     }
 }
 
