@@ -110,7 +110,14 @@ fn latencies(summary: &Summary) -> Table {
             "request to quote, planned to committed",
             &summary.planned_to_committed,
         ),
-        ("bare transfer, planned to seen", &summary.floor.one_way),
+        (
+            "bare transfer, planned to seen, before",
+            &summary.floor.before.one_way,
+        ),
+        (
+            "bare transfer, planned to seen, after",
+            &summary.floor.after.one_way,
+        ),
     ] {
         table.row(latency_row(name, latency));
     }
@@ -132,7 +139,6 @@ fn latency_row(name: &str, latency: &Latency) -> [String; 8] {
 
 fn cost(summary: &Summary) -> Table {
     let usage = &summary.core_usage;
-    let half = summary.floor.half_round_trip_ns_x10;
     let mut table = Table::figures(&["the core's thread, after warm-up", ""]);
     table.row(["processor".to_owned(), summary.core_cpu.to_string()]);
     table.row(["inputs".to_owned(), count(summary.core_usage_inputs)]);
@@ -149,9 +155,12 @@ fn cost(summary: &Summary) -> Table {
         "times its processor was taken away".to_owned(),
         count(usage.involuntary_switches),
     ]);
-    table.row([
-        "half of a bare round trip".to_owned(),
-        format!("{}.{} ns", half / 10, half % 10),
-    ]);
+    for (name, floor) in [
+        ("half of a bare round trip, before", &summary.floor.before),
+        ("half of a bare round trip, after", &summary.floor.after),
+    ] {
+        let half = floor.half_round_trip_ns_x10;
+        table.row([name.to_owned(), format!("{}.{} ns", half / 10, half % 10)]);
+    }
     table
 }

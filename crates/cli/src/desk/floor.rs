@@ -1,6 +1,6 @@
-//! The floor of the machine: what a bare transfer between the two threads costs, in the same run.
+//! The floor of the machine: what a bare transfer between the two threads costs, in the same run. Like the core and the
+//! producer, both spin without a pause.
 
-use std::hint::spin_loop;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -24,6 +24,15 @@ pub(crate) struct Floor {
     pub(crate) half_round_trip_ns_x10: u64,
     /// From the planned time at the producer to the stamp at the consumer: one word, at 10,000 a second, nothing else.
     pub(crate) one_way: Summary,
+}
+
+/// Two measurements: a machine that is shared may be another one from second to second.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct Floors {
+    /// Right before the trading.
+    pub(crate) before: Floor,
+    /// Right behind it.
+    pub(crate) after: Floor,
 }
 
 /// A word on a line of its own.
@@ -52,22 +61,16 @@ pub(crate) fn measure(
         let start = producer_clock.now_ns();
         for n in 1..=ROUND_TRIPS {
             producer_words[0].0.store(n, Ordering::Release);
-            while producer_words[1].0.load(Ordering::Acquire) != n {
-                spin_loop();
-            }
+            while producer_words[1].0.load(Ordering::Acquire) != n {}
         }
         let spent = producer_clock.now_ns() - start;
         let mut planned = producer_clock.now_ns() + INTERVAL_NS;
         for _ in 0..MESSAGES {
-            while producer_clock.now_ns() < planned {
-                spin_loop();
-            }
+            while producer_clock.now_ns() < planned {}
             producer_words[0].0.store(planned, Ordering::Release);
             planned += INTERVAL_NS;
         }
-        while producer_clock.now_ns() < planned {
-            spin_loop();
-        }
+        while producer_clock.now_ns() < planned {}
         producer_words[0].0.store(u64::MAX, Ordering::Release);
         spent
     })?;
@@ -81,9 +84,7 @@ pub(crate) fn measure(
 
 fn echo(words: &[Word; 2]) {
     for n in 1..=ROUND_TRIPS {
-        while words[0].0.load(Ordering::Acquire) != n {
-            spin_loop();
-        }
+        while words[0].0.load(Ordering::Acquire) != n {}
         words[1].0.store(n, Ordering::Release);
     }
 }
@@ -96,7 +97,6 @@ fn receive(word: &AtomicU64, mut clock: Clock) -> Recorder {
     while last != u64::MAX {
         let planned = word.load(Ordering::Acquire);
         if planned == last {
-            spin_loop();
             continue;
         }
         if planned != u64::MAX {

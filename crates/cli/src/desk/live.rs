@@ -21,7 +21,7 @@ use serde::Serialize;
 
 use crate::config::Config;
 use crate::desk::feed::{self, ClientFeed, FeedCounts, VenueFeed};
-use crate::desk::floor::{self, Floor};
+use crate::desk::floor::{self, Floors};
 use crate::desk::rig::{Rig, RigError, Scratch, join, place, placement, spawn};
 use crate::desk::tally::{self, Tally};
 
@@ -68,8 +68,8 @@ pub(crate) struct Summary {
     pub(crate) on_core: Latency,
     /// From the request's planned time at the producer to its answer in the journal.
     pub(crate) planned_to_committed: Latency,
-    /// What the machine itself takes, in the same run.
-    pub(crate) floor: Floor,
+    /// What the machine itself takes, right before the trading and right behind it.
+    pub(crate) floor: Floors,
     /// What the core thread cost after the warm-up.
     pub(crate) core_usage: Usage,
     /// Inputs taken from rings while that was counted.
@@ -157,7 +157,7 @@ pub(crate) fn run(options: &Options) -> Result<Summary, RigError> {
     let (core_cpu, other_cpu) = placement(config.core.cpu)?;
     let (rig, writer) = Rig::start(&journal, other_cpu)?;
     let first_seq = writer.next_seq();
-    let floor = floor::measure(&rig.clock, core_cpu, other_cpu)?;
+    let floor_before = floor::measure(&rig.clock, core_cpu, other_cpu)?;
     let answers = Reader::open(&journal.live_dir, &archive_dir, From::Live)?;
 
     let mut clock = rig.clock.clone();
@@ -212,6 +212,10 @@ pub(crate) fn run(options: &Options) -> Result<Summary, RigError> {
     let counts = core.counts();
     let (engine, writer, latencies) = core.into_parts();
     rig.finish(writer, clock.now_ns())?;
+    let floor = Floors {
+        before: floor_before,
+        after: floor::measure(&clock, core_cpu, other_cpu)?,
+    };
     let (feed, clients) = fed?;
 
     Ok(Summary {
@@ -265,10 +269,8 @@ fn sources(
     let flow = ClientFlow::new(clients, seed, start_ns).map_err(|e| RigError::Flow(e.to_string()))?;
     let (producer, consumer) = pinrail_ring::heap(RING_LINES)?;
     inlets.push(Inlet::new(consumer, CLIENTS, Role::Client));
-    Ok((
-        (venues, ClientFeed::new(producer, CLIENTS, flow, answers)),
-        inlets,
-    ))
+    let clients = ClientFeed::new(producer, CLIENTS, flow, answers)?;
+    Ok(((venues, clients), inlets))
 }
 
 /// About 60,000 dollars a coin, moving by up to 20 cents a millisecond; levels hold about 0.05 coins at the touch, so
@@ -305,9 +307,7 @@ impl Watch {
     /// how many inputs it took meanwhile.
     fn run(&self, mut core: DemoCore, mut counters: CoreCounters) -> (DemoCore, Usage, u64) {
         while core.engine().last_ts() < self.warm_ns && !self.stop.load(Ordering::Relaxed) {
-            if core.do_work() == 0 {
-                std::hint::spin_loop();
-            }
+            core.do_work();
         }
         let (before, taken) = (Usage::of_this_thread(), core.counts().taken);
         if self.marks {
@@ -317,7 +317,6 @@ impl Watch {
         let mut idle = 0_u32;
         while idle < 10_000 || !self.stop.load(Ordering::Relaxed) {
             if core.do_work() == 0 {
-                std::hint::spin_loop();
                 if idle == 0 {
                     counters.publish(&core.counts());
                 }
