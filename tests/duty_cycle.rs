@@ -277,6 +277,20 @@ fn a_record_that_was_taken_before_is_dropped() {
 }
 
 #[test]
+fn a_flood_of_duplicates_does_not_hold_time_up() {
+    let mut live = Live::with_books();
+    live.ask(1);
+    live.work();
+    let until = live.clock.now_ns() + 2 * desk::TTL_NS;
+    while live.clock.now_ns() < until {}
+    live.senders[0].seq = 0;
+    live.ask(1);
+    assert_eq!(live.core.do_work(), 2, "a duplicate, and the tick that is due");
+    assert_eq!(live.core.counts().duplicates, 1);
+    assert_eq!(found::<pinrail_types::record::Tick>(&live.finish()).len(), 1);
+}
+
+#[test]
 fn a_source_that_sends_what_it_may_not_is_closed_and_the_others_go_on() {
     let mut forged = request(9, 0, 1);
     forged.header_mut().cause = Cause::input(VENUES[0], 1);
@@ -344,9 +358,9 @@ fn a_tick_is_journaled_only_when_a_timer_is_due_and_nothing_else_comes() {
     live.ask(1);
     live.work();
     let until = live.clock.now_ns() + 2 * desk::TTL_NS;
-    while live.clock.now_ns() < until {
-        live.core.do_work();
-    }
+    while live.clock.now_ns() < until {}
+    assert_eq!(live.core.do_work(), 1, "the first duty cycle behind the deadline");
+    assert_eq!(live.core.do_work(), 0);
     let frames = live.finish();
     assert_eq!(
         frames

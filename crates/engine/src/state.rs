@@ -105,7 +105,7 @@ pub struct Engine<P> {
     pub(crate) withdraw_from: Option<u32>,
     /// The last request that was priced, for rehearsals; decides nothing.
     pub(crate) last_asked: Option<(Ask, i64)>,
-    /// Instruments whose venues changed since they were merged; decides nothing.
+    /// Instruments whose books were updated since they were merged; decides nothing.
     pub(crate) to_refresh: Vec<InstrumentId>,
     /// Some books' states are still to be reported, in chunks.
     pub(crate) reporting: bool,

@@ -100,7 +100,10 @@ impl Slots {
     #[inline]
     pub(crate) fn warm(&self, turn: usize) {
         for line in 0..WARM_LINES {
-            let at = turn.wrapping_mul(WARM_LINES).wrapping_add(line) * LINE_ENTRIES;
+            let at = turn
+                .wrapping_mul(WARM_LINES)
+                .wrapping_add(line)
+                .wrapping_mul(LINE_ENTRIES);
             core::hint::black_box(self.entries[at & self.mask].hash);
         }
     }

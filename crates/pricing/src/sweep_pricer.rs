@@ -115,7 +115,8 @@ fn hedged(
 fn per_unit(side: Side, cost: i128, factor_e8: i64, qty: Qty, step: i64) -> Result<(Px, Px), Reason> {
     let (qty, factor) = (qty.0.unsigned_abs(), factor_e8.unsigned_abs());
     let cost = u128::try_from(cost).map_err(|_| Reason::PxUnrepresentable)?;
-    // The price net of fees, times 1e8, is below 2^81 and the spread at most doubles it, so nothing below passes 2^111.
+    // The price net of fees, times 1e8, is below 2^81, the spread at most doubles it, and a step is below 2^63, so
+    // nothing below passes 2^117.
     let net_e8 = cost / u128::from(qty);
     // Less than `qty`, so that the low halves tell it.
     let rest = (cost as u64).wrapping_sub((net_e8 as u64).wrapping_mul(qty));

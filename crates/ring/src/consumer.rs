@@ -92,7 +92,7 @@ impl Consumer {
     pub fn resume_point(&self) -> (u64, u64) {
         match crate::resume::find_end(&self.memory) {
             Ok(end) => (end.tail, end.last_cause),
-            Err(damage) => panic!("{} at {}", damage.what, damage.position),
+            Err(damage) => panic!("{} at {}: {:#x}", damage.what, damage.position, damage.word),
         }
     }
 

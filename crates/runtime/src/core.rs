@@ -21,8 +21,6 @@ const INPUTS_OF_ROOM: usize = 8;
 
 /// Idle duty cycles from one look at what the next request will touch to the next.
 const CYCLES_PER_WARMING: u32 = 64;
-/// Idle duty cycles from one look at the clock for timers to the next: well below a microsecond when the core spins.
-const CYCLES_PER_TIMERS: u32 = 8;
 /// Idle duty cycles from one heartbeat to the next: about a millisecond when the core spins.
 const CYCLES_PER_BEAT: u32 = 1 << 15;
 
@@ -151,6 +149,7 @@ impl<P: Pricer, O: Observer> Core<P, O> {
             return 0;
         }
         let mut work = 0;
+        let taken = self.counts.taken;
         while self.machine.engine.wants_continue() && self.fits() {
             let now = self.clock.now_ns();
             self.machine.go_on(now);
@@ -165,14 +164,18 @@ impl<P: Pricer, O: Observer> Core<P, O> {
             self.next_venue = if at + 1 == self.venues.len() { 0 } else { at + 1 };
             work += self.take(Side::Venue, at, RECORDS_PER_UPDATE);
         }
-        if work == 0 {
+        if self.counts.taken == taken {
+            // Nothing carried time on: duplicates that were dropped do not.
             work += self.fire_timer();
         }
-        if work > 0 {
+        if work == 0 {
+            self.beat();
+        } else if self.counts.taken == taken {
+            let now = self.clock.now_ns();
+            self.machine.writer.publish(now);
+        } else {
             let last_ts = self.machine.engine.last_ts();
             self.machine.writer.publish(last_ts);
-        } else {
-            self.beat();
         }
         work
     }
@@ -258,7 +261,7 @@ impl<P: Pricer, O: Observer> Core<P, O> {
     #[inline]
     fn fire_timer(&mut self) -> usize {
         let next = self.machine.engine.next_timer();
-        if next == u64::MAX || !self.idle_cycles.is_multiple_of(CYCLES_PER_TIMERS) {
+        if next == u64::MAX {
             return 0;
         }
         let now = self.clock.now_ns();
@@ -287,6 +290,8 @@ impl<P: Pricer, O: Observer> Core<P, O> {
     fn used_room(&mut self) {
         self.room.normal = self.room.normal.saturating_sub(LINES_PER_INPUT_MAX);
         self.room.reserved = self.room.reserved.saturating_sub(LINES_PER_INPUT_MAX);
+        debug_assert!(self.room.normal <= self.machine.writer.room().normal);
+        debug_assert!(self.room.reserved <= self.machine.writer.room().reserved);
     }
 
     /// Looks after the journal's room: false if nothing can be taken.

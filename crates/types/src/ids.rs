@@ -119,6 +119,7 @@ impl OutId {
 }
 
 impl fmt::Display for OutId {
+    /// Epoch, sequence, and place with hint as they stand, so that what is printed can be looked for.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}-{}-{}", self.epoch, self.seq, self.sub)
     }

@@ -15,7 +15,7 @@ pub enum Kind {
     Signed(u8),
     /// Zero-padded ASCII of this many bytes.
     Text(u8),
-    /// [`OutId`]: `u64` sequence, `u32` epoch, `u32` place.
+    /// [`OutId`]: `u64` sequence, `u32` epoch, `u32` place (low 8 bits) and hint.
     OutId,
     /// [`Amount`]: 128-bit signed integer.
     Amount,

@@ -243,7 +243,7 @@ pub(crate) fn run(
         let venue = venues.iter_mut().min_by_key(|venue| venue.next_due);
         let venue_due = venue.as_ref().map_or(u64::MAX, |venue| venue.next_due);
         let due = client_due.min(venue_due);
-        let now = clock.now_ns();
+        let mut now = clock.now_ns();
         if now >= end_ns + grace_ns
             || (now >= end_ns && client_due == u64::MAX)
             || stop.load(Ordering::Acquire)
@@ -261,9 +261,11 @@ pub(crate) fn run(
             if client_due < venue_due {
                 clients.rehearse(&mut clock, due - REST_NS);
             }
-            while clock.now_ns() < due {}
+            while now < due {
+                now = clock.now_ns();
+            }
         }
-        counts.late += u64::from(now.saturating_sub(due) > 1_000_000);
+        counts.late += u64::from(now - due > 1_000_000);
         match venue {
             Some(venue) if venue_due < client_due => {
                 if now < end_ns {
