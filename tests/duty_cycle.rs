@@ -206,6 +206,16 @@ impl Live {
         live
     }
 
+    /// Its validity has ended and no duty cycle was run since.
+    fn with_a_quote_that_is_over() -> Live {
+        let mut live = Live::with_books();
+        live.ask(1);
+        live.work();
+        let until = live.clock.now_ns() + 2 * desk::TTL_NS;
+        while live.clock.now_ns() < until {}
+        live
+    }
+
     fn books(&mut self, id: u64) {
         let now = self.clock.now_ns();
         for venue in 0..2 {
@@ -278,11 +288,7 @@ fn a_record_that_was_taken_before_is_dropped() {
 
 #[test]
 fn a_flood_of_duplicates_does_not_hold_time_up() {
-    let mut live = Live::with_books();
-    live.ask(1);
-    live.work();
-    let until = live.clock.now_ns() + 2 * desk::TTL_NS;
-    while live.clock.now_ns() < until {}
+    let mut live = Live::with_a_quote_that_is_over();
     live.senders[0].seq = 0;
     live.ask(1);
     assert_eq!(live.core.do_work(), 2, "a duplicate, and the tick that is due");
@@ -354,11 +360,7 @@ fn requests_go_before_market_data_that_waits() {
 
 #[test]
 fn a_tick_is_journaled_only_when_a_timer_is_due_and_nothing_else_comes() {
-    let mut live = Live::with_books();
-    live.ask(1);
-    live.work();
-    let until = live.clock.now_ns() + 2 * desk::TTL_NS;
-    while live.clock.now_ns() < until {}
+    let mut live = Live::with_a_quote_that_is_over();
     assert_eq!(live.core.do_work(), 1, "the first duty cycle behind the deadline");
     assert_eq!(live.core.do_work(), 0);
     let frames = live.finish();

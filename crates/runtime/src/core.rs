@@ -26,14 +26,15 @@ const CYCLES_PER_BEAT: u32 = 1 << 15;
 
 /// Is told when an answer to a request for a quote stands in the journal. Dispatched statically; `()` does nothing.
 pub trait Observer {
-    /// A request that was due at `ts_planned` (its receive time) was taken from its ring at `ts_taken` and its answer
-    /// committed at `ts_committed`, all by the core's clock, in nanoseconds.
-    fn on_answer(&mut self, ts_planned: u64, ts_taken: u64, ts_committed: u64);
+    /// A request that was due at `ts_planned` (its receive time) was taken from its ring at `ts_taken`, both in
+    /// nanoseconds by the core's clock, and its answer stands in the journal now: whoever wants to know when that is
+    /// asks the clock, first thing, and whoever does not pays for no stamp.
+    fn on_answer(&mut self, ts_planned: u64, ts_taken: u64, clock: &mut Clock);
 }
 
 impl Observer for () {
     #[inline]
-    fn on_answer(&mut self, _ts_planned: u64, _ts_taken: u64, _ts_committed: u64) {}
+    fn on_answer(&mut self, _ts_planned: u64, _ts_taken: u64, _clock: &mut Clock) {}
 }
 
 /// What the duty cycle did, beside what the journal tells.
@@ -164,18 +165,20 @@ impl<P: Pricer, O: Observer> Core<P, O> {
             self.next_venue = if at + 1 == self.venues.len() { 0 } else { at + 1 };
             work += self.take(Side::Venue, at, RECORDS_PER_UPDATE);
         }
-        if self.counts.taken == taken {
-            // Nothing carried time on: duplicates that were dropped do not.
+        // Duplicates that were dropped carry no time on.
+        let is_time_old = self.counts.taken == taken;
+        if is_time_old {
             work += self.fire_timer();
         }
         if work == 0 {
             self.beat();
-        } else if self.counts.taken == taken {
-            let now = self.clock.now_ns();
-            self.machine.writer.publish(now);
         } else {
-            let last_ts = self.machine.engine.last_ts();
-            self.machine.writer.publish(last_ts);
+            let now = if is_time_old {
+                self.clock.now_ns()
+            } else {
+                self.machine.engine.last_ts()
+            };
+            self.machine.writer.publish(now);
         }
         work
     }
@@ -245,12 +248,11 @@ impl<P: Pricer, O: Observer> Core<P, O> {
         let ts_taken = self.clock.now_ns();
         self.machine.process(&mut self.frame, ts_taken);
         if self.frame.record_type() == QuoteRequest::TYPE {
-            let ts_committed = self.clock.now_ordered_ns();
             let ts_planned = self
                 .frame
                 .get::<QuoteRequest>()
                 .map_or(ts_taken, |request| request.ts_recv);
-            self.observer.on_answer(ts_planned, ts_taken, ts_committed);
+            self.observer.on_answer(ts_planned, ts_taken, &mut self.clock);
         }
         self.machine.seal();
         self.used_room();

@@ -12,6 +12,7 @@ use pinrail_engine::{Bounds, Engine};
 use pinrail_journal::{From, Reader, SyncPolicy};
 use pinrail_pricing::SweepPricer;
 use pinrail_report::latency::{Recorder, Summary as Latency};
+use pinrail_runtime::clock::Clock;
 use pinrail_runtime::counters::Counters;
 use pinrail_runtime::usage::Usage;
 use pinrail_runtime::{Core, CoreCounters, CoreCounts, Inlet, Observer, Role, affinity};
@@ -123,7 +124,8 @@ struct Latencies {
 
 impl Observer for Latencies {
     #[inline]
-    fn on_answer(&mut self, ts_planned: u64, ts_taken: u64, ts_committed: u64) {
+    fn on_answer(&mut self, ts_planned: u64, ts_taken: u64, clock: &mut Clock) {
+        let ts_committed = clock.now_ordered_ns();
         if ts_planned >= self.from_ts {
             self.on_core.record_ns(ts_committed - ts_taken);
             self.planned_to_committed
