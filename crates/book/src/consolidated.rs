@@ -145,18 +145,14 @@ impl Consolidated {
         &mut self.sources[at]
     }
 
-    /// Shows a venue's own best bid and offer to its book, see [`Book::on_top`]: most change nothing, and then what was
-    /// merged stays good.
+    /// Shows a venue's own best bid and offer to its book, see [`Book::on_top`]. That changes no level, so what was merged
+    /// stays good; a book that they disagree with is no longer usable, and what was merged with it is not used.
     ///
     /// # Panics
     /// If there is no venue at this index.
     #[inline]
     pub fn on_top(&mut self, at: usize, top: &TopOfBook) -> Change {
-        let change = self.sources[at].book.on_top(top);
-        if change.is_change() {
-            self.invalidate();
-        }
-        change
+        self.sources[at].book.on_top(top)
     }
 
     #[inline]

@@ -2,7 +2,9 @@
 
 use bytemuck::Zeroable;
 use pinrail_book::{Book, Consolidated, Source, Sweep, Top, VENUES_MAX};
-use pinrail_types::record::{BookLevel, BookState, BookUpdate, SequenceRule, VenueStatus, VenueStatusKind};
+use pinrail_types::record::{
+    BookLevel, BookState, BookUpdate, SequenceRule, TopOfBook, VenueStatus, VenueStatusKind,
+};
 use pinrail_types::{E8, Flags, Px, Qty, Reason, Side};
 use proptest::prelude::*;
 
@@ -269,7 +271,7 @@ fn event() -> impl Strategy<Value = Event> {
     ]
 }
 
-fn happen(consolidated: &mut Consolidated, event: &Event, id: u64, now: &mut u64) {
+fn happen(consolidated: &mut Consolidated, event: &Event, now: &mut u64) {
     let count = consolidated.sources().len();
     match *event {
         Event::Refresh(sides) => (0..sides).for_each(|_| _ = consolidated.refresh(*now)),
@@ -282,7 +284,8 @@ fn happen(consolidated: &mut Consolidated, event: &Event, id: u64, now: &mut u64
             } else {
                 (vec![], vec![(100_000 + away, qty)])
             };
-            send(book, id, Flags::NONE, &bids, &asks);
+            // The next in order, so that the book stays healthy.
+            send(book, book.last_id() + 1, Flags::NONE, &bids, &asks);
         }
         Event::Halt(at, halted) => consolidated.source_mut(at % count).halted = halted,
         Event::Disconnect(at) => {
@@ -310,8 +313,8 @@ proptest! {
             ..source(build(venue), venue.fee)
         }));
         let mut now = NOW + 100;
-        for (n, (event, qty)) in events.into_iter().enumerate() {
-            happen(&mut all, &event, n as u64 + 3, &mut now);
+        for (event, qty) in events {
+            happen(&mut all, &event, &mut now);
             let expected = Expected::new(all.sources(), now);
             for side in [Side::Buy, Side::Sell] {
                 prop_assert_eq!(sweep(&all, side, Qty(qty), now), expected.sweep(side, qty));
@@ -329,6 +332,31 @@ fn what_is_merged_is_merged_once_and_until_a_venue_changes() {
     all.source_mut(1).halted = true;
     assert_eq!(merged(&mut all), 2);
     assert_eq!(merged(&mut consolidated([])), 0, "nothing to merge");
+}
+
+#[test]
+fn a_venue_at_odds_with_its_own_best_prices_is_not_used_though_it_was_merged() {
+    let mut all = consolidated([10, 11].map(|ask| source(book(&vec![(9, 5)], &vec![(ask, 5)]), 0)));
+    while all.refresh(NOW) {}
+    let top = |bid_px| TopOfBook {
+        update_id: 1,
+        bid_px: Px(bid_px),
+        bid_qty: Qty(5),
+        ask_px: Px(10),
+        ask_qty: Qty(5),
+        ..TopOfBook::zeroed()
+    };
+    let masks = |all: &Consolidated| {
+        [Side::Buy, Side::Sell].map(|side| sweep(all, side, Qty(5), NOW).unwrap().venue_mask)
+    };
+    assert!(!all.on_top(0, &top(9)).is_change());
+    assert_eq!(
+        (masks(&all), all.refresh(NOW)),
+        ([0b01, 0b01], false),
+        "still merged"
+    );
+    assert!(all.on_top(0, &top(8)).is_change());
+    assert_eq!(masks(&all), [0b10, 0b10]);
 }
 
 #[test]
