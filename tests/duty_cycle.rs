@@ -533,6 +533,13 @@ fn watermark(source: SourceId) -> Frame {
     frame
 }
 
+#[test]
+fn nothing_is_taken_behind_the_end_whenever_the_end_is_seen() {
+    let script = vec![(0, 1_000)];
+    let seen_late = play(&script, &[0, 0, 0, 0, 1], 64 << 10);
+    assert_eq!(seen_late, play(&script, &[1], 1 << 20));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
 

@@ -103,11 +103,12 @@ impl<P: Pricer> Playback<P> {
 
     /// The lane whose next record comes before anything that any other can still send.
     fn earliest(&mut self) -> Option<usize> {
-        if self.is_over() {
-            return None;
-        }
         for at in 0..self.lanes.len() {
             self.fill(at);
+        }
+        // Judged behind the look at the rings: whether the end came with that look or before must not matter.
+        if self.is_over() {
+            return None;
         }
         let (at, first) = self
             .lanes
