@@ -218,6 +218,21 @@ impl Memory {
         &self.slots()[self.slot(position)].words()[0]
     }
 
+    /// Asks for the line at `position` to be moved into this core's cache, to be written there. Waits for nothing and
+    /// changes nothing; a store to the line that comes soon after finds it there, or under way.
+    #[inline]
+    pub(crate) fn claim(&self, position: u64) {
+        let address = core::ptr::from_ref(self.commit(position)).addr();
+        #[cfg(all(target_arch = "x86_64", not(any(miri, loom))))]
+        // SAFETY: PREFETCHW is a hint: it reads and writes no register, flag or memory that a program could see, faults
+        // for no address, and does nothing on processors that lack it. The address is that of a live line anyway.
+        unsafe {
+            core::arch::asm!("prefetchw [{}]", in(reg) address, options(nomem, nostack, preserves_flags));
+        }
+        #[cfg(not(all(target_arch = "x86_64", not(any(miri, loom)))))]
+        let _ = address;
+    }
+
     /// The `count` lines from `position` on.
     ///
     /// # Panics

@@ -6,9 +6,6 @@ use thiserror::Error;
 use crate::memory::{Memory, Ordering};
 use crate::resume::End;
 
-/// Lines to fetch ahead: a record of two lines and the commit word behind it.
-const FETCHED_AHEAD: u64 = 2;
-
 /// Which part of a ring a record may enter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
@@ -60,9 +57,12 @@ impl Producer {
     /// padding.
     #[inline]
     pub fn try_push(&mut self, words: &[u64], class: Class) -> Result<(), Full> {
-        let mut batch = self.batch();
-        batch.try_push(words, class)?;
-        batch.publish();
+        let written = self.write(self.tail, words, class)?;
+        self.publish(
+            written.word,
+            written.end,
+            written.cause.unwrap_or(self.last_cause),
+        );
         Ok(())
     }
 
@@ -114,19 +114,6 @@ impl Producer {
         }
     }
 
-    /// Moves the lines that the next record will need into this core's cache while nobody waits for them, by writing
-    /// what will be written there anyway. Nothing depends on it but speed: it halves a round trip.
-    #[inline]
-    fn fetch_ahead(&self) {
-        let used = self.tail.wrapping_sub(self.head_seen);
-        if used < self.memory.capacity() - FETCHED_AHEAD {
-            for ahead in 1..=FETCHED_AHEAD {
-                let position = self.tail.wrapping_add(ahead);
-                self.memory.commit(position).store(0, Ordering::Relaxed);
-            }
-        }
-    }
-
     /// Whether everything before `end` may be written. A head that makes no sense gives no room.
     #[inline]
     fn has_room(&mut self, end: u64, class: Class) -> bool {
@@ -137,6 +124,74 @@ impl Producer {
         self.head_seen = self.memory.head().load(Ordering::Acquire);
         end.wrapping_sub(self.head_seen) <= allowed
     }
+
+    /// Writes a record at `start`, behind padding if it would wrap: everything but the word that commits what stands
+    /// at `start`.
+    ///
+    /// # Panics
+    /// As [`Producer::try_push`].
+    #[expect(clippy::inline_always, reason = "a call costs a quarter of a round trip")]
+    #[inline(always)]
+    fn write(&mut self, start: u64, words: &[u64], class: Class) -> Result<Written, Full> {
+        // The consumer polls this line, so it has to come back first; the rest is done while it does.
+        self.memory.claim(start);
+        let first = words.first().copied().unwrap_or(0);
+        let commit = Commit::unpack(first as u32);
+        let lines = usize::from(commit.lines);
+        let whole = words.len() == lines * LINE_WORDS && (1..=LINES_MAX).contains(&lines);
+        assert!(
+            whole && commit.record_type != RecordType::PADDING,
+            "{} words are no record of {commit:?}",
+            words.len()
+        );
+
+        let to_end = self.memory.to_end(start);
+        let padding = if lines as u64 > to_end { to_end } else { 0 };
+        let position = start.wrapping_add(padding);
+        let end = position.wrapping_add(lines as u64);
+        if !self.has_room(end, class) {
+            return Err(Full);
+        }
+
+        self.memory.commit(end).store(0, Ordering::Relaxed);
+        let slots = self.memory.record(position, lines);
+        // The first line last, so that it is gone from the consumer's cache no longer than it must.
+        for (slot, source) in slots.iter().zip(words.chunks_exact(LINE_WORDS)).skip(1) {
+            slot.write(0, source);
+        }
+        slots[0].write(1, &words[1..LINE_WORDS]);
+        let word = if padding > 0 {
+            slots[0].words()[0].store(first, Ordering::Relaxed);
+            padding_word(padding)
+        } else {
+            first
+        };
+        let cause = (!commit.record_type.is_framing()).then_some(words[3]);
+        Ok(Written { word, end, cause })
+    }
+
+    /// Commits what stands at the tail with `word`, and with it all that was written up to `end`.
+    #[inline]
+    fn publish(&mut self, word: u64, end: u64, last_cause: u64) {
+        let memory = &self.memory;
+        memory.commit(self.tail).store(word, Ordering::Release);
+        self.tail = end;
+        self.last_cause = last_cause;
+        // The cause before the tail: whoever finds the new tail finds its cause, and whoever finds the old one finds
+        // the records behind it and their causes.
+        memory.last_cause().store(last_cause, Ordering::Release);
+        memory.tail().store(end, Ordering::Release);
+    }
+}
+
+/// A record that stands in the ring and is yet to be committed.
+struct Written {
+    /// What commits it.
+    word: u64,
+    /// The position behind it.
+    end: u64,
+    /// None if it is framing.
+    cause: Option<u64>,
 }
 
 /// Records that become visible together. Dropped without [`Batch::publish`], none of them ever was there.
@@ -161,42 +216,10 @@ impl Batch<'_> {
     /// As [`Producer::try_push`].
     #[inline]
     pub fn try_push(&mut self, words: &[u64], class: Class) -> Result<(), Full> {
-        let first = words.first().copied().unwrap_or(0);
-        let commit = Commit::unpack(first as u32);
-        let lines = usize::from(commit.lines);
-        let whole = words.len() == lines * LINE_WORDS && (1..=LINES_MAX).contains(&lines);
-        assert!(
-            whole && commit.record_type != RecordType::PADDING,
-            "{} words are no record of {commit:?}",
-            words.len()
-        );
-
-        let to_end = self.producer.memory.to_end(self.end);
-        let padding = if lines as u64 > to_end { to_end } else { 0 };
-        let position = self.end.wrapping_add(padding);
-        let end = position.wrapping_add(lines as u64);
-        if !self.producer.has_room(end, class) {
-            return Err(Full);
-        }
-
-        let memory = &self.producer.memory;
-        memory.commit(end).store(0, Ordering::Relaxed);
-        let slots = memory.record(position, lines);
-        // The first line last, so that it is gone from the consumer's cache no longer than it must.
-        for (slot, source) in slots.iter().zip(words.chunks_exact(LINE_WORDS)).skip(1) {
-            slot.write(0, source);
-        }
-        slots[0].write(1, &words[1..LINE_WORDS]);
-        if padding > 0 {
-            slots[0].words()[0].store(first, Ordering::Relaxed);
-            self.commit(padding_word(padding));
-        } else {
-            self.commit(first);
-        }
-        self.end = end;
-        if !commit.record_type.is_framing() {
-            self.last_cause = words[3];
-        }
+        let written = self.producer.write(self.end, words, class)?;
+        self.commit(written.word);
+        self.end = written.end;
+        self.last_cause = written.cause.unwrap_or(self.last_cause);
         Ok(())
     }
 
@@ -219,16 +242,7 @@ impl Batch<'_> {
         if self.first == 0 {
             return;
         }
-        let producer = self.producer;
-        let memory = &producer.memory;
-        memory.commit(producer.tail).store(self.first, Ordering::Release);
-        producer.tail = self.end;
-        producer.last_cause = self.last_cause;
-        // The cause before the tail: whoever finds the new tail finds its cause, and whoever finds the old one finds
-        // the records behind it and their causes.
-        memory.last_cause().store(self.last_cause, Ordering::Release);
-        memory.tail().store(self.end, Ordering::Release);
-        producer.fetch_ahead();
+        self.producer.publish(self.first, self.end, self.last_cause);
     }
 }
 
