@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use pinrail_types::Frame;
 
+use crate::archived::ArchivedSegment;
 use crate::cursor::{Cursor, Step, judge_headless};
 use crate::error::ReadError;
 use crate::format::{ARCHIVED, JournalId, LIVE, Meta, SegmentFile, SegmentHeader};
@@ -122,6 +123,9 @@ impl Reader {
             return Ok(());
         };
         match self.open_segment(cursor.header().segment + 1)? {
+            Some(next) if next.header().journal_id != self.id => {
+                return Err(next.corrupt("segment of another journal"));
+            }
             Some(next) if cursor.leads_to(step, &next) => self.cursor = Some(next),
             Some(next) => {
                 return Err(match step {
@@ -131,53 +135,49 @@ impl Reader {
                 });
             }
             None => {
-                // A file that is further on means that one is missing here.
-                let segment = cursor.header().segment + 1;
-                if self.last_begun()?.is_some_and(|last| last.segment > segment) {
-                    return Err(ReadError::Missing {
-                        segment,
-                        archive_dir: self.archive_dir.clone(),
-                    });
-                }
                 let torn = cursor.judge(step)?.map(Tail::Torn);
-                self.tail = self.tail.take().or(torn).or(Some(Tail::Clean));
+                self.tail = torn.or(self.tail.take()).or(Some(Tail::Clean));
             }
         }
         Ok(())
     }
 
-    /// Opens a segment. A header that cannot be read is where the journal ends if a crash may have left it so.
+    /// Opens a segment. Where it cannot be read the journal ends, if a crash may have left it so: then nothing follows
+    /// that can be.
     fn open_segment(&mut self, segment: u64) -> Result<Option<Cursor>, ReadError> {
-        match Cursor::open(self.live_dir.as_deref(), &self.archive_dir, segment) {
+        let fault = match Cursor::open(self.live_dir.as_deref(), &self.archive_dir, segment) {
+            Ok(None) => ReadError::Missing {
+                segment,
+                archive_dir: self.archive_dir.clone(),
+            },
             Err(ReadError::Corrupt {
                 path,
                 offset: 0,
                 what,
                 ..
-            }) => match self.last_begun()?.filter(|last| last.path == path) {
-                Some(last) => {
-                    self.tail = judge_headless(&last, self.id, self.position, self.next_seq)?.map(Tail::Torn);
-                    Ok(None)
-                }
-                None => Err(ReadError::Corrupt {
-                    path,
-                    offset: 0,
-                    position: self.position,
-                    seq: self.next_seq,
-                    what,
-                }),
+            }) if path.extension().is_some_and(|extension| extension == ARCHIVED) => ReadError::Corrupt {
+                path,
+                offset: 0,
+                position: self.position,
+                seq: self.next_seq,
+                what,
             },
-            opened => opened,
-        }
-    }
-
-    /// The last archived segment that anything was written to.
-    fn last_begun(&self) -> Result<Option<SegmentFile>, ReadError> {
-        for file in SegmentFile::list(&self.archive_dir, ARCHIVED)?.into_iter().rev() {
-            if !is_blank(&file.path)? {
-                return Ok(Some(file));
+            opened => return opened,
+        };
+        let mut torn = None;
+        for file in SegmentFile::list(&self.archive_dir, ARCHIVED)? {
+            if file.segment < segment {
+                continue;
+            }
+            let judged = judge_headless(&file, self.id, self.position, self.next_seq);
+            match ArchivedSegment::open(&file)? {
+                // Begun by its writer since.
+                Ok(opened) if file.segment == segment => return Ok(Some(Cursor::Archived(opened))),
+                Ok(_) => return Err(fault),
+                Err(_) => torn = torn.or(judged?),
             }
         }
+        self.tail = torn.map(Tail::Torn);
         Ok(None)
     }
 }

@@ -276,6 +276,39 @@ fn a_header_torn_before_the_first_sync_is_set_aside() {
     assert_records(&read_all(&place, false).0, written, SEED);
 }
 
+#[test]
+fn a_header_page_of_zeros_before_durable_batches_is_corruption() {
+    let place = Place::new();
+    unclosed(&place, &[4, 4]);
+    let path = first_segment(&place);
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[..HEADER_BYTES].fill(0);
+    std::fs::write(&path, bytes).unwrap();
+    assert!(matches!(
+        outcome(&place),
+        Err(ReadError::Corrupt { offset: 0, .. })
+    ));
+    assert!(open(&place.config(8192)).is_err());
+}
+
+#[test]
+fn reader_and_start_agree_on_files_without_headers_at_the_end() {
+    let place = Place::new();
+    let mut journal = open(&place.config(8192)).unwrap();
+    append(&mut journal, lines_of(1), SEED);
+    close(journal);
+    // The next segment was made ahead, and the one behind it was being filled on a disk that shows old bytes.
+    std::fs::write(place.archive().join("0000000002-000001.seg"), [0; 9000]).unwrap();
+    std::fs::write(place.archive().join("0000000003-000001.seg"), [7; 9000]).unwrap();
+    let (frames, tail) = outcome(&place).unwrap();
+    assert_records(&frames, 1, SEED);
+    let journal = open(&place.config(8192)).unwrap();
+    let torn = journal.recovered.torn.clone().unwrap();
+    assert_eq!(torn.path, place.archive().join("0000000003-000001.seg"));
+    assert_eq!(tail, Tail::Torn(torn));
+    assert_eq!(journal.recovered.next_seq, 2);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
