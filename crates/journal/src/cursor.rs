@@ -130,14 +130,15 @@ impl Cursor {
         Ok(())
     }
 
-    /// Whether the segment, having stopped at `step`, ends here because `next` begins here. A segment without a
-    /// written end was cut by a crash, and only a later epoch goes on behind it.
+    /// Whether the segment, having stopped at `step`, ends here because `next` begins here. An archived segment without a
+    /// written end was cut by a crash, and only a later epoch goes on behind it. A live one may lack its end because its
+    /// writer was killed when it had begun the next.
     pub(crate) fn leads_to(&self, step: Step, next: &Cursor) -> bool {
         let next = next.header();
         next.base_position == self.position()
             && next.base_seq == self.next_seq()
             && next.journal_id == self.header().journal_id
-            && (step == Step::Sealed || next.epoch > self.header().epoch)
+            && (step == Step::Sealed || next.epoch > self.header().epoch || matches!(self, Cursor::Live(_)))
     }
 
     pub(crate) fn corrupt(&self, what: &'static str) -> ReadError {

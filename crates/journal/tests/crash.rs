@@ -309,6 +309,28 @@ fn reader_and_start_agree_on_files_without_headers_at_the_end() {
     assert_eq!(journal.recovered.next_seq, 2);
 }
 
+#[test]
+fn a_writer_killed_between_two_segments_can_be_read() {
+    let place = Place::new();
+    let mut journal = open(&place.config(8192)).unwrap();
+    for seq in 1..=40 {
+        append(&mut journal, lines_of(seq), SEED);
+    }
+    drop(journal);
+    // The next segment's header is shown before this one's end is.
+    let live = place.live().join("0000000001-000001.live");
+    let mut bytes = std::fs::read(&live).unwrap();
+    let end = bytes.iter().rposition(|b| *b != 0).unwrap() / 64 * 64;
+    assert_eq!(bytes[end..end + 4], 0x0002_0001_u32.to_le_bytes());
+    bytes[end..].fill(0);
+    std::fs::write(&live, bytes).unwrap();
+    assert_records(&read_all(&place, true).0, 40, SEED);
+    let journal = open(&place.config(8192)).unwrap();
+    assert_eq!(journal.recovered.next_seq, 41);
+    drop(journal);
+    assert_records(&read_all(&place, false).0, 40, SEED);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
