@@ -195,13 +195,15 @@ impl SegmentHeader {
         if self.magic != SEGMENT_MAGIC {
             return Err(HeaderFault::Bad("magic"));
         }
-        if self.format_version != FORMAT_VERSION {
+        // No version is zero: a crash may leave the magic alone.
+        if self.format_version != FORMAT_VERSION && self.format_version != 0 {
             return Err(HeaderFault::Version(self.format_version));
         }
         if self.crc != self.crc_due() {
             return Err(HeaderFault::Bad("header checksum"));
         }
-        let plausible = self.endian_probe == ENDIAN_PROBE
+        let plausible = self.format_version == FORMAT_VERSION
+            && self.endian_probe == ENDIAN_PROBE
             && self.header_bytes as usize == HEADER_BYTES
             && self.epoch > 0
             && (1..COUNT_MAX).contains(&self.segment)

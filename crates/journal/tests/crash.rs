@@ -310,6 +310,21 @@ fn reader_and_start_agree_on_files_without_headers_at_the_end() {
 }
 
 #[test]
+fn a_header_torn_behind_its_magic_is_set_aside() {
+    let place = Place::new();
+    unclosed(&place, &[5]);
+    let path = first_segment(&place);
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[8..].fill(0);
+    std::fs::write(&path, bytes).unwrap();
+    let (frames, tail) = outcome(&place).unwrap();
+    assert!(frames.is_empty() && matches!(tail, Tail::Torn(_)), "{tail:?}");
+    let journal = open(&place.config(8192)).unwrap();
+    assert_eq!(journal.recovered.next_seq, 1);
+    assert!(path.with_extension("torn").exists());
+}
+
+#[test]
 fn a_writer_killed_between_two_segments_can_be_read() {
     let place = Place::new();
     let mut journal = open(&place.config(8192)).unwrap();
