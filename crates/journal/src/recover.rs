@@ -99,6 +99,9 @@ fn end_of_archive(archive_dir: &Path, id: JournalId, before: u64) -> Result<Foun
                 return Err(segment.corrupt("segment of another journal").into());
             }
             Ok(segment) => {
+                // Whoever lost the live segments need not have lost power: what is read here may be in memory alone,
+                // and the next segment is to be built upon it.
+                Storage::open(&file.path)?.sync()?;
                 walk_to_end(Cursor::Archived(segment), &mut found)?;
                 break;
             }
