@@ -141,14 +141,12 @@ fn walk_to_end(mut cursor: Cursor, found: &mut Found) -> Result<(), ReadError> {
 }
 
 /// Makes the archived copy of a live segment whole and durable, and gives how many records it had lacked. The
-/// segment is then at its end.
+/// segment is then at its end. A copy that is whole is made anew too: the sync that should have made it durable, or its
+/// name, may have failed, and nobody would know.
 fn drain(segment: &mut LiveSegment, archive_dir: &Path) -> Result<u64, JournalError> {
     let header = segment.header;
     let file = SegmentFile::new(archive_dir, header.segment, header.epoch, ARCHIVED);
-    let (archived, sealed) = compare(segment, &file)?;
-    if sealed {
-        return Ok(0);
-    }
+    let archived = compare(segment, &file)?;
     segment.rewind();
     let partial = file.path.with_extension("tmp");
     let storage = Storage::create(&partial, 0, false)?;
@@ -182,27 +180,21 @@ fn write_all(records: &mut LiveSegment, copy: &mut ArchiveCopy) -> Result<(), Jo
     }
 }
 
-/// Walks the archived copy of a live segment, if there is one, beside it. Gives how many records the copy holds and
-/// whether it is complete. What it holds must be what the live segment holds: the live one is right about what the
-/// archive lacks, but it must not change what was durable.
-fn compare(segment: &mut LiveSegment, file: &SegmentFile) -> Result<(u64, bool), JournalError> {
+/// Walks the archived copy of a live segment, if there is one, beside it, and gives how many records the copy holds.
+/// They must be what the live segment holds: the live one is right about what the archive lacks, but it must not change
+/// what was durable.
+fn compare(segment: &mut LiveSegment, file: &SegmentFile) -> Result<u64, JournalError> {
     if !file.path.exists() {
-        return Ok((0, false));
+        return Ok(0);
     }
     let Ok(mut copy) = ArchivedSegment::open(file)? else {
-        return Ok((0, false));
+        return Ok(0);
     };
     let (mut here, mut there) = (Frame::default(), Frame::default());
-    let stop = loop {
-        match copy.next(&mut there) {
-            archived::Next::Record => {}
-            stop => break stop,
-        }
+    while copy.next(&mut there) == archived::Next::Record {
         if segment.next(&mut here)? != Next::Record || here.words() != there.words() {
             return Err(copy.corrupt("archive and live segment differ").into());
         }
-    };
-    let held = copy.next_seq - copy.header.base_seq;
-    let complete = stop == archived::Next::Sealed && segment.next(&mut here)? == Next::End;
-    Ok((held, complete))
+    }
+    Ok(copy.next_seq - copy.header.base_seq)
 }
