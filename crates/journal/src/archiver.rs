@@ -332,7 +332,7 @@ mod tests {
     use pinrail_types::record::Tick;
 
     use super::*;
-    use crate::storage::fault::SYNC_FAILS;
+    use crate::crash::tap;
     use crate::{ArchiverStatus, Control, JournalConfig, archive};
 
     fn tick(seq: u64) -> Frame {
@@ -354,7 +354,7 @@ mod tests {
         journal.archiver.do_work().unwrap();
         assert_eq!(journal.archiver.durable_position(), 64);
         journal.writer.append(tick(2).words());
-        SYNC_FAILS.set(true);
+        tap::fail_next_syncs(true);
         match journal.archiver.do_work() {
             Err(JournalError::Durability {
                 op: "sync",
@@ -365,7 +365,7 @@ mod tests {
             other => panic!("{other:?}"),
         }
         // Never retried, though the next sync would succeed.
-        SYNC_FAILS.set(false);
+        tap::fail_next_syncs(false);
         assert!(matches!(
             journal.archiver.do_work(),
             Err(JournalError::DurabilityLost { position: 64 })

@@ -4,8 +4,8 @@
 //! release; whoever loads a first word that is not zero, with acquire, sees the rest. Nothing here knows where the
 //! words lie, so that it runs under Miri on plain memory.
 
-use core::sync::atomic::AtomicU64;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use core::sync::atomic::{AtomicU64, Ordering};
 
 use pinrail_types::{Frame, LINE_WORDS, LINES_MAX};
 
@@ -35,15 +35,27 @@ pub(crate) fn put(area: &[AtomicU64], at: usize, words: &[u64]) {
     let (Some((first_slot, slots)), Some((first, lines))) = (slots.split_first(), lines.split_first()) else {
         return;
     };
+    #[cfg(test)]
+    if crate::crash::Sabotage::CommitWordFirst.is_on() {
+        store(&first_slot[0], first[0], Release);
+    }
     for (slot, line) in slots.iter().zip(lines) {
         for i in 0..LINE_WORDS {
-            slot[i].store(line[i], Relaxed);
+            store(&slot[i], line[i], Relaxed);
         }
     }
     for i in 1..LINE_WORDS {
-        first_slot[i].store(first[i], Relaxed);
+        store(&first_slot[i], first[i], Relaxed);
     }
-    first_slot[0].store(first[0], Release);
+    store(&first_slot[0], first[0], Release);
+}
+
+/// Stores a word. The unit tests can kill the writer here.
+#[inline]
+pub(crate) fn store(slot: &AtomicU64, word: u64, order: Ordering) {
+    #[cfg(test)]
+    crate::crash::tap::before_store();
+    slot.store(word, order);
 }
 
 /// Copies what stands at word `at` into `frame`.

@@ -253,6 +253,8 @@ pub(crate) struct Salt(u32);
 
 impl Salt {
     pub(crate) fn new(id: JournalId, epoch: u32, segment: u64) -> Salt {
+        #[cfg(test)]
+        let epoch = crate::crash::Sabotage::SaltWithoutEpoch.or(epoch, 0);
         let mut bytes = [0; 32];
         bytes[..16].copy_from_slice(&id.0);
         bytes[16..24].copy_from_slice(&u64::from(epoch).to_le_bytes());
@@ -263,6 +265,10 @@ impl Salt {
     /// The checksum of a record whose checksum field is zero.
     pub(crate) fn crc(self, words: &[u64]) -> u32 {
         debug_assert_eq!(words[0] >> 32, 0);
+        #[cfg(test)]
+        if crate::crash::Sabotage::ChecksumOff.is_on() {
+            return 0;
+        }
         crc32c::crc32c_append(self.0, bytemuck::cast_slice(words))
     }
 }
@@ -302,12 +308,16 @@ pub(crate) struct Mark {
 
 impl Mark {
     pub(crate) fn line(self, salt: Salt) -> Line {
+        #[cfg(test)]
+        let durable = crate::crash::Sabotage::MarkVouchesForNothing.or(self.durable, 0);
+        #[cfg(not(test))]
+        let durable = self.durable;
         let line = [
             MARK_WORD,
             self.seq,
             0,
             self.position,
-            self.durable,
+            durable,
             self.batch_bytes,
             self.offset,
             0,

@@ -27,6 +27,8 @@ mod archived;
 mod archiver;
 mod area;
 mod control;
+#[cfg(test)]
+mod crash;
 mod cursor;
 mod error;
 mod format;

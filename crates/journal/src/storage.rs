@@ -1,4 +1,7 @@
 //! How the archive's files are written: every byte and every sync of it goes through here.
+//!
+//! What the operating system does is a trait, so that this crate's unit tests can put a recorder there: from what it
+//! writes down they make the images that a power cut may leave (`crash`).
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -7,6 +10,73 @@ use std::path::{Path, PathBuf};
 
 use crate::error::JournalError;
 use crate::map::no_room;
+
+#[cfg(not(test))]
+type Disk = System;
+#[cfg(test)]
+type Disk = crate::crash::tap::Tap;
+
+/// What is done to files.
+pub(crate) trait Files {
+    /// Makes an empty file, or empties the one that is there.
+    fn create(path: &Path) -> io::Result<File>;
+    /// Opens a file for writing.
+    fn open(path: &Path) -> io::Result<File>;
+    /// Writes all of `bytes`.
+    fn write_at(file: &File, path: &Path, bytes: &[u8], offset: u64) -> io::Result<()>;
+    /// Cuts the file, or fills it up with zeros.
+    fn truncate(file: &File, path: &Path, bytes: u64) -> io::Result<()>;
+    /// Makes bytes and length durable, with `fdatasync`.
+    fn sync(file: &File, path: &Path) -> io::Result<()>;
+    /// Gives a file another name in the same directory. A file that had it is gone.
+    fn rename(from: &Path, to: &Path) -> io::Result<()>;
+    /// Removes a file.
+    fn remove(path: &Path) -> io::Result<()>;
+    /// Makes the entries of a directory durable.
+    fn sync_dir(dir: &Path) -> io::Result<()>;
+}
+
+/// The operating system.
+#[derive(Debug)]
+pub(crate) struct System;
+
+impl Files for System {
+    fn create(path: &Path) -> io::Result<File> {
+        OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .open(path)
+    }
+
+    fn open(path: &Path) -> io::Result<File> {
+        OpenOptions::new().write(true).open(path)
+    }
+
+    fn write_at(file: &File, _: &Path, bytes: &[u8], offset: u64) -> io::Result<()> {
+        file.write_all_at(bytes, offset)
+    }
+
+    fn truncate(file: &File, _: &Path, bytes: u64) -> io::Result<()> {
+        file.set_len(bytes)
+    }
+
+    fn sync(file: &File, _: &Path) -> io::Result<()> {
+        file.sync_data()
+    }
+
+    fn rename(from: &Path, to: &Path) -> io::Result<()> {
+        std::fs::rename(from, to)
+    }
+
+    fn remove(path: &Path) -> io::Result<()> {
+        std::fs::remove_file(path)
+    }
+
+    fn sync_dir(dir: &Path) -> io::Result<()> {
+        File::open(dir)?.sync_all()
+    }
+}
 
 /// An archive file that is being written.
 #[derive(Debug)]
@@ -40,15 +110,20 @@ fn failed(op: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StorageErr
 
 impl Storage {
     /// Makes `path` a new file of `bytes` zeros that were really written, so that a later sync of data written over
-    /// them has no allocation to log. A file that is there is replaced.
+    /// them has no allocation to log. A file that is there is replaced. Nothing is left of it by a failure: a name whose
+    /// sync failed must be made again to become durable.
     pub(crate) fn create(path: &Path, bytes: u64, sync: bool) -> Result<Storage, JournalError> {
+        let made = Storage::fill(path, bytes, sync);
+        if made.is_err() {
+            // The first error is the one to tell.
+            drop(Disk::remove(path));
+        }
+        made
+    }
+
+    fn fill(path: &Path, bytes: u64, sync: bool) -> Result<Storage, JournalError> {
         static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
-        let file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .open(path)
-            .map_err(JournalError::io("create", path))?;
+        let file = Disk::create(path).map_err(JournalError::io("create", path))?;
         let storage = Storage {
             file,
             path: path.to_owned(),
@@ -58,17 +133,12 @@ impl Storage {
             let len = ZEROS.len().min((bytes - at) as usize);
             match storage.write_at(&ZEROS[..len], at) {
                 Ok(()) => at += len as u64,
-                Err(e) if e.source.kind() == io::ErrorKind::StorageFull => {
-                    let error = no_room(path, bytes);
-                    // What was written of it is in the way of everybody else.
-                    drop(std::fs::remove_file(path));
-                    return Err(error);
-                }
+                Err(e) if e.source.kind() == io::ErrorKind::StorageFull => return Err(no_room(path, bytes)),
                 Err(e) => return Err(e.into()),
             }
         }
         if sync {
-            storage.file.sync_all().map_err(JournalError::io("sync", path))?;
+            storage.sync()?;
             sync_dir_of(path)?;
         }
         Ok(storage)
@@ -76,10 +146,7 @@ impl Storage {
 
     /// Opens a file that [`Storage::create`] has made.
     pub(crate) fn open(path: &Path) -> Result<Storage, StorageError> {
-        let file = OpenOptions::new()
-            .write(true)
-            .open(path)
-            .map_err(failed("open", path))?;
+        let file = Disk::open(path).map_err(failed("open", path))?;
         Ok(Storage {
             file,
             path: path.to_owned(),
@@ -87,34 +154,28 @@ impl Storage {
     }
 
     pub(crate) fn write_at(&self, bytes: &[u8], offset: u64) -> Result<(), StorageError> {
-        self.file
-            .write_all_at(bytes, offset)
-            .map_err(failed("write", &self.path))
+        Disk::write_at(&self.file, &self.path, bytes, offset).map_err(failed("write", &self.path))
     }
 
     pub(crate) fn truncate(&self, bytes: u64) -> Result<(), StorageError> {
-        self.file.set_len(bytes).map_err(failed("truncate", &self.path))
+        Disk::truncate(&self.file, &self.path, bytes).map_err(failed("truncate", &self.path))
     }
 
-    /// `fdatasync`.
+    /// Makes what was written durable, with `fdatasync`.
     pub(crate) fn sync(&self) -> Result<(), StorageError> {
-        #[cfg(test)]
-        if fault::SYNC_FAILS.get() {
-            return Err(failed("sync", &self.path)(io::Error::from_raw_os_error(5)));
-        }
-        self.file.sync_data().map_err(failed("sync", &self.path))
+        Disk::sync(&self.file, &self.path).map_err(failed("sync", &self.path))
     }
 }
 
 /// Puts `from` in the place of `to`, durably. Both lie in one directory.
 pub(crate) fn replace(from: &Path, to: &Path) -> Result<(), StorageError> {
-    std::fs::rename(from, to).map_err(failed("rename", from))?;
+    Disk::rename(from, to).map_err(failed("rename", from))?;
     sync_dir_of(to)
 }
 
 /// Removes a file; that it is not there is as good.
 pub(crate) fn remove(path: &Path) -> Result<(), StorageError> {
-    match std::fs::remove_file(path) {
+    match Disk::remove(path) {
         Err(e) if e.kind() != io::ErrorKind::NotFound => Err(failed("remove", path)(e)),
         _ => Ok(()),
     }
@@ -123,16 +184,25 @@ pub(crate) fn remove(path: &Path) -> Result<(), StorageError> {
 /// Makes the entries of the directory that `path` lies in durable.
 pub(crate) fn sync_dir_of(path: &Path) -> Result<(), StorageError> {
     let dir = path.parent().unwrap_or(path);
-    let opened = File::open(dir).map_err(failed("open", dir))?;
-    opened.sync_all().map_err(failed("sync", dir))
+    Disk::sync_dir(dir).map_err(failed("sync", dir))
 }
 
 #[cfg(test)]
-pub(crate) mod fault {
-    use std::cell::Cell;
+mod tests {
+    use super::*;
+    use crate::crash::tap::{self, Fault};
 
-    thread_local! {
-        /// Makes every later sync of this thread fail.
-        pub(crate) static SYNC_FAILS: Cell<bool> = const { Cell::new(false) };
+    #[test]
+    fn a_file_that_could_not_be_made_durable_is_gone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("0000000001-000001.seg");
+        // Create, write, sync, sync of the directory; and then nothing is left to fail.
+        for call in 1..=5 {
+            tap::start(dir.path(), dir.path(), Some(Fault::Fail { call, errno: 5 }));
+            let made = Storage::create(&path, 100, true);
+            tap::stop();
+            assert_eq!(made.is_ok(), call == 5, "call {call}");
+            assert_eq!(path.exists(), call == 5, "call {call}");
+        }
     }
 }

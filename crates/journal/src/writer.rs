@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering::{Relaxed, Release};
 use pinrail_types::{LINE_BYTES, LINE_WORDS, LINES_MAX};
 
 use crate::Shared;
-use crate::area::put;
+use crate::area::{put, store};
 use crate::format::{End, HEADER_BYTES, HEADER_WORDS, SegmentHeader};
 use crate::map::Map;
 
@@ -25,9 +25,9 @@ impl Prepared {
         let words: [u64; HEADER_WORDS] = self.header.words();
         let slots = self.map.words();
         for (slot, word) in slots.iter().zip(words).skip(1) {
-            slot.store(word, Relaxed);
+            store(slot, word, Relaxed);
         }
-        slots[0].store(words[0], Release);
+        store(&slots[0], words[0], Release);
         self.map
     }
 }
