@@ -127,7 +127,12 @@ pub(crate) fn of_seed(seed: u64, images: usize, report: &mut Report) {
                     before,
                     ..plan
                 });
-                lived.map_or_else(|_| Image::new(), |lived| disk_after(&lived.entries).now())
+                let files = lived.map_or_else(|_| Image::new(), |lived| disk_after(&lived.entries).now());
+                // Its segments have the names of this history's, which stale bytes do not care about.
+                let renamed = files
+                    .into_iter()
+                    .map(|(name, bytes)| (name.replace('-', "-other-"), bytes));
+                renamed.collect()
             };
             let meta = read_meta(&lived.dirs.archive()).ok().flatten();
             let donors = Donors {
