@@ -31,6 +31,9 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     /// Plays what a configuration names through the core and into a journal.
     Run(RunArgs),
+    /// Runs a journal's inputs through the engine once more and compares every output, byte for byte. Exits with 1 at the
+    /// first difference, and shows it.
+    Replay(ReplayArgs),
     /// Looks at what a venue sent.
     #[command(subcommand)]
     Venue(VenueCommand),
@@ -76,6 +79,27 @@ pub(crate) struct RunArgs {
     /// How fast recordings are played: "flat" out, or this many times the recorded speed.
     #[arg(long, value_name = "flat|N", default_value = "flat", value_parser = parse_speed)]
     pub(crate) speed: Speed,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// Arguments of `replay`.
+#[derive(Debug, Args)]
+pub(crate) struct ReplayArgs {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// The configuration's `live_dir`: also replays what is not archived yet.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) live: Option<PathBuf>,
+    /// Stops behind this sequence.
+    #[arg(long, value_name = "SEQ")]
+    pub(crate) until_seq: Option<u64>,
+    /// How fast: "flat" out, or this many times the speed at which the core took its inputs.
+    #[arg(long, value_name = "flat|N", default_value = "flat", value_parser = parse_speed)]
+    pub(crate) speed: Speed,
+    /// First reads the journal without replaying it, to show what of the time is reading.
+    #[arg(long)]
+    pub(crate) baseline: bool,
     #[command(flatten)]
     pub(crate) output: Output,
 }
