@@ -12,6 +12,7 @@ pub mod idle;
 mod inlet;
 mod machine;
 mod playback;
+pub mod prefault;
 mod recover;
 mod replay;
 pub mod usage;

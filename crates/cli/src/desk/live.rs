@@ -15,7 +15,7 @@ use pinrail_report::latency::{Recorder, Summary as Latency};
 use pinrail_runtime::clock::Clock;
 use pinrail_runtime::counters::Counters;
 use pinrail_runtime::usage::Usage;
-use pinrail_runtime::{Core, CoreCounters, CoreCounts, Inlet, Observer, Role, affinity, recover};
+use pinrail_runtime::{Core, CoreCounters, CoreCounts, Inlet, Observer, Role, affinity, prefault, recover};
 use pinrail_sim::{ClientCounts, ClientFlow, FundamentalConfig, VenueFlow, VenueFlowConfig};
 use pinrail_types::{InstrumentId, Px, SessionId, SourceId, VenueId};
 use serde::Serialize;
@@ -208,8 +208,12 @@ pub(crate) fn run(options: &Options) -> Result<Summary, RigError> {
     };
     let mut table = Counters::create(&live.path().join("counters"), 16)?;
     let counters = CoreCounters::new(&mut table)?;
+    if let Err(e) = prefault::process() {
+        tracing::warn!("cannot bring memory in ahead, so the core may take page faults: {e}");
+    }
     let core_thread = spawn("pinrail-core", move || -> Result<_, RigError> {
         affinity::pin(core_cpu)?;
+        prefault::stack();
         Ok(watch.run(core, counters))
     })?;
     let stop_feed = Arc::new(AtomicBool::new(false));
