@@ -9,9 +9,10 @@ use tracing::{info, warn};
 use crate::archive::{Torn, is_blank};
 use crate::archived::{self, ArchivedSegment};
 use crate::archiver::ArchiveCopy;
-use crate::cursor::{Cursor, judge_headless};
+use crate::chain::{Chain, ChainHash};
+use crate::cursor::judge_headless;
 use crate::error::{JournalError, ReadError};
-use crate::format::{ARCHIVED, End, HeaderFault, JournalId, LIVE, SegmentFile, SegmentHeader};
+use crate::format::{ARCHIVED, HeaderFault, JournalId, LIVE, SegmentFile, SegmentHeader};
 use crate::live::{LiveSegment, Next};
 use crate::storage::{Storage, remove, replace, sync_dir_of};
 
@@ -25,6 +26,8 @@ pub(crate) struct Found {
     pub(crate) next_seq: u64,
     pub(crate) next_segment: u64,
     pub(crate) last: Option<SegmentHeader>,
+    /// Chain hash of the last segment.
+    pub(crate) chain: ChainHash,
     pub(crate) torn: Option<Torn>,
     pub(crate) drained_records: u64,
     /// Live segments that are in the archive now, to be removed.
@@ -41,7 +44,9 @@ pub(crate) fn recover(live_dir: &Path, archive_dir: &Path, id: JournalId) -> Res
         if segment.position != found.position || segment.next_seq != found.next_seq {
             return Err(segment.corrupt("base of the live segment").into());
         }
-        found.drained_records += drain(&mut segment, archive_dir)?;
+        let (lacked, chain) = drain(&mut segment, archive_dir, found.chain)?;
+        found.drained_records += lacked;
+        found.chain = chain;
         found.position = segment.position;
         found.next_seq = segment.next_seq;
         found.next_segment = segment.header.segment + 1;
@@ -87,6 +92,7 @@ fn end_of_archive(archive_dir: &Path, id: JournalId, before: u64) -> Result<Foun
         next_seq: 1,
         next_segment: 1,
         last: None,
+        chain: ChainHash::NONE,
         torn: None,
         drained_records: 0,
         drained: Vec::new(),
@@ -99,7 +105,8 @@ fn end_of_archive(archive_dir: &Path, id: JournalId, before: u64) -> Result<Foun
                 return Err(segment.corrupt("segment of another journal").into());
             }
             Ok(segment) => {
-                walk_to_end(Cursor::Archived(segment), &mut found)?;
+                make_durable(&file.path)?;
+                walk_to_end(segment, &mut found)?;
                 break;
             }
         }
@@ -120,47 +127,58 @@ fn end_of_archive(archive_dir: &Path, id: JournalId, before: u64) -> Result<Foun
     Ok(found)
 }
 
-fn walk_to_end(mut cursor: Cursor, found: &mut Found) -> Result<(), ReadError> {
-    use crate::cursor::Step;
+/// Makes what was read of a file what a power cut leaves of it: a killed writer's last bytes may be in the page cache
+/// only, and the next segment will name their chain hash.
+fn make_durable(path: &Path) -> Result<(), JournalError> {
+    Ok(Storage::open(path)?.sync()?)
+}
+
+fn walk_to_end(mut segment: ArchivedSegment, found: &mut Found) -> Result<(), ReadError> {
     let mut frame = Frame::default();
-    let step = loop {
-        match cursor.next(&mut frame)? {
-            Step::Record => {}
+    let stop = loop {
+        match segment.next(&mut frame) {
+            archived::Next::Record => {}
             stop => break stop,
         }
     };
-    found.torn = cursor.judge(step)?;
-    found.position = cursor.position();
-    found.next_seq = cursor.next_seq();
-    found.next_segment = cursor.header().segment + 1;
-    found.last = Some(*cursor.header());
+    found.torn = match stop {
+        archived::Next::Damaged(what) => Some(segment.judge(what)?),
+        _ => None,
+    };
+    found.chain = segment.chain_hash(&mut Chain::entering(&segment.header))?;
+    found.position = segment.position;
+    found.next_seq = segment.next_seq;
+    found.next_segment = segment.header.segment + 1;
+    found.last = Some(segment.header);
     Ok(())
 }
 
-/// Makes the archived copy of a live segment whole and durable, and gives how many records it had lacked. The
-/// segment is then at its end.
-fn drain(segment: &mut LiveSegment, archive_dir: &Path) -> Result<u64, JournalError> {
+/// Makes the archived copy of a live segment, which follows the one that is called `before`, whole and durable. Gives
+/// how many records it had lacked, and its chain hash. The segment is then at its end.
+fn drain(
+    segment: &mut LiveSegment,
+    archive_dir: &Path,
+    before: ChainHash,
+) -> Result<(u64, ChainHash), JournalError> {
     let header = segment.header;
     let file = SegmentFile::new(archive_dir, header.segment, header.epoch, ARCHIVED);
-    let (archived, sealed) = compare(segment, &file)?;
-    if sealed {
-        return Ok(0);
+    let (archived, sealed) = compare(segment, &file, before)?;
+    if let Some(chain) = sealed {
+        make_durable(&file.path)?;
+        return Ok((0, chain));
     }
     segment.rewind();
     let partial = file.path.with_extension("tmp");
     let storage = Storage::create(&partial, 0, false)?;
-    let mut copy = ArchiveCopy::begin(storage, &header)?;
+    let mut copy = ArchiveCopy::begin(storage, &header, before)?;
     write_all(segment, &mut copy)?;
     copy.sync()?;
-    copy.seal(End {
-        seq: segment.next_seq,
-        position: segment.position,
-    })?;
+    let chain = copy.seal(segment.position, segment.next_seq)?;
     copy.sync()?;
     replace(&partial, &file.path)?;
     let lacked = segment.next_seq - header.base_seq - archived;
     info!(path = %file.path.display(), lacked, "archived what a live segment still held");
-    Ok(lacked)
+    Ok((lacked, chain))
 }
 
 fn write_all(records: &mut LiveSegment, copy: &mut ArchiveCopy) -> Result<(), JournalError> {
@@ -180,14 +198,18 @@ fn write_all(records: &mut LiveSegment, copy: &mut ArchiveCopy) -> Result<(), Jo
 }
 
 /// Walks the archived copy of a live segment, if there is one, beside it. Gives how many records the copy holds and
-/// whether it is complete. What it holds must be what the live segment holds: the live one is right about what the
-/// archive lacks, but it must not change what was durable.
-fn compare(segment: &mut LiveSegment, file: &SegmentFile) -> Result<(u64, bool), JournalError> {
+/// its chain hash if it is complete. What it holds must be what the live segment holds: the live one is right about what
+/// the archive lacks, but it must not change what was durable.
+fn compare(
+    segment: &mut LiveSegment,
+    file: &SegmentFile,
+    before: ChainHash,
+) -> Result<(u64, Option<ChainHash>), JournalError> {
     if !file.path.exists() {
-        return Ok((0, false));
+        return Ok((0, None));
     }
     let Ok(mut copy) = ArchivedSegment::open(file)? else {
-        return Ok((0, false));
+        return Ok((0, None));
     };
     let (mut here, mut there) = (Frame::default(), Frame::default());
     let stop = loop {
@@ -200,6 +222,14 @@ fn compare(segment: &mut LiveSegment, file: &SegmentFile) -> Result<(u64, bool),
         }
     };
     let held = copy.next_seq - copy.header.base_seq;
-    let complete = stop == archived::Next::Sealed && segment.next(&mut here)? == Next::End;
-    Ok((held, complete))
+    if stop != archived::Next::Sealed || segment.next(&mut here)? != Next::End {
+        return Ok((held, None));
+    }
+    let named = copy.header.chain_before;
+    if named != before && !named.is_none() {
+        return Err(copy
+            .changed("its header names another chain hash before it")
+            .into());
+    }
+    Ok((held, Some(copy.chain_hash(&mut Chain::entering(&copy.header))?)))
 }
