@@ -17,6 +17,7 @@ mod captures;
 mod desk;
 mod machine;
 mod runs;
+mod verify;
 
 fn pinrail(args: &[&str]) -> Command {
     let mut command = Command::cargo_bin("pinrail").unwrap();
