@@ -15,6 +15,7 @@ use tempfile::TempDir;
 
 mod captures;
 mod desk;
+mod golden;
 mod machine;
 mod runs;
 mod verify;
