@@ -233,3 +233,46 @@ fn compare(
     }
     Ok((held, Some(copy.chain_hash(&mut Chain::entering(&copy.header))?)))
 }
+
+#[cfg(test)]
+mod tests {
+    use pinrail_types::record::Tick;
+
+    use super::*;
+    use crate::JournalConfig;
+    use crate::storage::fault::SYNC_FAILS;
+
+    fn refused(config: &JournalConfig) -> std::path::PathBuf {
+        SYNC_FAILS.set(true);
+        let opened = crate::open(config);
+        SYNC_FAILS.set(false);
+        match opened {
+            Err(JournalError::Io { op: "sync", path, .. }) => path,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_the_next_segment_will_name_is_synced_first() {
+        let dir = tempfile::tempdir().unwrap();
+        let config = JournalConfig {
+            segment_bytes: 8192,
+            ..JournalConfig::new(dir.path().join("archive"), dir.path().join("live"))
+        };
+        let mut journal = crate::open(&config).unwrap();
+        let mut frame = Frame::of(&<Tick as bytemuck::Zeroable>::zeroed());
+        frame.header_mut().seq = 1;
+        journal.writer.append(frame.words());
+        journal.writer.finish(1);
+        let live = config.live_dir.join("0000000001-000001.live");
+        let kept = std::fs::read(&live).unwrap();
+        drop(journal.preparer);
+        journal.archiver.finish().unwrap();
+        assert!(refused(&config).ends_with("0000000001-000001.seg"));
+        // As if the writer had been killed between the end of the copy and the removal of the live segment.
+        std::fs::write(&live, kept).unwrap();
+        assert!(refused(&config).ends_with("0000000001-000001.seg"));
+        assert!(live.exists());
+        assert_eq!(crate::open(&config).unwrap().recovered.next_seq, 2);
+    }
+}

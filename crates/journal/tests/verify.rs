@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use common::{Place, append, assert_records, close, lines_of, read_all};
 use forge::{Chain, Segment};
 use pinrail_journal::archive::{End, Verified, verify};
-use pinrail_journal::{ChainHash, HEADER_BYTES, ReadError, open};
+use pinrail_journal::{ChainHash, HEADER_BYTES, JournalError, ReadError, open};
 use proptest::prelude::*;
 
 const SEED: u64 = 23;
@@ -335,6 +335,50 @@ fn a_segment_that_was_made_anew_as_a_whole_does_not_fit_the_next() {
         &place.segments()[1],
         "the next segment names another chain hash",
     );
+}
+
+fn assert_start_refused(place: &Place, why: &str) {
+    match open(&place.config(8192)) {
+        Err(JournalError::Read(ReadError::Corrupt { path, what, .. })) => {
+            assert_eq!((Some(&path), what), (place.segments().last(), why));
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_start_goes_on_behind_no_forged_segment() {
+    let (place, mut segments, _) = closed();
+    let batch = segments.last_mut().unwrap().batches.last_mut().unwrap();
+    batch[0][40] ^= 1;
+    forge::write(&segments, Chain::Kept);
+    assert_start_refused(&place, "its bytes do not give the chain hash at its end");
+}
+
+#[test]
+fn a_start_keeps_no_copy_of_a_live_segment_that_follows_another() {
+    let place = Place::new();
+    epoch(&place, 60, Stop::Close);
+    let mut journal = open(&place.config(8192)).unwrap();
+    append(&mut journal, 2, SEED);
+    journal.writer.finish(1);
+    let live = place
+        .live()
+        .join(format!("{:010}-000002.live", begun(&place).len() + 1));
+    let kept = fs::read(&live).unwrap();
+    drop(journal.preparer);
+    journal.archiver.finish().unwrap();
+    fs::write(&live, kept).unwrap();
+    let path = place.segments().pop().unwrap();
+    let whole = fs::read(&path).unwrap();
+    let mut bytes = whole.clone();
+    bytes[112] ^= 1;
+    forge::reseal_header(&mut bytes);
+    fs::write(&path, bytes).unwrap();
+    assert_start_refused(&place, "its header names another chain hash before it");
+    fs::write(&path, whole).unwrap();
+    drop(open(&place.config(8192)).unwrap());
+    assert_eq!(check(&place).unwrap().end, End::Sealed);
 }
 
 #[test]
