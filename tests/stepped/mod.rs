@@ -180,6 +180,27 @@ impl Pricer for Fragile {
     }
 }
 
+const HOUR_NS: u64 = 3_600_000_000_000;
+
+fn configuration(quote_ttl_ns: u64) -> Vec<Frame> {
+    let patient = |frame: Frame| {
+        if let Some(def) = frame.get::<VenueDef>() {
+            return Frame::of(&VenueDef {
+                stale_ns_max: HOUR_NS,
+                ..*def
+            });
+        }
+        match frame.get::<InstrumentLimits>() {
+            Some(limits) => Frame::of(&InstrumentLimits {
+                quote_ttl_ns,
+                ..*limits
+            }),
+            None => frame,
+        }
+    };
+    Desk::configuration().into_iter().map(patient).collect()
+}
+
 pub struct Live {
     pub place: Place,
     pub core: Core<Fragile>,
@@ -190,29 +211,14 @@ pub struct Live {
 }
 
 impl Live {
+    /// On a new journal. Books stay good for an hour, whoever interrupts the test; quotes only for [`desk::TTL_NS`].
     pub fn start(segment_bytes: u64) -> Live {
-        Live::begin(Place::new(), segment_bytes, Desk::configuration())
+        Live::begin(Place::new(), segment_bytes, configuration(desk::TTL_NS))
     }
 
-    /// Goes on with what stands in a journal. Quotes and books stay good for an hour.
+    /// Goes on with what stands in a journal. Quotes stay good for an hour, too.
     pub fn restart(place: Place) -> Live {
-        const HOUR_NS: u64 = 3_600_000_000_000;
-        let patient = Desk::configuration().into_iter().map(|frame| {
-            if let Some(def) = frame.get::<VenueDef>() {
-                return Frame::of(&VenueDef {
-                    stale_ns_max: HOUR_NS,
-                    ..*def
-                });
-            }
-            match frame.get::<InstrumentLimits>() {
-                Some(limits) => Frame::of(&InstrumentLimits {
-                    quote_ttl_ns: HOUR_NS,
-                    ..*limits
-                }),
-                None => frame,
-            }
-        });
-        Live::begin(place, 1 << 20, patient.collect())
+        Live::begin(place, 1 << 20, configuration(HOUR_NS))
     }
 
     fn begin(place: Place, segment_bytes: u64, mut configuration: Vec<Frame>) -> Live {
@@ -257,7 +263,8 @@ impl Live {
     pub fn with_a_quote_that_is_over() -> Live {
         let mut live = Live::with_books();
         live.ask(1);
-        live.work();
+        // Once: a second cycle could find it over already.
+        live.core.do_work();
         let until = live.clock.now_ns() + 2 * desk::TTL_NS;
         while live.clock.now_ns() < until {}
         live
