@@ -4,243 +4,25 @@
 
 #[path = "../crates/engine/tests/desk/mod.rs"]
 mod desk;
+mod stepped;
 
-use std::path::PathBuf;
-
-use bytemuck::Zeroable;
 use desk::Desk;
-use pinrail_engine::{Bounds, Engine};
-use pinrail_journal::{Journal, JournalConfig, SyncPolicy, archive};
+use pinrail_engine::Engine;
+use pinrail_journal::{Journal, archive};
 use pinrail_pricing::SweepPricer;
-use pinrail_ring::{Class, Producer};
+use pinrail_ring::Class;
+use pinrail_runtime::Playback;
 use pinrail_runtime::usage::{CountingAllocator, Usage};
-use pinrail_runtime::{Core, Inlet, Playback, Role, clock};
 use pinrail_types::record::{
-    BookLevel, BookUpdate, ExecutionReport, InputReject, Quote, QuoteRequest, QuoteRequestReject,
-    RuntimeEvent, RuntimeEventKind, Scope, StateChange, TradingState, TradingStateSet,
+    BookUpdate, ExecutionReport, InputReject, Quote, QuoteRequest, QuoteRequestReject, RuntimeEvent,
+    RuntimeEventKind, StateChange,
 };
-use pinrail_types::{
-    Cause, ClientId, Commit, Flags, Frame, Px, Qty, Reason, Record, RecordHeader, RecordType, SourceId, Text,
-    VenueId,
-};
+use pinrail_types::{Cause, Commit, Flags, Frame, Reason, RecordHeader, RecordType, SourceId, VenueId};
 use proptest::prelude::*;
-use tempfile::TempDir;
+use stepped::{BOUNDS, CLIENTS, Live, Place, VENUES, activate, found, request, snapshot, sources};
 
 #[global_allocator]
 static ALLOCATOR: CountingAllocator = CountingAllocator;
-
-const CLIENTS: SourceId = SourceId(1);
-const VENUES: [SourceId; 2] = [SourceId(2), SourceId(3)];
-const BOUNDS: Bounds = Bounds {
-    assets: 2,
-    instruments: 1,
-    venues: 2,
-    clients: 3,
-    open_quotes: 256,
-    book_levels: 64,
-    sources: 5,
-};
-
-struct Place {
-    archive: TempDir,
-    live: TempDir,
-}
-
-impl Place {
-    fn new() -> Place {
-        let live = TempDir::new_in("/dev/shm").expect("a machine with shared memory");
-        Place {
-            archive: TempDir::new().unwrap(),
-            live,
-        }
-    }
-
-    fn config(&self, segment_bytes: u64) -> JournalConfig {
-        JournalConfig {
-            segment_bytes,
-            sync: SyncPolicy::Never,
-            ..JournalConfig::new(self.archive_dir(), self.live.path().join("live"))
-        }
-    }
-
-    fn archive_dir(&self) -> PathBuf {
-        self.archive.path().join("archive")
-    }
-
-    fn records(&self) -> Vec<Frame> {
-        let mut reader = archive::Reader::open(&self.archive_dir(), None).unwrap();
-        let mut frame = Frame::default();
-        let mut frames = Vec::new();
-        while reader.next(&mut frame).unwrap().is_some() {
-            frames.push(frame);
-        }
-        frames
-    }
-}
-
-fn found<R: Record>(frames: &[Frame]) -> Vec<R> {
-    frames.iter().filter_map(Frame::get::<R>).copied().collect()
-}
-
-/// A producer that numbers what it sends.
-struct Sender {
-    producer: Producer,
-    source: SourceId,
-    seq: u64,
-}
-
-impl Sender {
-    fn send(&mut self, mut frame: Frame) {
-        self.seq += 1;
-        frame.header_mut().cause = Cause::input(self.source, self.seq);
-        self.producer.try_push(frame.words(), Class::Reserved).unwrap();
-    }
-}
-
-/// Senders of clients, operator and two venues, and the inlets at their other ends.
-fn sources() -> (Vec<Sender>, Vec<Inlet>) {
-    let roles = [
-        (CLIENTS, Role::Client),
-        (SourceId(4), Role::Control),
-        (VENUES[0], Role::Venue),
-        (VENUES[1], Role::Venue),
-    ];
-    roles
-        .into_iter()
-        .map(|(source, role)| {
-            let (producer, consumer) = pinrail_ring::heap(1_024).unwrap();
-            (
-                Sender {
-                    producer,
-                    source,
-                    seq: 0,
-                },
-                Inlet::new(consumer, source, role),
-            )
-        })
-        .unzip()
-}
-
-fn snapshot(venue: VenueId, id: u64, ts: u64, mid: i64) -> Frame {
-    let mut update = BookUpdate {
-        venue,
-        ts_recv: ts,
-        first_id: id,
-        last_id: id,
-        bids: 5,
-        asks: 5,
-        ..Zeroable::zeroed()
-    };
-    for (n, level) in update.levels.iter_mut().take(10).enumerate() {
-        let n = n as i64;
-        let px = if n < 5 { mid - 10 - n } else { mid + 10 + n - 5 };
-        *level = BookLevel {
-            px: Px(px),
-            qty: Qty(500),
-        };
-    }
-    let commit = update.commit_for(Flags::FIRST.with(Flags::LAST).with(Flags::SNAPSHOT));
-    let mut frame = Frame::of(&update);
-    frame.header_mut().commit = commit.pack();
-    frame
-}
-
-fn request(n: u64, ts: u64, qty: i64) -> Frame {
-    Frame::of(&QuoteRequest {
-        quote_req_id: Text::new(&format!("R{n}")).unwrap(),
-        client: ClientId((n % 2) as u32),
-        qty: Qty(qty),
-        side: b'1',
-        ts_recv: ts,
-        ..Zeroable::zeroed()
-    })
-}
-
-fn activate() -> Frame {
-    Frame::of(&TradingStateSet {
-        scope: Scope::Global.byte(),
-        state: TradingState::Active.byte(),
-        actor: Text::new("tester").unwrap(),
-        ..Zeroable::zeroed()
-    })
-}
-
-struct Live {
-    place: Place,
-    core: Core<SweepPricer>,
-    senders: Vec<Sender>,
-    archiver: pinrail_journal::Archiver,
-    preparer: pinrail_journal::Preparer,
-    clock: clock::Clock,
-}
-
-impl Live {
-    fn start(segment_bytes: u64) -> Live {
-        let place = Place::new();
-        let Journal {
-            writer,
-            archiver,
-            preparer,
-            ..
-        } = pinrail_journal::open(&place.config(segment_bytes)).unwrap();
-        let (clock, _) = clock::start().unwrap();
-        let (senders, inlets) = sources();
-        let mut configuration = Desk::configuration();
-        configuration.push(activate());
-        let engine = Engine::new(BOUNDS, SweepPricer::new(1));
-        let core = Core::new(engine, writer, clock.clone(), inlets, &configuration, ());
-        Live {
-            place,
-            core,
-            senders,
-            archiver,
-            preparer,
-            clock,
-        }
-    }
-
-    fn with_books() -> Live {
-        let mut live = Live::start(1 << 20);
-        live.books(1);
-        live.work();
-        live
-    }
-
-    /// Its validity has ended and no duty cycle was run since.
-    fn with_a_quote_that_is_over() -> Live {
-        let mut live = Live::with_books();
-        live.ask(1);
-        live.work();
-        let until = live.clock.now_ns() + 2 * desk::TTL_NS;
-        while live.clock.now_ns() < until {}
-        live
-    }
-
-    fn books(&mut self, id: u64) {
-        let now = self.clock.now_ns();
-        for venue in 0..2 {
-            self.senders[2 + venue].send(snapshot(VenueId(venue as u16), id, now, 10_000));
-        }
-    }
-
-    fn ask(&mut self, n: u64) {
-        let now = self.clock.now_ns();
-        self.senders[0].send(request(n, now, 600));
-    }
-
-    fn work(&mut self) {
-        while self.core.do_work() > 0 {}
-    }
-
-    fn finish(mut self) -> Vec<Frame> {
-        self.work();
-        let (_, writer, ()) = self.core.into_parts();
-        writer.finish(1);
-        drop(self.preparer);
-        self.archiver.finish().unwrap();
-        self.place.records()
-    }
-}
 
 #[test]
 fn every_input_stands_in_the_journal_with_its_outputs_behind_it() {

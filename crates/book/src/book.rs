@@ -250,6 +250,12 @@ impl Book {
         self.change_since(before)
     }
 
+    /// Makes the book unusable until the next snapshot, as [`VenueStatusKind::Disconnected`] does: nobody who is there
+    /// now follows the venue's updates.
+    pub fn disconnect(&mut self) {
+        self.fail(BookState::Disconnected, Reason::VenueDisconnected);
+    }
+
     /// Makes the book unusable until the next snapshot.
     fn fail(&mut self, state: BookState, reason: Reason) {
         self.sequencer.reset();

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use pinrail_journal::ChainHash;
 use pinrail_types::record::RECORDS;
 use pinrail_types::{Decimal, DecimalError, Grid};
 use pinrail_venue::binance::Market;
@@ -16,6 +17,19 @@ Exit codes:
   4  the machine refused: permission, space, processors, locks
 
 Results go to stdout, everything else to stderr. PINRAIL_LOG sets what is logged, as \"info\" or \"pinrail_journal=debug\".";
+
+const VERIFY_EXIT_CODES: &str = "\
+Exit codes:
+  0  sound: nothing contradicts anything else; with --head, what it covers is what it was
+  1  a possible tear: damage in the last batch, as a crash leaves it. The next start would
+     cut it off, and nothing is lost that was durable, so that this is not 3; but somebody
+     may have made it, so that it is not 0. Or --head was not found
+  3  corrupt: what no crash leaves, with file, offset, position, sequence and what was found.
+     Where a hash differs under right checksums the offset is 0: any byte of that file.
+     Or there is no journal that can be read
+
+A head covers its segment and all before it. Without one that was kept in another place nobody
+can tell whether all files were written anew, or later segments cut off.";
 
 /// Executes RFQs for a crypto desk: mirrors venues' books, prices, checks risk, journals.
 #[derive(Debug, Parser)]
@@ -31,6 +45,9 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     /// Plays what a configuration names through the core and into a journal.
     Run(RunArgs),
+    /// Runs a journal's inputs through the engine once more and compares every output, byte for byte. Exits with 1 at the
+    /// first difference, and shows it.
+    Replay(ReplayArgs),
     /// Looks at what a venue sent.
     #[command(subcommand)]
     Venue(VenueCommand),
@@ -76,6 +93,27 @@ pub(crate) struct RunArgs {
     /// How fast recordings are played: "flat" out, or this many times the recorded speed.
     #[arg(long, value_name = "flat|N", default_value = "flat", value_parser = parse_speed)]
     pub(crate) speed: Speed,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// Arguments of `replay`.
+#[derive(Debug, Args)]
+pub(crate) struct ReplayArgs {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// The configuration's `live_dir`: also replays what is not archived yet.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) live: Option<PathBuf>,
+    /// Stops behind this sequence.
+    #[arg(long, value_name = "SEQ")]
+    pub(crate) until_seq: Option<u64>,
+    /// How fast: "flat" out, or this many times the speed at which the core took its inputs.
+    #[arg(long, value_name = "flat|N", default_value = "flat", value_parser = parse_speed)]
+    pub(crate) speed: Speed,
+    /// First reads the journal without replaying it, to show what of the time is reading.
+    #[arg(long)]
+    pub(crate) baseline: bool,
     #[command(flatten)]
     pub(crate) output: Output,
 }
@@ -172,6 +210,10 @@ pub(crate) enum JournalCommand {
     Dump(DumpArgs),
     /// Prints the records of a journal as they are written, until it is interrupted.
     Tail(TailArgs),
+    /// Checks every byte of an archive that nobody is writing, and the chain of hashes over its segments. Prints what it
+    /// holds and the chain's head, which vouches for all of it when it was kept in another place.
+    #[command(after_help = VERIFY_EXIT_CODES)]
+    Verify(VerifyArgs),
 }
 
 /// Where a journal is.
@@ -190,6 +232,18 @@ pub(crate) struct StatArgs {
     /// The configuration's `live_dir`: also reads what is not archived yet.
     #[arg(long, value_name = "DIR")]
     pub(crate) live: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// Arguments of `journal verify`.
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// A head that was kept: it must be that of some segment.
+    #[arg(long, value_name = "HEX")]
+    pub(crate) head: Option<ChainHash>,
     #[command(flatten)]
     pub(crate) output: Output,
 }

@@ -63,9 +63,10 @@ impl From<RigError> for Failure {
             RigError::Journal(JournalError::Config { .. }) | RigError::Affinity(_) | RigError::Flow(_) => {
                 Failure::Usage(error.to_string())
             }
-            RigError::Journal(JournalError::Read(_)) | RigError::Read(_) | RigError::Feed(_) => {
-                Failure::Data(error.to_string())
-            }
+            RigError::Journal(JournalError::Read(_))
+            | RigError::Read(_)
+            | RigError::Recover(_)
+            | RigError::Feed(_) => Failure::Data(error.to_string()),
             _ => Failure::Machine(error.to_string()),
         }
     }

@@ -18,6 +18,7 @@ mod failure;
 mod journal;
 mod lab;
 mod output;
+mod replay;
 mod run;
 mod show;
 
@@ -48,6 +49,7 @@ fn run_command(command: &Command) -> Result<(), Failure> {
     match command {
         Command::Demo(args) => demo::main(args),
         Command::Run(args) => run::main(args),
+        Command::Replay(args) => replay::main(args),
         Command::Venue(VenueCommand::Check(args)) => check::main(args),
         Command::Journal(command) => journal::main(command),
         Command::Lab(LabCommand::Syscalls(args)) => lab::syscalls(args),

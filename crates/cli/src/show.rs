@@ -1,7 +1,8 @@
-//! What `demo` and `run` show in the same way.
+//! What several commands show in the same way.
 
 use std::collections::BTreeMap;
 
+use pinrail_journal::archive::Torn;
 use pinrail_report::table::{Table, count};
 
 use crate::desk::tally::Tally;
@@ -35,4 +36,9 @@ fn counts(title: &str, counts: &BTreeMap<String, u64>) -> Table {
         table.row([name.clone(), count(*n)]);
     }
     table
+}
+
+/// Where and why an archive ends in something that was never durable.
+pub(crate) fn torn_at(torn: &Torn) -> String {
+    format!("{} at byte {}: {}", torn.path.display(), torn.offset, torn.what)
 }

@@ -5,19 +5,36 @@ use pinrail_pricing::{Pricer, TIERS_MAX};
 use pinrail_types::record::{
     AssetDef, BookState, ClientDef, EpochStart, InstrumentDef, ListingDef, SequenceRule, TierSpread, VenueDef,
 };
-use pinrail_types::{BEHAVIOUR_VERSION, E8, Instrument, Reason};
+use pinrail_types::{BEHAVIOUR_VERSION, E8, Instrument, Reason, Record, RecordHeader};
 
-use crate::state::{Engine, Listing, Traded};
+use crate::state::{Bounds, Engine, Listing, Traded};
+
+/// Whether two definitions say the same. A start gives the desk its definitions again, and that changes nothing.
+fn is_same<R: Record>(held: &R, given: &R) -> bool {
+    const HEADER_BYTES: usize = size_of::<RecordHeader>();
+    bytemuck::bytes_of(held)[HEADER_BYTES..] == bytemuck::bytes_of(given)[HEADER_BYTES..]
+}
 
 impl<P: Pricer> Engine<P> {
-    /// The first input of an epoch. Open quotes of the epoch before are withdrawn: whoever held them has lost their
-    /// session.
+    /// The first input of an epoch. Open quotes of the epoch before are withdrawn, since whoever held them has lost
+    /// their session; no book is current until its venue sends a snapshot; and the runtime is a new one, with nothing to
+    /// complain of yet. Positions, credit, trading states and definitions go on.
     pub(crate) fn on_epoch_start(&mut self, start: &EpochStart) -> Result<(), Reason> {
-        if start.behaviour_version != BEHAVIOUR_VERSION || start.epoch <= self.epoch {
+        if start.behaviour_version != BEHAVIOUR_VERSION
+            || start.epoch <= self.epoch
+            || Bounds::of(start) != self.bounds
+        {
             return Err(Reason::BadDefinition);
         }
         self.epoch = start.epoch;
         self.withdraw_from = (!self.quotes.is_empty()).then_some(0);
+        self.risk.states.begin_epoch();
+        for traded in self.traded.iter_mut().flatten() {
+            for at in 0..traded.listings.len() {
+                traded.venues.source_mut(at).book.disconnect();
+                self.reporting = true;
+            }
+        }
         Ok(())
     }
 
@@ -30,8 +47,12 @@ impl<P: Pricer> Engine<P> {
     }
 
     pub(crate) fn on_asset(&mut self, def: &AssetDef) -> Result<(), Reason> {
-        self.check_open()?;
+        let fixed = self.check_open();
         let held = self.assets.get_mut(def.asset.index()).ok_or(Reason::TableFull)?;
+        if held.is_some_and(|held| is_same(&held, def)) {
+            return Ok(());
+        }
+        fixed?;
         if held.is_some() || !(-18..=0).contains(&def.exponent) || def.symbol.is_empty() {
             return Err(Reason::BadDefinition);
         }
@@ -40,7 +61,7 @@ impl<P: Pricer> Engine<P> {
     }
 
     pub(crate) fn on_instrument(&mut self, def: &InstrumentDef) -> Result<(), Reason> {
-        self.check_open()?;
+        let fixed = self.check_open();
         let asset = |id: pinrail_types::AssetId| {
             self.assets
                 .get(id.index())
@@ -53,9 +74,14 @@ impl<P: Pricer> Engine<P> {
             .traded
             .get_mut(def.instrument.index())
             .ok_or(Reason::TableFull)?;
-        if held.is_some() {
-            return Err(Reason::BadDefinition);
+        if let Some(held) = held {
+            return if held.meta == meta {
+                Ok(())
+            } else {
+                Err(Reason::BadDefinition)
+            };
         }
+        fixed?;
         let venues = self.bounds.venues;
         *held = Some(Traded {
             meta,
@@ -68,8 +94,12 @@ impl<P: Pricer> Engine<P> {
     }
 
     pub(crate) fn on_venue(&mut self, def: &VenueDef) -> Result<(), Reason> {
-        self.check_open()?;
+        let fixed = self.check_open();
         let held = self.venues.get_mut(def.venue.index()).ok_or(Reason::TableFull)?;
+        if held.is_some_and(|held| is_same(&held, def)) {
+            return Ok(());
+        }
+        fixed?;
         let sane = SequenceRule::from_byte(def.rule).is_some() && i64::from(def.taker_fee_e8).abs() < E8;
         if held.is_some() || !sane {
             return Err(Reason::BadDefinition);
@@ -79,7 +109,7 @@ impl<P: Pricer> Engine<P> {
     }
 
     pub(crate) fn on_listing(&mut self, def: &ListingDef) -> Result<(), Reason> {
-        self.check_open()?;
+        let fixed = self.check_open();
         let venue = self
             .venues
             .get(def.venue.index())
@@ -91,12 +121,19 @@ impl<P: Pricer> Engine<P> {
             .get_mut(def.instrument.index())
             .and_then(Option::as_mut);
         let traded = traded.ok_or(Reason::UnknownInstrument)?;
-        let listed = traded.listings.iter().any(|listing| listing.venue == def.venue);
-        if listed || def.tick_multiple < 1 || def.lot_multiple < 1 {
+        if let Ok(at) = traded.listed(def.venue) {
+            return if is_same(&traded.listings[at].def, def) {
+                Ok(())
+            } else {
+                Err(Reason::BadDefinition)
+            };
+        }
+        fixed?;
+        if def.tick_multiple < 1 || def.lot_multiple < 1 {
             return Err(Reason::BadDefinition);
         }
         traded.listings.push(Listing {
-            venue: def.venue,
+            def: *def,
             reported: BookState::Empty,
         });
         traded.venues.add(Source {

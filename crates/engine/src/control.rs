@@ -33,10 +33,8 @@ impl<P: Pricer> Engine<P> {
             actor: set.actor,
             ..bytemuck::Zeroable::zeroed()
         });
-        if state != TradingState::Active && !self.quotes.is_empty() {
-            // From the first place again, also where a withdrawal was under way for another scope.
-            self.withdraw_from = Some(0);
-            self.withdraw_some(out);
+        if state != TradingState::Active {
+            self.withdraw_forbidden(out);
         }
         Ok(())
     }
@@ -55,6 +53,7 @@ impl<P: Pricer> Engine<P> {
             RuntimeEventKind::JournalRoom => Reason::None,
             RuntimeEventKind::ArchiverFailed => Reason::ArchiverFailed,
             RuntimeEventKind::SourceCorrupt => return Ok(()),
+            RuntimeEventKind::PoisonInput => return self.halt(Reason::PoisonInput, out),
         };
         self.risk.states.set_machine(reason);
         let state = if reason == Reason::None {
@@ -69,6 +68,28 @@ impl<P: Pricer> Engine<P> {
             ..bytemuck::Zeroable::zeroed()
         });
         Ok(())
+    }
+
+    /// Halts the whole desk until a person resumes it.
+    fn halt(&mut self, reason: Reason, out: &mut Out) -> Result<(), Reason> {
+        self.risk.set_state(Scope::Global, 0, TradingState::Halted)?;
+        out.push(StateChange {
+            scope: Scope::Global.byte(),
+            state: TradingState::Halted.byte(),
+            reason: reason.code(),
+            ..bytemuck::Zeroable::zeroed()
+        });
+        self.withdraw_forbidden(out);
+        Ok(())
+    }
+
+    /// Begins to withdraw the open quotes that trading states no longer allow, if there may be any.
+    fn withdraw_forbidden(&mut self, out: &mut Out) {
+        if !self.quotes.is_empty() {
+            // From the first place again, also where a withdrawal was under way for another scope.
+            self.withdraw_from = Some(0);
+            self.withdraw_some(out);
+        }
     }
 
     /// The next chunk of what was left over.

@@ -102,7 +102,7 @@ impl Traded {
     pub(crate) fn listed(&self, venue: VenueId) -> Result<usize, Reason> {
         self.listings
             .iter()
-            .position(|listing| listing.venue == venue)
+            .position(|listing| listing.def.venue == venue)
             .ok_or(Reason::NotListed)
     }
 
@@ -123,7 +123,7 @@ fn report_change(listing: &mut Listing, source: &Source, instrument: InstrumentI
     let state = source.book.state();
     out.push(BookStatus {
         instrument,
-        venue: listing.venue,
+        venue: listing.def.venue,
         state: state.byte(),
         state_before: listing.reported.byte(),
         last_id: source.book.last_id(),

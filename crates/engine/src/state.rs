@@ -10,7 +10,8 @@ use pinrail_types::record::{
     Tick, TierSpread, TopOfBook, Trade, TradingState, TradingStateSet, VenueDef, VenueStatus,
 };
 use pinrail_types::{
-    Cause, Frame, Instrument, InstrumentId, Qty, Reason, Record, RecordHeader, SourceId, VenueId,
+    BEHAVIOUR_VERSION, Cause, Frame, Instrument, InstrumentId, Qty, Reason, Record, RecordHeader, SourceId,
+    VenueId,
 };
 
 use crate::hash::RollingHash;
@@ -37,6 +38,42 @@ pub struct Bounds {
     pub book_levels: usize,
     /// Sources of inputs, the runtime included.
     pub sources: usize,
+}
+
+impl Bounds {
+    /// The bounds of the engine that an epoch was begun with.
+    pub fn of(start: &EpochStart) -> Bounds {
+        Bounds {
+            assets: start.assets_max as usize,
+            instruments: start.instruments_max as usize,
+            venues: start.venues_max as usize,
+            clients: start.clients_max as usize,
+            open_quotes: start.open_quotes_max as usize,
+            book_levels: start.book_levels_max as usize,
+            sources: start.sources_max as usize,
+        }
+    }
+
+    /// The first input of an epoch of an engine with these bounds and this program's behaviour version, not of
+    /// playback. Together with the definitions it says all that the engine can be made of again.
+    ///
+    /// # Panics
+    /// If a bound does not fit 32 bits.
+    pub fn epoch_start(&self, epoch: u32) -> EpochStart {
+        let max = |bound| u32::try_from(bound).expect("a bound fits 32 bits");
+        EpochStart {
+            epoch,
+            behaviour_version: BEHAVIOUR_VERSION,
+            assets_max: max(self.assets),
+            instruments_max: max(self.instruments),
+            venues_max: max(self.venues),
+            clients_max: max(self.clients),
+            open_quotes_max: max(self.open_quotes),
+            book_levels_max: max(self.book_levels),
+            sources_max: max(self.sources),
+            ..bytemuck::Zeroable::zeroed()
+        }
+    }
 }
 
 impl Default for Bounds {
@@ -67,7 +104,7 @@ pub struct Counts {
 /// Which venue a source of an instrument's liquidity is.
 #[derive(Debug)]
 pub(crate) struct Listing {
-    pub(crate) venue: VenueId,
+    pub(crate) def: ListingDef,
     /// The state of its book that was last reported.
     pub(crate) reported: BookState,
 }
@@ -111,6 +148,8 @@ pub struct Engine<P> {
     pub(crate) reporting: bool,
     last_source_seq: Vec<u64>,
     last_ts: u64,
+    /// Sequence that the next input must have; zero before the first.
+    next_seq: u64,
     hash: RollingHash,
     counts: Counts,
 }
@@ -144,6 +183,7 @@ impl<P: Pricer> Engine<P> {
             reporting: false,
             last_source_seq: vec![0; bounds.sources],
             last_ts: 0,
+            next_seq: 0,
             hash: RollingHash::default(),
             counts: Counts::default(),
         }
@@ -155,7 +195,8 @@ impl<P: Pricer> Engine<P> {
     /// [`Engine::seal`], which folds them into the hash and empties `out`.
     ///
     /// # Panics
-    /// If `out` was not sealed, the input is none, or core time went back: faults of the caller.
+    /// If `out` was not sealed, the input is none, its sequence is not the next behind the last output, or core time
+    /// went back: faults of the caller.
     #[inline]
     pub fn on_event(&mut self, input: &Frame, out: &mut Out) {
         let header = *input.header();
@@ -163,8 +204,13 @@ impl<P: Pricer> Engine<P> {
             header.seq > 0 && header.ts_core >= self.last_ts,
             "an input has a sequence and time never goes back"
         );
+        assert!(
+            header.seq == self.next_seq || self.next_seq == 0,
+            "every record before this one went through the engine"
+        );
         out.begin(&header, self.epoch);
         self.last_ts = header.ts_core;
+        self.next_seq = header.seq + 1;
         self.counts.inputs += 1;
         if let Err(reason) = self.note_source(&header).and_then(|()| self.dispatch(input, out)) {
             out.push(InputReject {
@@ -189,7 +235,24 @@ impl<P: Pricer> Engine<P> {
     pub fn seal(&mut self, out: &mut Out) {
         self.hash.update(out.words());
         self.counts.outputs += out.len() as u64;
+        self.next_seq += out.len() as u64;
         out.clear();
+    }
+
+    /// Passes over an input on which an engine like this one panicked: it has no effect, but its source goes on behind
+    /// it, so that it does not come again.
+    ///
+    /// # Panics
+    /// If its sequence is not the next.
+    pub fn skip(&mut self, input: &RecordHeader) {
+        assert!(
+            input.seq == self.next_seq,
+            "every record before this one went through the engine"
+        );
+        self.last_ts = self.last_ts.max(input.ts_core);
+        self.next_seq += 1;
+        // A source beyond the bounds has no sequence to go on from.
+        let _ = self.note_source(input);
     }
 
     #[inline]
@@ -312,6 +375,17 @@ impl<P: Pricer> Engine<P> {
         self.last_ts
     }
 
+    /// Sequence that the next input must have; zero before the first, which may have any.
+    #[inline]
+    pub fn next_seq(&self) -> u64 {
+        self.next_seq
+    }
+
+    /// What it was made for.
+    pub fn bounds(&self) -> &Bounds {
+        &self.bounds
+    }
+
     /// What happened so far.
     pub fn counts(&self) -> Counts {
         let sources = self
@@ -354,7 +428,7 @@ impl<P: Pricer> Engine<P> {
         let at = traded
             .listings
             .iter()
-            .position(|listing| listing.venue == venue)?;
+            .position(|listing| listing.def.venue == venue)?;
         Some(&traded.venues.sources()[at].book)
     }
 

@@ -3,30 +3,14 @@
 mod desk;
 
 use bytemuck::Zeroable;
-use desk::{Desk, INSTRUMENT, STALE_NS, TTL_NS, answer};
-use pinrail_engine::Out;
+use desk::{Desk, INSTRUMENT, STALE_NS, TTL_NS, answer, filled, only};
 use pinrail_types::record::{
-    ClientDef, ExecutionReport, InputReject, OrdStatus, OrdType, PositionReport, QuoteStatus,
-    QuoteStatusReport, RuntimeEvent, RuntimeEventKind, Scope, StateChange, TradingState, VenueStatus,
-    VenueStatusKind,
+    ClientDef, InputReject, OrdStatus, OrdType, PositionReport, QuoteStatus, QuoteStatusReport, RuntimeEvent,
+    RuntimeEventKind, Scope, StateChange, TradingState, VenueStatus, VenueStatusKind,
 };
 use pinrail_types::{
     Amount, AssetId, ClientId, Flags, InstrumentId, OutId, Px, Qty, Reason, SourceId, Text, VenueId,
 };
-
-fn only<R: pinrail_types::Record>(out: &Out) -> R {
-    let found: Vec<R> = out.find().collect();
-    assert_eq!(found.len(), 1, "{:?}", out.types().collect::<Vec<_>>());
-    found[0]
-}
-
-fn filled(out: &Out) -> Result<ExecutionReport, Reason> {
-    let report: ExecutionReport = only(out);
-    match Reason::from_code(report.reason).expect("a report has a reason that is known") {
-        Reason::None => Ok(report),
-        reason => Err(reason),
-    }
-}
 
 #[test]
 fn a_request_is_quoted_from_both_venues_and_names_what_it_rests_on() {
@@ -398,35 +382,6 @@ fn a_short_journal_allows_only_what_reduces() {
         ..Zeroable::zeroed()
     });
     assert!(desk.ask(0, b'1', 10).is_ok());
-}
-
-#[test]
-fn a_new_epoch_withdraws_what_was_open_and_refuses_old_ids_it_does_not_know() {
-    use pinrail_types::record::EpochStart;
-    let mut desk = Desk::active();
-    let quote = desk.ask(0, b'1', 100).unwrap();
-    let epoch = EpochStart {
-        epoch: 2,
-        behaviour_version: pinrail_types::BEHAVIOUR_VERSION,
-        ..Zeroable::zeroed()
-    };
-    desk.put(epoch);
-    while desk.engine.wants_continue() {
-        desk.go_on();
-    }
-    assert_eq!(
-        filled(&desk.put(Desk::order(&quote, b'1'))),
-        Err(Reason::Withdrawn)
-    );
-    let mut lost = Desk::order(&quote, b'1');
-    lost.quote_id.seq += 1_000;
-    assert_eq!(filled(&desk.put(lost)), Err(Reason::QuoteEpochUnknown));
-    assert_eq!(desk.ask(0, b'1', 1).unwrap().quote_id.epoch, 2);
-    assert_eq!(
-        only::<InputReject>(&desk.put(epoch)).reason,
-        Reason::BadDefinition.code(),
-        "an epoch starts once"
-    );
 }
 
 #[test]

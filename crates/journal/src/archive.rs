@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 use pinrail_types::Frame;
 
 use crate::archived::ArchivedSegment;
+use crate::chain::{Chain, ChainHash};
 use crate::cursor::{Cursor, Step, judge_headless};
 use crate::error::ReadError;
 use crate::format::{ARCHIVED, JournalId, LIVE, Meta, SegmentFile, SegmentHeader};
 
 pub use crate::cursor::Torn;
+pub use crate::verify::{End, Head, Verified, verify};
 
 /// How a journal ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +34,26 @@ pub struct Reader {
     tail: Option<Tail>,
     position: u64,
     next_seq: u64,
+    pub(crate) chain: Chain,
+}
+
+/// A step of a [`Reader`].
+pub(crate) enum Passed {
+    /// A record at this position.
+    Record(u64),
+    /// All of a segment.
+    Segment(PassedSegment),
+}
+
+/// A segment that was read to where it stops.
+pub(crate) struct PassedSegment {
+    pub(crate) segment: u64,
+    pub(crate) epoch: u32,
+    /// Length of its file in bytes.
+    pub(crate) file_bytes: u64,
+    /// Whether its end was written.
+    pub(crate) is_sealed: bool,
+    pub(crate) hash: ChainHash,
 }
 
 impl Reader {
@@ -51,6 +73,7 @@ impl Reader {
             tail: None,
             position: 0,
             next_seq: 1,
+            chain: Chain::default(),
         };
         let mut first = SegmentFile::list(archive_dir, ARCHIVED)?;
         if let Some(live_dir) = live_dir {
@@ -63,7 +86,10 @@ impl Reader {
             Some(cursor) if cursor.header().journal_id != reader.id => {
                 return Err(cursor.corrupt("segment of another journal"));
             }
-            Some(cursor) => (reader.position, reader.next_seq) = (cursor.position(), cursor.next_seq()),
+            Some(cursor) => {
+                (reader.position, reader.next_seq) = (cursor.position(), cursor.next_seq());
+                reader.chain = Chain::entering(cursor.header());
+            }
             None => drop(reader.tail.get_or_insert(Tail::Clean)),
         }
         Ok(reader)
@@ -75,14 +101,27 @@ impl Reader {
     /// # Errors
     /// [`ReadError::Corrupt`] where durable bytes were changed, lost or added, with the place.
     pub fn next(&mut self, frame: &mut Frame) -> Result<Option<u64>, ReadError> {
+        loop {
+            match self.step(frame)? {
+                Some(Passed::Record(position)) => return Ok(Some(position)),
+                Some(Passed::Segment(_)) => {}
+                None => return Ok(None),
+            }
+        }
+    }
+
+    /// As [`Reader::next`], and tells of each archived segment that was read to where it stops.
+    pub(crate) fn step(&mut self, frame: &mut Frame) -> Result<Option<Passed>, ReadError> {
         while let Some(cursor) = &mut self.cursor {
             let step = cursor.next(frame)?;
             if step == Step::Record {
                 let position = core::mem::replace(&mut self.position, cursor.position());
                 self.next_seq = cursor.next_seq();
-                return Ok(Some(position));
+                return Ok(Some(Passed::Record(position)));
             }
-            self.leave(step)?;
+            if let Some(passed) = self.leave(step)? {
+                return Ok(Some(Passed::Segment(passed)));
+            }
         }
         Ok(None)
     }
@@ -117,16 +156,29 @@ impl Reader {
         self.cursor.as_ref().map(Cursor::path)
     }
 
-    /// Goes on to the next segment, or notes how the journal ends.
-    fn leave(&mut self, step: Step) -> Result<(), ReadError> {
+    /// Goes on to the next segment, or notes how the journal ends. Gives the segment that was left, if it is archived.
+    fn leave(&mut self, step: Step) -> Result<Option<PassedSegment>, ReadError> {
         let Some(cursor) = self.cursor.take() else {
-            return Ok(());
+            return Ok(None);
         };
+        let mut passed = None;
+        if let Cursor::Archived(segment) = &cursor {
+            passed = Some(PassedSegment {
+                segment: segment.header.segment,
+                epoch: segment.header.epoch,
+                file_bytes: segment.file_bytes(),
+                is_sealed: step == Step::Sealed,
+                hash: segment.chain_hash(&mut self.chain)?,
+            });
+        }
         match self.open_segment(cursor.header().segment + 1)? {
             Some(next) if next.header().journal_id != self.id => {
                 return Err(next.corrupt("segment of another journal"));
             }
-            Some(next) if cursor.leads_to(step, &next) => self.cursor = Some(next),
+            Some(next) if cursor.leads_to(step, &next) => {
+                self.check_link(&cursor, passed.as_ref(), &next)?;
+                self.cursor = Some(next);
+            }
             Some(next) => {
                 return Err(match step {
                     Step::Damaged(what) => cursor.corrupt(what),
@@ -138,6 +190,23 @@ impl Reader {
                 let torn = cursor.judge(step)?.map(Tail::Torn);
                 self.tail = torn.or(self.tail.take()).or(Some(Tail::Clean));
             }
+        }
+        Ok(passed)
+    }
+
+    /// Checks that `next` names the chain hash of the segment before it. Live segments have none.
+    fn check_link(
+        &mut self,
+        cursor: &Cursor,
+        passed: Option<&PassedSegment>,
+        next: &Cursor,
+    ) -> Result<(), ReadError> {
+        if let (Cursor::Archived(segment), Some(passed), Cursor::Archived(next)) = (cursor, passed, next)
+            && !self
+                .chain
+                .agrees(segment.header.segment, passed.hash, next.header.chain_before)
+        {
+            return Err(segment.changed("the next segment names another chain hash"));
         }
         Ok(())
     }

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use pinrail_types::{Frame, LINE_BYTES, LINES_MAX};
 
+use crate::chain::{Chain, ChainHash};
+use crate::cursor::Torn;
 use crate::error::ReadError;
 use crate::format::{
     End, HEADER_BYTES, HeaderFault, Line, MARK_WORD, Mark, Salt, SegmentFile, SegmentHeader,
@@ -37,6 +39,8 @@ pub(crate) struct ArchivedSegment {
     pub(crate) next_seq: u64,
     /// Position at which the batch ends.
     batch_end: u64,
+    /// The segment's written end, once it was walked to.
+    end: Option<End>,
 }
 
 impl ArchivedSegment {
@@ -54,7 +58,10 @@ impl ArchivedSegment {
     }
 
     pub(crate) fn over(bytes: Vec<u8>, path: PathBuf) -> Result<ArchivedSegment, HeaderFault> {
-        let header = SegmentHeader::parse(&bytes)?;
+        let header = SegmentHeader::parse(&bytes).map_err(|fault| match fault {
+            HeaderFault::Blank if bytes.iter().any(|b| *b != 0) => HeaderFault::Bad("no header"),
+            fault => fault,
+        })?;
         if !header.is_archived() {
             return Err(HeaderFault::Bad("a live segment's header in the archive"));
         }
@@ -65,6 +72,7 @@ impl ArchivedSegment {
             position: header.base_position,
             next_seq: header.base_seq,
             batch_end: header.base_position,
+            end: None,
             header,
             bytes,
         })
@@ -158,18 +166,39 @@ impl ArchivedSegment {
         }
     }
 
-    fn at_end(&self, end: End) -> Next {
+    fn at_end(&mut self, end: End) -> Next {
         let here = End {
             seq: self.next_seq,
             position: self.position,
+            ..end
         };
         if end != here || self.position != self.batch_end {
             Next::Damaged("end of another place")
         } else if self.last_written() > self.at + LINE_BYTES {
             Next::Damaged("bytes behind the end")
         } else {
+            self.end = Some(end);
             Next::Sealed
         }
+    }
+
+    /// The segment's chain hash, once it was walked to where it stops. The end must name the same, if there is one.
+    pub(crate) fn chain_hash(&self, chain: &mut Chain) -> Result<ChainHash, ReadError> {
+        let Some(end) = self.end else {
+            let end = self.at.max(self.last_written());
+            return Ok(ChainHash::of(&self.bytes[..end]));
+        };
+        let hash = ChainHash::of(&self.bytes[..self.at]);
+        if chain.agrees(self.header.segment, hash, end.chain) {
+            Ok(hash)
+        } else {
+            Err(self.changed("its bytes do not give the chain hash at its end"))
+        }
+    }
+
+    /// Length of the file in bytes.
+    pub(crate) fn file_bytes(&self) -> u64 {
+        self.bytes.len() as u64
     }
 
     /// Byte behind the last one that is not zero.
@@ -178,13 +207,39 @@ impl ArchivedSegment {
     }
 
     /// Bytes from here to the last one that is not zero.
-    pub(crate) fn bytes_behind(&self) -> u64 {
+    fn bytes_behind(&self) -> u64 {
         self.last_written().saturating_sub(self.at) as u64
     }
 
     /// Whether a readable mark or end behind this place says that this place had been durable.
-    pub(crate) fn was_durable(&self) -> bool {
+    fn was_durable(&self) -> bool {
         durable_mark(&self.bytes, self.at, self.salt) > self.position
+    }
+
+    /// What it means that the last segment of a journal is damaged here: torn by a crash, or corruption.
+    pub(crate) fn judge(&self, what: &'static str) -> Result<Torn, ReadError> {
+        if self.was_durable() {
+            return Err(self.corrupt(what));
+        }
+        Ok(Torn {
+            path: self.path.clone(),
+            offset: self.at as u64,
+            position: self.position,
+            seq: self.next_seq,
+            bytes: self.bytes_behind(),
+            what,
+        })
+    }
+
+    /// That the segment is not what it was, with nothing to tell where: any of its bytes may have been changed.
+    pub(crate) fn changed(&self, what: &'static str) -> ReadError {
+        ReadError::Corrupt {
+            path: self.path.clone(),
+            offset: 0,
+            position: self.header.base_position,
+            seq: self.header.base_seq,
+            what,
+        }
     }
 
     pub(crate) fn corrupt(&self, what: &'static str) -> ReadError {
@@ -246,7 +301,7 @@ mod tests {
         };
         let mut header = SegmentHeader::prepared(&stamp, 1, (0, 0));
         header.begin(1, 0);
-        let header = header.archived();
+        let header = header.archived(ChainHash::NONE);
         let salt = header.salt();
         let mut bytes = vec![0; HEADER_BYTES];
         bytes[..256].copy_from_slice(bytemuck::bytes_of(&header));
@@ -270,6 +325,7 @@ mod tests {
         let end = End {
             seq,
             position: batches * 128,
+            chain: ChainHash::NONE,
         };
         bytes.extend_from_slice(bytemuck::bytes_of(&end.line(salt)));
         bytes

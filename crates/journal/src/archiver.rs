@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use pinrail_types::{Frame, LINE_BYTES, LINES_MAX};
 
 use crate::Shared;
+use crate::chain::ChainHash;
 use crate::error::JournalError;
 use crate::format::{ARCHIVED, End, HEADER_BYTES, LIVE, Mark, Salt, SegmentFile, SegmentHeader};
 use crate::live::{LiveSegment, Next};
@@ -50,6 +51,8 @@ pub struct Archiver {
     drained: Place,
     /// End of what is synced.
     durable: Place,
+    /// Chain hash of the segment before.
+    chain: ChainHash,
     /// When the oldest byte that is not synced was written.
     unsynced_since: Option<Instant>,
     batch: Vec<u8>,
@@ -75,17 +78,27 @@ pub(crate) struct ArchiveCopy {
     salt: Salt,
     /// Where the next byte goes.
     at: u64,
+    /// Over all bytes before that.
+    hasher: blake3::Hasher,
 }
 
 impl ArchiveCopy {
-    pub(crate) fn begin(storage: Storage, live: &SegmentHeader) -> Result<ArchiveCopy, StorageError> {
+    /// Writes the header of a copy of `live`, which follows the segment that is called `before`.
+    pub(crate) fn begin(
+        storage: Storage,
+        live: &SegmentHeader,
+        before: ChainHash,
+    ) -> Result<ArchiveCopy, StorageError> {
         let mut page = [0; HEADER_BYTES];
-        page[..size_of::<SegmentHeader>()].copy_from_slice(bytemuck::bytes_of(&live.archived()));
+        page[..size_of::<SegmentHeader>()].copy_from_slice(bytemuck::bytes_of(&live.archived(before)));
         storage.write_at(&page, 0)?;
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&page);
         Ok(ArchiveCopy {
             storage,
             salt: live.salt(),
             at: HEADER_BYTES as u64,
+            hasher,
         })
     }
 
@@ -115,17 +128,21 @@ impl ArchiveCopy {
         };
         batch[..LINE_BYTES].copy_from_slice(bytemuck::bytes_of(&mark.line(self.salt)));
         self.storage.write_at(batch, self.at)?;
+        self.hasher.update(batch);
         self.at += batch.len() as u64;
         batch.clear();
         Ok(())
     }
 
-    /// Writes the end, which says that all before it is durable, and cuts what was filled ahead behind it.
-    pub(crate) fn seal(&mut self, end: End) -> Result<(), StorageError> {
-        let line = end.line(self.salt);
+    /// Writes the end, which says that all before it is durable, and cuts what was filled ahead behind it. The next
+    /// record has `position` and `seq`. Gives the segment's chain hash.
+    pub(crate) fn seal(&mut self, position: u64, seq: u64) -> Result<ChainHash, StorageError> {
+        let chain = ChainHash(self.hasher.finalize().into());
+        let line = End { seq, position, chain }.line(self.salt);
         self.storage.write_at(bytemuck::bytes_of(&line), self.at)?;
         self.at += LINE_BYTES as u64;
-        self.storage.truncate(self.at)
+        self.storage.truncate(self.at)?;
+        Ok(chain)
     }
 
     pub(crate) fn sync(&self) -> Result<(), StorageError> {
@@ -138,14 +155,11 @@ impl Archiver {
         dirs: (PathBuf, PathBuf),
         epoch: u32,
         segment: u64,
-        place: (u64, u64),
+        (position, next_seq, chain): (u64, u64, ChainHash),
         policy: SyncPolicy,
         shared: Arc<Shared>,
     ) -> Archiver {
-        let place = Place {
-            position: place.0,
-            next_seq: place.1,
-        };
+        let place = Place { position, next_seq };
         Archiver {
             live_dir: dirs.0,
             archive_dir: dirs.1,
@@ -156,6 +170,7 @@ impl Archiver {
             open: None,
             drained: place,
             durable: place,
+            chain,
             unsynced_since: None,
             batch: Vec::with_capacity(BATCH_BYTES_MAX),
             failed: false,
@@ -260,7 +275,7 @@ impl Archiver {
         }
         let archived = SegmentFile::new(&self.archive_dir, self.segment, self.epoch, ARCHIVED).path;
         let copy = Storage::open(&archived)
-            .and_then(|storage| ArchiveCopy::begin(storage, &live.header))
+            .and_then(|storage| ArchiveCopy::begin(storage, &live.header, self.chain))
             .map_err(|e| self.lost(e))?;
         self.open = Some(Open { live, copy });
         Ok(())
@@ -273,11 +288,8 @@ impl Archiver {
         let Some(mut open) = self.open.take() else {
             return Ok(());
         };
-        let end = End {
-            seq: self.drained.next_seq,
-            position: self.drained.position,
-        };
-        open.copy.seal(end).map_err(|e| self.lost(e))?;
+        let Place { position, next_seq } = self.drained;
+        self.chain = open.copy.seal(position, next_seq).map_err(|e| self.lost(e))?;
         if self.policy != SyncPolicy::Never {
             open.copy.sync().map_err(|e| self.lost(e))?;
         }

@@ -92,6 +92,7 @@ pub(crate) fn take(area: &[AtomicU64], at: usize, frame: &mut Frame) -> Found {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chain::ChainHash;
     use crate::format::End;
 
     fn area(lines: usize) -> Vec<AtomicU64> {
@@ -123,6 +124,7 @@ mod tests {
             &End {
                 seq: 5,
                 position: 640,
+                chain: ChainHash::NONE,
             }
             .live_line(),
         );

@@ -151,15 +151,7 @@ impl Cursor {
     /// What it means that the last segment of a journal stops at `step`: a clean end, a torn one, or corruption.
     pub(crate) fn judge(&self, step: Step) -> Result<Option<Torn>, ReadError> {
         match (self, step) {
-            (Cursor::Archived(segment), Step::Damaged(what)) if !segment.was_durable() => Ok(Some(Torn {
-                path: segment.path.clone(),
-                offset: segment.at as u64,
-                position: segment.position,
-                seq: segment.next_seq,
-                bytes: segment.bytes_behind(),
-                what,
-            })),
-            (_, Step::Damaged(what)) => Err(self.corrupt(what)),
+            (Cursor::Archived(segment), Step::Damaged(what)) => segment.judge(what).map(Some),
             _ => Ok(None),
         }
     }

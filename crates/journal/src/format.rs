@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use bytemuck::{Pod, Zeroable};
 use pinrail_types::{Commit, Flags, LINE_BYTES, LINE_WORDS, RecordType};
 
+use crate::chain::ChainHash;
 use crate::error::ReadError;
 
 #[cfg(target_endian = "big")]
@@ -74,8 +75,9 @@ pub struct SegmentHeader {
     pub clock_realtime_ns: u64,
     /// `CLOCK_MONOTONIC` at the same moment, in nanoseconds.
     pub clock_monotonic_ns: u64,
-    /// Chain hash of the archived segment before this one; zero where no chain is kept.
-    pub chain_before: [u8; 32],
+    /// Chain hash of the archived segment before this one. None in a live segment, in a journal's first, and where no
+    /// chain was kept.
+    pub chain_before: ChainHash,
     reserved: [u8; 108],
     crc: u32,
 }
@@ -140,9 +142,10 @@ impl SegmentHeader {
         self.crc = self.crc_due();
     }
 
-    /// The header of the archived copy of this segment.
-    pub(crate) fn archived(mut self) -> SegmentHeader {
+    /// The header of the archived copy of this segment, which follows the one that is called `before`.
+    pub(crate) fn archived(mut self, before: ChainHash) -> SegmentHeader {
         self.flags |= FLAG_ARCHIVED;
+        self.chain_before = before;
         self.crc = self.crc_due();
         self
     }
@@ -344,13 +347,15 @@ pub(crate) struct End {
     pub(crate) seq: u64,
     /// Position of that record.
     pub(crate) position: u64,
+    /// Chain hash of this segment; none in a live one.
+    pub(crate) chain: ChainHash,
 }
 
 impl End {
-    /// As it stands in a live segment.
+    /// As it stands in a live segment, where it has no checksum.
     pub(crate) fn live_line(self) -> Line {
-        // The last four words are kept for the segment's chain hash.
-        [END_WORD, self.seq, 0, self.position, 0, 0, 0, 0]
+        let [a, b, c, d]: [u64; 4] = bytemuck::cast(self.chain);
+        [END_WORD, self.seq, 0, self.position, a, b, c, d]
     }
 
     pub(crate) fn line(self, salt: Salt) -> Line {
@@ -361,6 +366,7 @@ impl End {
         End {
             seq: line[1],
             position: line[3],
+            chain: bytemuck::cast([line[4], line[5], line[6], line[7]]),
         }
     }
 }

@@ -26,6 +26,7 @@ pub mod archive;
 mod archived;
 mod archiver;
 mod area;
+mod chain;
 mod control;
 #[cfg(test)]
 mod crash;
@@ -38,9 +39,11 @@ mod preparer;
 mod reader;
 mod recover;
 mod storage;
+mod verify;
 mod writer;
 
 pub use archiver::{Archiver, SyncPolicy};
+pub use chain::{ChainHash, NoChainHash};
 pub use control::{ArchiverStatus, Control};
 pub use error::{JournalError, ReadError};
 pub use format::{
@@ -243,7 +246,7 @@ pub fn open(config: &JournalConfig) -> Result<Journal, JournalError> {
         warn!("{warning}");
     }
     warnings.extend(preparer.lock_refused.clone());
-    let place = (found.position, found.next_seq);
+    let place = (found.position, found.next_seq, found.chain);
     let archiver = Archiver::new(
         (live_dir.clone(), archive_dir.clone()),
         meta.epoch,

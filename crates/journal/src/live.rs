@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed};
 use pinrail_types::Frame;
 
 use crate::area::{Found, take};
+use crate::chain::ChainHash;
 use crate::error::ReadError;
 use crate::format::{End, HEADER_BYTES, HEADER_WORDS, HeaderFault, SegmentFile, SegmentHeader};
 use crate::map::Map;
@@ -106,6 +107,7 @@ impl LiveSegment {
             == End {
                 seq: self.next_seq,
                 position: self.position,
+                chain: ChainHash::NONE,
             }
     }
 

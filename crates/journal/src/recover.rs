@@ -9,9 +9,10 @@ use tracing::{info, warn};
 use crate::archive::{Torn, is_blank};
 use crate::archived::{self, ArchivedSegment};
 use crate::archiver::ArchiveCopy;
-use crate::cursor::{Cursor, judge_headless};
+use crate::chain::{Chain, ChainHash};
+use crate::cursor::judge_headless;
 use crate::error::{JournalError, ReadError};
-use crate::format::{ARCHIVED, End, HeaderFault, JournalId, LIVE, SegmentFile, SegmentHeader};
+use crate::format::{ARCHIVED, HeaderFault, JournalId, LIVE, SegmentFile, SegmentHeader};
 use crate::live::{LiveSegment, Next};
 use crate::storage::{Storage, remove, replace, sync_dir_of};
 
@@ -25,6 +26,8 @@ pub(crate) struct Found {
     pub(crate) next_seq: u64,
     pub(crate) next_segment: u64,
     pub(crate) last: Option<SegmentHeader>,
+    /// Chain hash of the last segment.
+    pub(crate) chain: ChainHash,
     pub(crate) torn: Option<Torn>,
     pub(crate) drained_records: u64,
     /// Live segments that are in the archive now, to be removed.
@@ -41,7 +44,9 @@ pub(crate) fn recover(live_dir: &Path, archive_dir: &Path, id: JournalId) -> Res
         if segment.position != found.position || segment.next_seq != found.next_seq {
             return Err(segment.corrupt("base of the live segment").into());
         }
-        found.drained_records += drain(&mut segment, archive_dir)?;
+        let (lacked, chain) = drain(&mut segment, archive_dir, found.chain)?;
+        found.drained_records += lacked;
+        found.chain = chain;
         found.position = segment.position;
         found.next_seq = segment.next_seq;
         found.next_segment = segment.header.segment + 1;
@@ -87,6 +92,7 @@ fn end_of_archive(archive_dir: &Path, id: JournalId, before: u64) -> Result<Foun
         next_seq: 1,
         next_segment: 1,
         last: None,
+        chain: ChainHash::NONE,
         torn: None,
         drained_records: 0,
         drained: Vec::new(),
@@ -100,9 +106,9 @@ fn end_of_archive(archive_dir: &Path, id: JournalId, before: u64) -> Result<Foun
             }
             Ok(segment) => {
                 // Whoever lost the live segments need not have lost power: what is read here may be in memory alone,
-                // and the next segment is to be built upon it.
+                // and the next segment is to be built upon it and names its chain hash.
                 Storage::open(&file.path)?.sync()?;
-                walk_to_end(Cursor::Archived(segment), &mut found)?;
+                walk_to_end(segment, &mut found)?;
                 break;
             }
         }
@@ -123,45 +129,64 @@ fn end_of_archive(archive_dir: &Path, id: JournalId, before: u64) -> Result<Foun
     Ok(found)
 }
 
-fn walk_to_end(mut cursor: Cursor, found: &mut Found) -> Result<(), ReadError> {
-    use crate::cursor::Step;
+fn walk_to_end(mut segment: ArchivedSegment, found: &mut Found) -> Result<(), ReadError> {
     let mut frame = Frame::default();
-    let step = loop {
-        match cursor.next(&mut frame)? {
-            Step::Record => {}
+    let stop = loop {
+        match segment.next(&mut frame) {
+            archived::Next::Record => {}
             stop => break stop,
         }
     };
-    found.torn = cursor.judge(step)?;
-    found.position = cursor.position();
-    found.next_seq = cursor.next_seq();
-    found.next_segment = cursor.header().segment + 1;
-    found.last = Some(*cursor.header());
+    found.torn = match stop {
+        archived::Next::Damaged(what) => Some(segment.judge(what)?),
+        _ => None,
+    };
+    found.chain = segment.chain_hash(&mut Chain::entering(&segment.header))?;
+    found.position = segment.position;
+    found.next_seq = segment.next_seq;
+    found.next_segment = segment.header.segment + 1;
+    found.last = Some(segment.header);
     Ok(())
 }
 
-/// Makes the archived copy of a live segment whole and durable, and gives how many records it had lacked. The
-/// segment is then at its end. A copy that is whole is made anew too: the sync that should have made it durable, or its
-/// name, may have failed, and nobody would know.
-fn drain(segment: &mut LiveSegment, archive_dir: &Path) -> Result<u64, JournalError> {
+/// Makes the archived copy of a live segment, which follows the one that is called `before`, whole and durable. Gives
+/// how many records it had lacked, and its chain hash. The segment is then at its end. A copy that is whole is written
+/// anew too, byte for byte: the sync that should have made it durable, or its name, may have failed, and nobody would know.
+fn drain(
+    segment: &mut LiveSegment,
+    archive_dir: &Path,
+    before: ChainHash,
+) -> Result<(u64, ChainHash), JournalError> {
     let header = segment.header;
     let file = SegmentFile::new(archive_dir, header.segment, header.epoch, ARCHIVED);
-    let archived = compare(segment, &file)?;
+    let (archived, whole) = compare(segment, &file, before)?;
+    if let Some(chain) = whole {
+        write_again(&file.path)?;
+        return Ok((0, chain));
+    }
     segment.rewind();
     let partial = file.path.with_extension("tmp");
     let storage = Storage::create(&partial, 0, false)?;
-    let mut copy = ArchiveCopy::begin(storage, &header)?;
+    let mut copy = ArchiveCopy::begin(storage, &header, before)?;
     write_all(segment, &mut copy)?;
     copy.sync()?;
-    copy.seal(End {
-        seq: segment.next_seq,
-        position: segment.position,
-    })?;
+    let chain = copy.seal(segment.position, segment.next_seq)?;
     copy.sync()?;
     replace(&partial, &file.path)?;
     let lacked = segment.next_seq - header.base_seq - archived;
     info!(path = %file.path.display(), lacked, "archived what a live segment still held");
-    Ok(lacked)
+    Ok((lacked, chain))
+}
+
+/// Replaces a file by one with the same bytes that is certainly durable.
+fn write_again(path: &Path) -> Result<(), JournalError> {
+    let bytes = std::fs::read(path).map_err(JournalError::io("read", path))?;
+    let partial = path.with_extension("tmp");
+    let storage = Storage::create(&partial, 0, false)?;
+    storage.write_at(&bytes, 0)?;
+    storage.sync()?;
+    replace(&partial, path)?;
+    Ok(())
 }
 
 fn write_all(records: &mut LiveSegment, copy: &mut ArchiveCopy) -> Result<(), JournalError> {
@@ -180,21 +205,82 @@ fn write_all(records: &mut LiveSegment, copy: &mut ArchiveCopy) -> Result<(), Jo
     }
 }
 
-/// Walks the archived copy of a live segment, if there is one, beside it, and gives how many records the copy holds.
-/// They must be what the live segment holds: the live one is right about what the archive lacks, but it must not change
-/// what was durable.
-fn compare(segment: &mut LiveSegment, file: &SegmentFile) -> Result<u64, JournalError> {
+/// Walks the archived copy of a live segment, if there is one, beside it. Gives how many records the copy holds and
+/// its chain hash if it is complete. What it holds must be what the live segment holds: the live one is right about what
+/// the archive lacks, but it must not change what was durable.
+fn compare(
+    segment: &mut LiveSegment,
+    file: &SegmentFile,
+    before: ChainHash,
+) -> Result<(u64, Option<ChainHash>), JournalError> {
     if !file.path.exists() {
-        return Ok(0);
+        return Ok((0, None));
     }
     let Ok(mut copy) = ArchivedSegment::open(file)? else {
-        return Ok(0);
+        return Ok((0, None));
     };
     let (mut here, mut there) = (Frame::default(), Frame::default());
-    while copy.next(&mut there) == archived::Next::Record {
+    let stop = loop {
+        match copy.next(&mut there) {
+            archived::Next::Record => {}
+            stop => break stop,
+        }
         if segment.next(&mut here)? != Next::Record || here.words() != there.words() {
             return Err(copy.corrupt("archive and live segment differ").into());
         }
+    };
+    let held = copy.next_seq - copy.header.base_seq;
+    if stop != archived::Next::Sealed || segment.next(&mut here)? != Next::End {
+        return Ok((held, None));
     }
-    Ok(copy.next_seq - copy.header.base_seq)
+    let named = copy.header.chain_before;
+    if named != before && !named.is_none() {
+        return Err(copy
+            .changed("its header names another chain hash before it")
+            .into());
+    }
+    Ok((held, Some(copy.chain_hash(&mut Chain::entering(&copy.header))?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use pinrail_types::record::Tick;
+
+    use super::*;
+    use crate::JournalConfig;
+    use crate::crash::tap;
+
+    fn refused(config: &JournalConfig) -> std::path::PathBuf {
+        tap::fail_next_syncs(true);
+        let opened = crate::open(config);
+        tap::fail_next_syncs(false);
+        match opened {
+            Err(JournalError::Io { op: "sync", path, .. }) => path,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_the_next_segment_will_name_is_synced_first() {
+        let dir = tempfile::tempdir().unwrap();
+        let config = JournalConfig {
+            segment_bytes: 8192,
+            ..JournalConfig::new(dir.path().join("archive"), dir.path().join("live"))
+        };
+        let mut journal = crate::open(&config).unwrap();
+        let mut frame = Frame::of(&<Tick as bytemuck::Zeroable>::zeroed());
+        frame.header_mut().seq = 1;
+        journal.writer.append(frame.words());
+        journal.writer.finish(1);
+        let live = config.live_dir.join("0000000001-000001.live");
+        let kept = std::fs::read(&live).unwrap();
+        drop(journal.preparer);
+        journal.archiver.finish().unwrap();
+        assert!(refused(&config).ends_with("0000000001-000001.seg"));
+        // As if the writer had been killed between the end of the copy and the removal of the live segment.
+        std::fs::write(&live, kept).unwrap();
+        assert!(refused(&config).ends_with("0000000001-000001.tmp"));
+        assert!(live.exists());
+        assert_eq!(crate::open(&config).unwrap().recovered.next_seq, 2);
+    }
 }

@@ -8,6 +8,7 @@ use pinrail_types::{LINE_BYTES, LINE_WORDS, LINES_MAX};
 
 use crate::Shared;
 use crate::area::{put, store};
+use crate::chain::ChainHash;
 use crate::format::{End, HEADER_BYTES, HEADER_WORDS, SegmentHeader};
 use crate::map::Map;
 
@@ -197,6 +198,7 @@ impl Writer {
         let end = End {
             seq: self.next_seq,
             position: self.position(),
+            chain: ChainHash::NONE,
         };
         put(self.area(), self.at, &end.live_line());
     }

@@ -21,11 +21,7 @@
 //! let mut out = Out::new();
 //!
 //! // Every input is a record with a sequence, a core time and a cause.
-//! let mut input = Frame::of(&EpochStart {
-//!     epoch: 1,
-//!     behaviour_version: BEHAVIOUR_VERSION,
-//!     ..Zeroable::zeroed()
-//! });
+//! let mut input = Frame::of(&bounds.epoch_start(1));
 //! input.header_mut().seq = 1;
 //! input.header_mut().ts_core = 1_700_000_000_000_000_000;
 //! input.header_mut().cause = Cause::input(SourceId::RUNTIME, 1);

@@ -61,6 +61,11 @@ impl TradingStates {
         }
     }
 
+    /// Forgets why the machine allowed no new risk: another runtime begins, and says so itself if there is a reason.
+    pub fn begin_epoch(&mut self) {
+        self.machine = Reason::None;
+    }
+
     /// The state of the desk as a whole.
     #[inline]
     pub fn global(&self) -> TradingState {
@@ -190,5 +195,7 @@ mod tests {
         states.set_machine(Reason::ArchiverFailed);
         states.set_machine(Reason::None);
         assert_eq!(states.reducing_reason(I, C), Reason::ArchiverFailed);
+        states.begin_epoch();
+        assert_eq!(states.check(I, C), Ok(true), "a new runtime has not failed");
     }
 }

@@ -112,7 +112,11 @@ pub struct Core<P, O = ()> {
 }
 
 impl<P: Pricer, O: Observer> Core<P, O> {
-    /// A core over `inlets`. Its first inputs are the start of the epoch and `configuration`, journaled here.
+    /// A core over `inlets`. Its first inputs are the start of the epoch and `configuration`, journaled here. Where the
+    /// journal holds records already, the engine must be the one that [`recover`](crate::recover) brought back from it.
+    ///
+    /// # Panics
+    /// If `writer` does not go on where the engine stands.
     pub fn new(
         engine: Engine<P>,
         writer: Writer,
@@ -124,6 +128,10 @@ impl<P: Pricer, O: Observer> Core<P, O> {
         let (mut urgent, venues): (Vec<_>, Vec<_>) =
             inlets.into_iter().partition(|inlet| inlet.role() != Role::Venue);
         urgent.sort_by_key(Inlet::role);
+        assert!(
+            writer.next_seq() == engine.next_seq().max(1),
+            "the engine has seen every record of the journal"
+        );
         let mut machine = Machine::new(engine, writer);
         machine.start(configuration, false, clock.now_ns());
         let room = machine.writer.room();
@@ -335,6 +343,14 @@ impl<P: Pricer, O: Observer> Core<P, O> {
             self.used_room();
         }
         true
+    }
+
+    /// Tells the engine that the core panicked on the input with this sequence, and again when it was replayed: it is
+    /// halted until a person resumes it. To be called before the first duty cycle.
+    pub fn halt_for_poison(&mut self, seq: u64) {
+        let now = self.clock.now_ns();
+        self.machine.tell(RuntimeEventKind::PoisonInput, seq, now);
+        self.used_room();
     }
 
     /// Tells the engine that nothing becomes durable any more. To be called by whoever runs the archiver, between

@@ -1,7 +1,7 @@
 //! What runs the engine on a machine: the pinned duty cycle, its clock, idle strategies, placement checks and counters.
 //!
-//! [`Core`] is live trading, [`Playback`] the same machine fed from recordings at their own time. Neither needs a
-//! thread of ours: an embedder may call `do_work` by hand.
+//! [`Core`] is live trading, [`Playback`] the same machine fed from recordings at their own time, and [`Replay`] the same
+//! engine fed from a journal. None needs a thread of ours: an embedder may call `do_work` or `step` by hand.
 
 pub mod affinity;
 pub mod clock;
@@ -12,9 +12,14 @@ pub mod idle;
 mod inlet;
 mod machine;
 mod playback;
+pub mod prefault;
+mod recover;
+mod replay;
 pub mod usage;
 
 pub use crate::core::{Core, CoreCounters, CoreCounts, Observer};
 pub use inlet::{Inlet, Role};
 pub use machine::SEGMENT_BYTES_MIN;
 pub use playback::Playback;
+pub use recover::{RecoverError, Recovered, recover};
+pub use replay::{Difference, Replay, ReplayCounts, ReplayError};

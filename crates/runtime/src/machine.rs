@@ -4,7 +4,7 @@ use bytemuck::Zeroable;
 use pinrail_engine::{Engine, OUT_LINES_MAX, Out, Pricer};
 use pinrail_journal::Writer;
 use pinrail_types::record::{Continue, EpochStart, RuntimeEvent, RuntimeEventKind, Tick};
-use pinrail_types::{BEHAVIOUR_VERSION, Cause, Frame, LINES_MAX, Record, SourceId};
+use pinrail_types::{Cause, Frame, LINES_MAX, Record, SourceId};
 
 /// The room in the journal, in lines, without which no input is taken: the longest input and its outputs.
 pub(crate) const LINES_PER_INPUT_MAX: usize = LINES_MAX + OUT_LINES_MAX;
@@ -72,10 +72,8 @@ impl<P: Pricer> Machine<P> {
     /// The first input of the epoch, then the configuration.
     pub(crate) fn start(&mut self, configuration: &[Frame], playback: bool, ts: u64) {
         let epoch = EpochStart {
-            epoch: self.writer.epoch(),
-            behaviour_version: BEHAVIOUR_VERSION,
             playback: u8::from(playback),
-            ..Zeroable::zeroed()
+            ..self.engine.bounds().epoch_start(self.writer.epoch())
         };
         self.own(&epoch, ts);
         for frame in configuration {

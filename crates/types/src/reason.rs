@@ -169,6 +169,8 @@ reasons! {
     JournalShort = 700,
     /// The archiver failed: nothing becomes durable any more.
     ArchiverFailed = 701,
+    /// The core panicked on an input, twice: the desk is halted until a person resumes it.
+    PoisonInput = 702,
 }
 
 impl Reason {

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use pinrail_journal::JournalConfig;
 use pinrail_runtime::idle::IdleStrategy;
 use pinrail_sim::ClientFlowConfig;
-use pinrail_types::record::SequenceRule;
+use pinrail_types::record::{SequenceRule, TradingStateSet};
 use pinrail_types::{Frame, Instrument, InstrumentId, VenueId};
 use serde::Deserialize;
 
@@ -169,6 +169,14 @@ impl Config {
             .map_err(error::Problem::from)
             .and_then(|parsed: file::File| resolve::resolve(&parsed, file, data))
             .map_err(|problem| problem.locate(file, text))
+    }
+
+    /// The records that begin an epoch. A desk that `goes_on` from an earlier one keeps the trading states that it was
+    /// left in: a start is no person who may resume it.
+    pub fn records_for(&self, goes_on: bool) -> Vec<Frame> {
+        let is_state = |frame: &Frame| frame.get::<TradingStateSet>().is_some();
+        let kept = self.records.iter().filter(|frame| !(goes_on && is_state(frame)));
+        kept.copied().collect()
     }
 }
 

@@ -126,6 +126,15 @@ fn a_whole_file_becomes_records_in_order() {
 }
 
 #[test]
+fn a_desk_that_goes_on_keeps_the_states_that_it_was_left_in() {
+    let config = parse(SMALL).unwrap();
+    assert_eq!(config.records_for(false).len(), config.records.len());
+    let kept = config.records_for(true);
+    assert_eq!(kept.len(), config.records.len() - 1);
+    assert!(kept.iter().all(|frame| frame.get::<TradingStateSet>().is_none()));
+}
+
+#[test]
 fn decimals_arrive_exactly() {
     let config = parse(SMALL).unwrap();
     let record = |i: usize| &config.records[i];

@@ -52,10 +52,10 @@ pub(crate) struct VenueFeed {
 }
 
 impl VenueFeed {
-    /// Plays `flows`, all of one venue.
+    /// Plays `flows`, all of one venue. The source goes on behind its last sequence.
     pub(crate) fn new(
         producer: Producer,
-        source: SourceId,
+        (source, source_seq): (SourceId, u64),
         venue: VenueId,
         flows: Vec<VenueFlow>,
     ) -> VenueFeed {
@@ -63,7 +63,7 @@ impl VenueFeed {
             producer,
             source,
             venue,
-            source_seq: 0,
+            source_seq,
             flows,
             next: Vec::with_capacity(512),
             next_due: 0,
@@ -133,17 +133,17 @@ pub(crate) struct ClientFeed {
 }
 
 impl ClientFeed {
-    /// Plays `flow`; its answers are read from `answers`.
+    /// Plays `flow`; its answers are read from `answers`. The source goes on behind its last sequence.
     pub(crate) fn new(
         producer: Producer,
-        source: SourceId,
+        (source, source_seq): (SourceId, u64),
         flow: ClientFlow,
         answers: Reader,
     ) -> Result<ClientFeed, RingError> {
         Ok(ClientFeed {
             producer,
             source,
-            source_seq: 0,
+            source_seq,
             flow,
             answers,
             next: None,

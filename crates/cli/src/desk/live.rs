@@ -8,14 +8,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use pinrail_engine::{Bounds, Engine};
+use pinrail_engine::Bounds;
 use pinrail_journal::{From, Reader, SyncPolicy};
 use pinrail_pricing::SweepPricer;
 use pinrail_report::latency::{Recorder, Summary as Latency};
 use pinrail_runtime::clock::Clock;
 use pinrail_runtime::counters::Counters;
 use pinrail_runtime::usage::Usage;
-use pinrail_runtime::{Core, CoreCounters, CoreCounts, Inlet, Observer, Role, affinity};
+use pinrail_runtime::{Core, CoreCounters, CoreCounts, Inlet, Observer, Role, affinity, prefault, recover};
 use pinrail_sim::{ClientCounts, ClientFlow, FundamentalConfig, VenueFlow, VenueFlowConfig};
 use pinrail_types::{InstrumentId, Px, SessionId, SourceId, VenueId};
 use serde::Serialize;
@@ -157,8 +157,23 @@ pub(crate) fn run(options: &Options) -> Result<Summary, RigError> {
         age_max: Duration::from_millis(5),
     };
     let (core_cpu, other_cpu) = placement(config.core.cpu)?;
-    let (rig, writer) = Rig::start(&journal, other_cpu)?;
+    let (rig, mut writer) = Rig::start(&journal, other_cpu)?;
     let first_seq = writer.next_seq();
+    let bounds = Bounds {
+        clients: config.clients as usize,
+        book_levels: VENUE_LEVELS * 4,
+        open_quotes: OPEN_QUOTES,
+        sources: config.venues.len() + 2,
+        ..Bounds::default()
+    };
+    let make_pricer = |bounds: &Bounds| SweepPricer::new(bounds.instruments);
+    let recovered = match recover(&archive_dir, bounds, make_pricer, &mut writer) {
+        Ok(recovered) => recovered,
+        Err(e) => {
+            rig.finish(writer, 0)?;
+            return Err(e.into());
+        }
+    };
     let floor_before = floor::measure(&rig.clock, core_cpu, other_cpu)?;
     let answers = Reader::open(&journal.live_dir, &archive_dir, From::Live)?;
 
@@ -169,22 +184,21 @@ pub(crate) fn run(options: &Options) -> Result<Summary, RigError> {
     let seed = options
         .seed
         .unwrap_or_else(|| config.flow.as_ref().map_or(1, |flow| flow.seed));
-    let (feeds, inlets) = sources(&config, seed, start_ns, end_ns, answers)?;
+    let engine = recovered.engine;
+    let (feeds, inlets) = sources(&config, seed, start_ns, end_ns, answers, |source| {
+        engine.last_source_seq(source)
+    })?;
 
     let latencies = Latencies {
         from_ts: warm_ns,
         on_core: Recorder::new(),
         planned_to_committed: Recorder::new(),
     };
-    let bounds = Bounds {
-        clients: config.clients as usize,
-        book_levels: VENUE_LEVELS * 4,
-        open_quotes: OPEN_QUOTES,
-        sources: config.venues.len() + 2,
-        ..Bounds::default()
-    };
-    let engine = Engine::new(bounds, SweepPricer::new(bounds.instruments));
-    let core = Core::new(engine, writer, clock.clone(), inlets, &config.records, latencies);
+    let configuration = config.records_for(recovered.counts.inputs > 0);
+    let mut core = Core::new(engine, writer, clock.clone(), inlets, &configuration, latencies);
+    if let Some(seq) = recovered.poison {
+        core.halt_for_poison(seq);
+    }
     let stop_core = Arc::new(AtomicBool::new(false));
     let watch = Watch {
         stop: Arc::clone(&stop_core),
@@ -194,8 +208,12 @@ pub(crate) fn run(options: &Options) -> Result<Summary, RigError> {
     };
     let mut table = Counters::create(&live.path().join("counters"), 16)?;
     let counters = CoreCounters::new(&mut table)?;
+    if let Err(e) = prefault::process() {
+        tracing::warn!("cannot bring memory in ahead, so the core may take page faults: {e}");
+    }
     let core_thread = spawn("pinrail-core", move || -> Result<_, RigError> {
         affinity::pin(core_cpu)?;
+        prefault::stack();
         Ok(watch.run(core, counters))
     })?;
     let stop_feed = Arc::new(AtomicBool::new(false));
@@ -246,6 +264,7 @@ fn sources(
     start_ns: u64,
     end_ns: u64,
     answers: Reader,
+    last_source_seq: impl Fn(SourceId) -> u64,
 ) -> Result<((Vec<VenueFeed>, ClientFeed), Vec<Inlet>), RigError> {
     let mut inlets = Vec::new();
     let mut venues = Vec::new();
@@ -259,7 +278,12 @@ fn sources(
         let source = SourceId(CLIENTS.0 + 1 + venue.id.0);
         let (producer, consumer) = pinrail_ring::heap(RING_LINES)?;
         inlets.push(Inlet::new(consumer, source, Role::Venue));
-        venues.push(VenueFeed::new(producer, source, venue.id, flows));
+        venues.push(VenueFeed::new(
+            producer,
+            (source, last_source_seq(source)),
+            venue.id,
+            flows,
+        ));
     }
     let mut clients = config
         .flow
@@ -271,7 +295,7 @@ fn sources(
     let flow = ClientFlow::new(clients, seed, start_ns).map_err(|e| RigError::Flow(e.to_string()))?;
     let (producer, consumer) = pinrail_ring::heap(RING_LINES)?;
     inlets.push(Inlet::new(consumer, CLIENTS, Role::Client));
-    let clients = ClientFeed::new(producer, CLIENTS, flow, answers)?;
+    let clients = ClientFeed::new(producer, (CLIENTS, last_source_seq(CLIENTS)), flow, answers)?;
     Ok(((venues, clients), inlets))
 }
 

@@ -24,6 +24,9 @@ pub(crate) enum RigError {
     /// The journal, read back.
     #[error(transparent)]
     Read(#[from] pinrail_journal::ReadError),
+    /// What the journal holds can't be gone on with.
+    #[error(transparent)]
+    Recover(#[from] pinrail_runtime::RecoverError),
     /// A ring.
     #[error("ring: {0}")]
     Ring(#[from] pinrail_ring::RingError),

@@ -8,6 +8,7 @@ use crate::failure::Failure;
 mod filter;
 mod print;
 mod stat;
+mod verify;
 
 /// Runs one of the commands that look at a journal.
 pub(crate) fn main(command: &JournalCommand) -> Result<(), Failure> {
@@ -15,6 +16,7 @@ pub(crate) fn main(command: &JournalCommand) -> Result<(), Failure> {
         JournalCommand::Stat(args) => stat::main(args),
         JournalCommand::Dump(args) => print::dump(args),
         JournalCommand::Tail(args) => print::tail(args),
+        JournalCommand::Verify(args) => verify::main(args),
     }
 }
 

@@ -12,6 +12,7 @@ use crate::args::StatArgs;
 use crate::decode::utc;
 use crate::failure::Failure;
 use crate::output::{Results, progress};
+use crate::show::torn_at;
 
 /// What a journal holds, as it is printed in JSON.
 #[derive(Default, Serialize)]
@@ -121,12 +122,7 @@ fn read(args: &StatArgs) -> Result<Stat, Failure> {
     bar.finish_and_clear();
     stat.position = reader.position();
     if let Some(Tail::Torn(torn)) = reader.tail() {
-        stat.torn = Some(format!(
-            "{} at byte {}: {}",
-            torn.path.display(),
-            torn.offset,
-            torn.what
-        ));
+        stat.torn = Some(torn_at(torn));
     }
     Ok(stat)
 }

@@ -15,8 +15,10 @@ use tempfile::TempDir;
 
 mod captures;
 mod desk;
+mod golden;
 mod machine;
 mod runs;
+mod verify;
 
 fn pinrail(args: &[&str]) -> Command {
     let mut command = Command::cargo_bin("pinrail").unwrap();

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use pinrail_journal::{Control, archive};
+use pinrail_journal::{Control, Journal, JournalConfig, archive};
 use pinrail_types::Frame;
+use pinrail_types::record::Quote;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -29,9 +30,77 @@ fn the_journal_depends_on_neither_speed_nor_segments() {
             &stat(&desk.archive_dir).unwrap()["digest"],
         );
         assert_eq!(hash.trim_start_matches("0x"), digest.as_str().unwrap());
+        let replayed = replayed(&desk.archive_dir, &[]);
+        assert_eq!(replayed["output_hash"], played["output_hash"]);
+        assert_eq!(replayed["inputs"], played["journal"]["inputs"]);
+        assert_eq!(replayed["outputs"], played["journal"]["outputs"]);
         seen.push((hash.to_owned(), played["output_hash"].clone(), records.clone()));
     }
     assert!(seen.iter().all(|run| *run == seen[0]), "{seen:?}");
+}
+
+/// Replays a journal, which must come out the same; gives what was printed.
+fn replayed(archive_dir: &Path, more: &[&str]) -> Value {
+    let dir = archive_dir.to_str().unwrap();
+    let (code, out, err) = ended(&[&["replay", dir, "--json"], more].concat());
+    assert_eq!(code, 0, "{err}");
+    let replayed: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(replayed["equal"], true);
+    replayed
+}
+
+#[test]
+fn a_replay_stops_where_it_is_told_and_shows_where_a_journal_differs() {
+    let desk = Desk::new();
+    desk.played(&[]);
+    assert_eq!(
+        replayed(&desk.archive_dir, &["--until-seq", "500"])["last_seq"],
+        500
+    );
+
+    let dir = TempDir::new().unwrap();
+    let config = JournalConfig::new(dir.path().join("archive"), dir.path().join("live"));
+    let Journal {
+        mut writer,
+        archiver,
+        preparer,
+        ..
+    } = pinrail_journal::open(&config).unwrap();
+    let mut reader = archive::Reader::open(&desk.archive_dir, None).unwrap();
+    let mut frame = Frame::default();
+    let mut changed = None;
+    while reader.next(&mut frame).unwrap().is_some() {
+        if let Some(quote) = frame.get::<Quote>()
+            && changed.is_none()
+            && quote.header.seq > 1_000
+        {
+            changed = Some(quote.header.seq);
+            let mut quote = *quote;
+            quote.offer_px.0 += 1;
+            frame = Frame::of(&Quote {
+                header: *frame.header(),
+                ..quote
+            });
+        }
+        writer.append(frame.words());
+    }
+    writer.finish(1);
+    drop(preparer);
+    archiver.finish().unwrap();
+    let seq = changed.unwrap().to_string();
+    let (code, out, err) = ended(&["replay", config.archive_dir.to_str().unwrap()]);
+    assert_eq!((code, out.as_str()), (1, ""));
+    for shown in [
+        "differs",
+        &seq,
+        "QuoteRequest",
+        "in the journal",
+        "replayed",
+        "position",
+        "book at 0",
+    ] {
+        assert!(err.contains(shown), "{shown}: {err}");
+    }
 }
 
 fn sum(by_reason: &Value) -> u64 {
@@ -122,4 +191,20 @@ fn what_killed_demos_made_durable_is_there() {
     let stat = stat(&archive_dir).unwrap();
     assert_eq!(stat["digest_records"].as_u64(), Some(kept.len() as u64));
     println!("{rounds} demos killed, {} records kept", kept.len());
+
+    let journal = archive_dir.to_str().unwrap();
+    let (code, out, err) = ended(&["demo", "--seconds", "1", "--journal", journal, "--json"]);
+    assert_eq!(code, 0, "{err}");
+    let demo: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(
+        demo["core"]["duplicates"], 0,
+        "sources go on behind what was taken"
+    );
+    assert_eq!(demo["journal"]["input_rejects"], serde_json::json!({}));
+    let replayed = replayed(&archive_dir, &[]);
+    assert_eq!(replayed["epochs"], rounds + 1);
+    assert_eq!(
+        replayed["output_hash"], demo["output_hash"],
+        "one state through both"
+    );
 }

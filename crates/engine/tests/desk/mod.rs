@@ -5,13 +5,13 @@ use bytemuck::Zeroable;
 use pinrail_engine::{Bounds, Engine, Out};
 use pinrail_pricing::SweepPricer;
 use pinrail_types::record::{
-    AssetDef, BookLevel, BookUpdate, ClientDef, Continue, EpochStart, InstrumentDef, InstrumentLimits,
+    AssetDef, BookLevel, BookUpdate, ClientDef, Continue, ExecutionReport, InstrumentDef, InstrumentLimits,
     ListingDef, NewOrderSingle, OrdType, Quote, QuoteRequest, QuoteRequestReject, QuoteRespType,
     QuoteResponse, Scope, Tick, TierSpread, TradingState, TradingStateSet, VenueDef,
 };
 use pinrail_types::{
-    Amount, AssetId, BEHAVIOUR_VERSION, Cause, ClientId, E8, Flags, Frame, InstrumentId, Px, Qty, Reason,
-    Record, SessionId, SourceId, Text, VenueId,
+    Amount, AssetId, Cause, ClientId, E8, Flags, Frame, InstrumentId, Px, Qty, Reason, Record, SessionId,
+    SourceId, Text, VenueId,
 };
 
 pub const INSTRUMENT: InstrumentId = InstrumentId(0);
@@ -49,15 +49,9 @@ impl Desk {
             requests: 0,
             update_ids: [0; 2],
         };
-        desk.put(EpochStart {
-            epoch: 1,
-            behaviour_version: BEHAVIOUR_VERSION,
-            ..Zeroable::zeroed()
-        });
+        desk.put(bounds.epoch_start(1));
         for mut frame in Desk::configuration() {
-            desk.source_seq += 1;
-            frame.header_mut().cause = Cause::input(SourceId(1), desk.source_seq);
-            desk.put_frame(&mut frame);
+            desk.put_again(&mut frame);
         }
         desk
     }
@@ -117,17 +111,22 @@ impl Desk {
     pub fn active() -> Desk {
         let mut desk = Desk::halted();
         desk.set_state(Scope::Global, 0, TradingState::Active);
-        desk.snapshot(
+        desk.books();
+        desk
+    }
+
+    /// The books of [`Desk::active`] as of now.
+    pub fn books(&mut self) {
+        self.snapshot(
             VenueId(0),
             &[(9_990, 500), (9_980, 500)],
             &[(10_010, 500), (10_020, 500)],
         );
-        desk.snapshot(
+        self.snapshot(
             VenueId(1),
             &[(9_989, 500), (9_979, 500)],
             &[(10_011, 500), (10_021, 500)],
         );
-        desk
     }
 
     /// Active, with twenty levels of 40 lots a side at both venues, ten ticks apart and one tick between the venues.
@@ -185,6 +184,13 @@ impl Desk {
         let mut frame = Frame::of(&record);
         frame.header_mut().cause = Cause::input(source, source_seq);
         self.put_frame(&mut frame)
+    }
+
+    /// The same for a frame of the configuration.
+    pub fn put_again(&mut self, frame: &mut Frame) -> Out {
+        self.source_seq += 1;
+        frame.header_mut().cause = Cause::input(SourceId(1), self.source_seq);
+        self.put_frame(frame)
     }
 
     pub fn put_frame(&mut self, frame: &mut Frame) -> Out {
@@ -311,5 +317,21 @@ pub fn answer(out: &Out) -> Result<Quote, Reason> {
             "a request has exactly one answer: {:?}",
             out.types().collect::<Vec<_>>()
         ),
+    }
+}
+
+/// The one output of type `R`.
+pub fn only<R: Record>(out: &Out) -> R {
+    let found: Vec<R> = out.find().collect();
+    assert_eq!(found.len(), 1, "{:?}", out.types().collect::<Vec<_>>());
+    found[0]
+}
+
+/// The fill that the one execution report tells of, or why there is none.
+pub fn filled(out: &Out) -> Result<ExecutionReport, Reason> {
+    let report: ExecutionReport = only(out);
+    match Reason::from_code(report.reason).expect("a report has a reason that is known") {
+        Reason::None => Ok(report),
+        reason => Err(reason),
     }
 }

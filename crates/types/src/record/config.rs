@@ -6,16 +6,33 @@ use crate::money::{Amount, Qty};
 use crate::text::Text;
 
 record! {
-    /// The first record of an epoch.
-    EpochStart = 0x0101, version 0, lines 1 {
+    /// The first record of an epoch. With the definitions that follow it says all that an engine needs to be made.
+    EpochStart = 0x0101, version 1, lines 2 {
         /// Number of the epoch, from 1; part of every id that goes out.
         epoch: u32 = 32,
         /// [`BEHAVIOUR_VERSION`](crate::BEHAVIOUR_VERSION) of the engine that runs.
         behaviour_version: u32 = 36,
-        /// 1 where recordings are played and core time is the recorded time; else 0.
+        /// 1 where recordings are played and core time is the recorded time: such an epoch begins from nothing. 0 in
+        /// live trading, which goes on from the epoch before.
         playback: u8 = 40,
         /// Zero.
-        pad: [u8; 23] = 41,
+        pad: [u8; 7] = 41,
+        /// Most assets.
+        assets_max: u32 = 48,
+        /// Most instruments.
+        instruments_max: u32 = 52,
+        /// Most venues.
+        venues_max: u32 = 56,
+        /// Most clients.
+        clients_max: u32 = 60,
+        /// Most quotes open at once.
+        open_quotes_max: u32 = 64,
+        /// Most levels a side in each book.
+        book_levels_max: u32 = 68,
+        /// Most sources of inputs, the runtime included.
+        sources_max: u32 = 72,
+        /// Zero.
+        pad2: [u8; 52] = 76,
     }
 }
 

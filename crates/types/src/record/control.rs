@@ -58,6 +58,9 @@ byte_enum! {
         ArchiverFailed = 3,
         /// A source's ring held bytes that are no record; the source is no longer read. `value` is its id.
         SourceCorrupt = 4,
+        /// The core panicked on an input, and again when a start replayed it: it was passed over, and the desk is halted
+        /// until a person resumes it. `value` is its sequence.
+        PoisonInput = 5,
     }
 }
 

@@ -1,0 +1,270 @@
+//! `pinrail replay`.
+
+use std::time::{Duration, Instant};
+
+use pinrail_engine::{Bounds, Engine};
+use pinrail_journal::archive::{Reader, Tail};
+use pinrail_pricing::SweepPricer;
+use pinrail_report::table::{Table, bytes, count, ns};
+use pinrail_runtime::{Difference, Replay, ReplayError};
+use pinrail_types::record::{BookLevel, BookUpdate, NewOrderSingle, QuoteRequest};
+use pinrail_types::{Frame, VenueId};
+use serde::Serialize;
+
+use crate::args::{ReplayArgs, Speed};
+use crate::decode::{Decoder, utc};
+use crate::failure::Failure;
+use crate::output::{Results, progress};
+use crate::show::torn_at;
+
+/// Records from one look at the clock and the progress bar to the next, flat out.
+const RECORDS_PER_LOOK: u64 = 1 << 14;
+
+/// What a replay came to, as it is printed in JSON.
+#[derive(Default, Serialize)]
+struct Summary {
+    /// Every output that was compared is equal.
+    equal: bool,
+    inputs: u64,
+    outputs: u64,
+    bytes: u64,
+    epochs: u64,
+    /// Sequence of the last record that was replayed.
+    last_seq: u64,
+    /// Core time of the last input, ns since the Unix epoch.
+    last_ts_core: u64,
+    /// The engine's rolling hash over all outputs of the last epoch of playback, or of all of live trading.
+    output_hash: Option<String>,
+    /// Outputs that crashes cut off at the ends of epochs of playback: not compared.
+    cut_off: u64,
+    /// Inputs passed over because the core that journaled them panicked on them.
+    poison: u64,
+    /// Outputs of the last input that do not stand in the journal.
+    missing_at_end: u64,
+    /// Where and why the archive ends in something that was never durable.
+    torn: Option<String>,
+    elapsed_ns: u64,
+    records_per_s: u64,
+    /// The same records read and checked, but not replayed.
+    baseline_records_per_s: Option<u64>,
+}
+
+type DeskReplay = Replay<SweepPricer, fn(&Bounds) -> SweepPricer>;
+
+/// Replays a journal and says whether it came out the same.
+pub(crate) fn main(args: &ReplayArgs) -> Result<(), Failure> {
+    let baseline_records_per_s = args.baseline.then(|| baseline(args)).transpose()?;
+    let make_pricer: fn(&Bounds) -> SweepPricer = |bounds| SweepPricer::new(bounds.instruments);
+    let mut replay = Replay::open(&args.place.archive_dir, args.live.as_deref(), make_pricer)?;
+    let started = Instant::now();
+    let outcome = run(args, &mut replay, started);
+    let elapsed = started.elapsed();
+    outcome.map_err(|error| match error {
+        ReplayError::Differs(difference) => show_difference(args, &replay, &difference),
+        ReplayError::Read(error) => error.into(),
+        _ => Failure::Data(error.to_string()),
+    })?;
+    let summary = Summary {
+        baseline_records_per_s,
+        ..sum_up(replay, elapsed)
+    };
+    let mut results = Results::new();
+    if args.output.json {
+        results.json(&summary)?;
+    } else {
+        print(&summary, &mut results)?;
+    }
+    results.flush()
+}
+
+fn open(args: &ReplayArgs) -> Result<Reader, Failure> {
+    Ok(Reader::open(&args.place.archive_dir, args.live.as_deref())?)
+}
+
+/// Records a second when they are only read and checked.
+fn baseline(args: &ReplayArgs) -> Result<u64, Failure> {
+    let mut reader = open(args)?;
+    let mut frame = Frame::default();
+    let mut records = 0;
+    let started = Instant::now();
+    while reader.next(&mut frame)?.is_some() && is_wanted(args, frame.header().seq) {
+        records += 1;
+    }
+    Ok(per_second(records, started.elapsed()))
+}
+
+fn is_wanted(args: &ReplayArgs, seq: u64) -> bool {
+    args.until_seq.is_none_or(|until| seq <= until)
+}
+
+fn per_second(records: u64, elapsed: Duration) -> u64 {
+    (records as f64 / elapsed.as_secs_f64().max(1e-9)) as u64
+}
+
+fn run(args: &ReplayArgs, replay: &mut DeskReplay, started: Instant) -> Result<(), ReplayError> {
+    let bar = progress(args.until_seq.unwrap_or(0), "replaying");
+    let mut first_ts = None;
+    let mut looked_at = 0;
+    while is_wanted(args, replay.next_seq()) && replay.step()? {
+        if let Speed::Times(times) = args.speed {
+            let ts = replay.last_ts();
+            // An epoch of playback may begin before the one that went before.
+            let recorded_ns = ts.saturating_sub(*first_ts.get_or_insert(ts));
+            let due = Duration::from_nanos(recorded_ns / u64::from(times));
+            std::thread::sleep(due.saturating_sub(started.elapsed()));
+        }
+        looked_at += 1;
+        if looked_at % RECORDS_PER_LOOK == 0 {
+            bar.set_position(replay.next_seq());
+        }
+    }
+    bar.finish_and_clear();
+    Ok(())
+}
+
+fn sum_up(replay: DeskReplay, elapsed: Duration) -> Summary {
+    let counts = replay.counts();
+    let mut summary = Summary {
+        equal: true,
+        inputs: counts.inputs,
+        outputs: counts.outputs,
+        bytes: counts.bytes,
+        epochs: counts.epochs,
+        last_seq: replay.next_seq() - 1,
+        last_ts_core: replay.last_ts(),
+        output_hash: None,
+        cut_off: counts.cut_off,
+        poison: counts.poison,
+        missing_at_end: replay.missing().count() as u64,
+        torn: match replay.tail() {
+            Some(Tail::Torn(torn)) => Some(torn_at(torn)),
+            _ => None,
+        },
+        elapsed_ns: elapsed.as_nanos() as u64,
+        records_per_s: per_second(counts.inputs + counts.outputs, elapsed),
+        baseline_records_per_s: None,
+    };
+    let engine = replay.into_engine();
+    summary.output_hash = engine.map(|engine| format!("{:#018x}", engine.output_hash()));
+    summary
+}
+
+fn print(summary: &Summary, results: &mut Results) -> Result<(), Failure> {
+    let mut table = Table::facts(&["replayed", ""]);
+    table.row(["inputs", &count(summary.inputs)]);
+    table.row(["outputs compared, all equal", &count(summary.outputs)]);
+    table.row(["bytes", &bytes(summary.bytes)]);
+    table.row(["epochs", &count(summary.epochs)]);
+    table.row(["last sequence", &count(summary.last_seq)]);
+    table.row(["last core time", &utc(summary.last_ts_core)]);
+    table.row(["output hash", summary.output_hash.as_deref().unwrap_or("none")]);
+    if summary.cut_off + summary.missing_at_end > 0 {
+        table.row([
+            "outputs cut off by crashes",
+            &count(summary.cut_off + summary.missing_at_end),
+        ]);
+    }
+    if summary.poison > 0 {
+        table.row([
+            "inputs that the core panicked on, passed over",
+            &count(summary.poison),
+        ]);
+    }
+    if let Some(torn) = &summary.torn {
+        table.row(["torn", torn]);
+    }
+    table.row(["wall-clock time", &ns(summary.elapsed_ns)]);
+    table.row(["records a second", &count(summary.records_per_s)]);
+    if let Some(baseline) = summary.baseline_records_per_s {
+        let share = 100 * summary.records_per_s / baseline.max(1);
+        table.row([
+            "records a second, only read",
+            &format!("{} (replay: {share} %)", count(baseline)),
+        ]);
+    }
+    results.line(&table)
+}
+
+/// Both records, the input, and what of the state a reader needs first.
+fn show_difference(args: &ReplayArgs, replay: &DeskReplay, difference: &Difference) -> Failure {
+    let mut decoder = Decoder::new();
+    if let Err(failure) = learn(args, difference.seq, &mut decoder) {
+        tracing::warn!("names are not shown: {failure}");
+    }
+    let mut shown = |frame: Option<&Frame>| {
+        frame.map_or_else(|| "nothing".to_owned(), |frame| decoder.decode(frame).to_string())
+    };
+    let mut facts = vec![
+        ("input".to_owned(), shown(Some(&difference.input))),
+        ("in the journal".to_owned(), shown(difference.found.as_ref())),
+        ("replayed".to_owned(), shown(difference.made.as_ref())),
+    ];
+    if let Some(engine) = replay.engine() {
+        facts.extend(state(engine, &difference.input));
+    }
+    let facts: Vec<String> = facts
+        .into_iter()
+        .map(|(what, value)| format!("\n  {what:<15}{value}"))
+        .collect();
+    Failure::Check(format!(
+        "the replay differs from the journal at sequence {}, position {}: {difference}{}",
+        difference.seq,
+        difference.position,
+        facts.concat()
+    ))
+}
+
+/// Shows the decoder everything before `seq`, so that it knows names and grids.
+fn learn(args: &ReplayArgs, seq: u64, decoder: &mut Decoder) -> Result<(), Failure> {
+    let mut reader = open(args)?;
+    let mut frame = Frame::default();
+    while reader.next_seq() < seq && reader.next(&mut frame)?.is_some() {
+        decoder.learn(&frame);
+    }
+    Ok(())
+}
+
+/// The engine's state behind the input, as far as it bears on that.
+fn state(engine: &Engine<SweepPricer>, input: &Frame) -> Vec<(String, String)> {
+    let counts = engine.counts();
+    let mut facts = vec![(
+        "state".to_owned(),
+        format!(
+            "inputs {}, outputs {}, trading {:?}, open quotes {}",
+            counts.inputs,
+            counts.outputs,
+            engine.trading_state(),
+            engine.open_quotes()
+        ),
+    )];
+    let instrument = input
+        .get::<QuoteRequest>()
+        .map(|request| request.instrument)
+        .or(input.get::<NewOrderSingle>().map(|order| order.instrument))
+        .or(input.get::<BookUpdate>().map(|update| update.instrument));
+    let Some(instrument) = instrument.filter(|id| id.index() < engine.bounds().instruments) else {
+        return facts;
+    };
+    let position = engine.position(instrument).qty.0;
+    facts.push(("position".to_owned(), format!("{position} lots")));
+    let venues = (0..engine.bounds().venues).map(|venue| VenueId(venue as u16));
+    facts.extend(venues.filter_map(|venue| {
+        let book = engine.book(instrument, venue)?;
+        let shown = format!(
+            "{:?}, last id {}, bid {}, ask {}",
+            book.state(),
+            book.last_id(),
+            best(book.best_bid()),
+            best(book.best_ask())
+        );
+        Some((format!("book at {}", venue.0), shown))
+    }));
+    facts
+}
+
+fn best(level: Option<BookLevel>) -> String {
+    level.map_or_else(
+        || "none".to_owned(),
+        |level| format!("{}t x {}l", level.px.0, level.qty.0),
+    )
+}

@@ -1,0 +1,352 @@
+//! A journal's inputs through the engine once more: what it makes of them must be what stands there, byte for byte.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+
+use pinrail_engine::{Bounds, Engine, Out, Pricer};
+use pinrail_journal::ReadError;
+use pinrail_journal::archive::{Reader, Tail};
+use pinrail_types::record::EpochStart;
+use pinrail_types::{BEHAVIOUR_VERSION, Frame, LINE_WORDS, Record};
+use thiserror::Error;
+
+/// Poison inputs that a replay passes over at most.
+const POISON_MAX: usize = 16;
+
+/// Why a replay did not come to the end of its journal.
+#[derive(Debug, Error)]
+pub enum ReplayError {
+    /// The journal can't be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The engine made something else of an input than what stands in the journal.
+    #[error("replay differs from the journal at sequence {seq}: {difference}", seq = .0.seq, difference = .0)]
+    Differs(Box<Difference>),
+    /// Another behaviour wrote it. A journal is replayed by the version that wrote it, or goes on from a snapshot.
+    #[error(
+        "epoch {epoch}, at sequence {seq}, was written by behaviour version {found}; this program replays {BEHAVIOUR_VERSION}"
+    )]
+    Behaviour {
+        /// Number of the epoch.
+        epoch: u32,
+        /// Sequence of its first record.
+        seq: u64,
+        /// The version that it names.
+        found: u32,
+    },
+    /// An input is earlier than the one before it.
+    #[error("the input at sequence {seq} goes back in time, from {before} to {ts}")]
+    TimeWentBack {
+        /// Its sequence.
+        seq: u64,
+        /// Core time of the input before, ns since the Unix epoch.
+        before: u64,
+        /// Its own.
+        ts: u64,
+    },
+    /// The engine panicked; what it said stands on stderr.
+    #[error("the engine panics on the input at sequence {seq}, and the core that journaled it did not")]
+    Panicked {
+        /// Its sequence.
+        seq: u64,
+    },
+    /// The journal, or what is left of it, does not begin with an epoch.
+    #[error(
+        "the record at sequence {seq} is no start of an epoch: nothing says what engine the journal ran under"
+    )]
+    NoEpoch {
+        /// Sequence of the first record.
+        seq: u64,
+    },
+}
+
+/// Where a replay and its journal part. At least one of the two records is there.
+#[derive(Clone, Debug)]
+pub struct Difference {
+    /// Sequence at which they differ.
+    pub seq: u64,
+    /// Position of what stands there in the journal.
+    pub position: u64,
+    /// The input that both records are answers to.
+    pub input: Frame,
+    /// What the engine made; none if it made no more of that input.
+    pub made: Option<Frame>,
+    /// What stands in the journal; none if an input stands there.
+    pub found: Option<Frame>,
+}
+
+impl core::fmt::Display for Difference {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let input = self.input.header().seq;
+        match (&self.made, &self.found) {
+            (Some(made), Some(found)) => {
+                let at = made
+                    .bytes()
+                    .iter()
+                    .zip(found.bytes())
+                    .position(|(made, found)| made != found)
+                    .unwrap_or(made.bytes().len().min(found.bytes().len()));
+                write!(f, "another output of input {input}, from byte {at} on")
+            }
+            (Some(_), None) => write!(f, "an output of input {input} is missing in the journal"),
+            (None, _) => write!(f, "an output of input {input} that the replay does not make"),
+        }
+    }
+}
+
+/// What a replay went through.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReplayCounts {
+    /// Inputs that went through the engine.
+    pub inputs: u64,
+    /// Outputs that were compared and found equal.
+    pub outputs: u64,
+    /// Bytes of both.
+    pub bytes: u64,
+    /// Epochs begun.
+    pub epochs: u64,
+    /// Outputs that a crash cut off at the end of an epoch of playback, and that were not compared.
+    pub cut_off: u64,
+    /// Inputs passed over because the core that journaled them panicked on them.
+    pub poison: u64,
+}
+
+/// Runs a journal's inputs through an engine and compares every output.
+///
+/// An epoch of playback begins with a new engine; one of live trading goes on with the engine of the epoch before, as it
+/// did when it was written.
+///
+/// A **poison** input is one that the engine panics on and that nothing follows in its epoch: the core that journaled it
+/// panicked, too. It is passed over, at every replay alike. Since a panic leaves nothing to go on from, the replay begins
+/// again from the first record, once for each.
+pub struct Replay<P, M> {
+    archive_dir: PathBuf,
+    live_dir: Option<PathBuf>,
+    reader: Reader,
+    make_pricer: M,
+    /// None before the first epoch.
+    engine: Option<Engine<P>>,
+    epoch_start: Option<EpochStart>,
+    /// The last input.
+    input: Frame,
+    /// What the engine made of it.
+    out: Out,
+    /// Words of that which were found in the journal.
+    matched: usize,
+    next: Frame,
+    /// Sequences of inputs to be passed over.
+    poison: Vec<u64>,
+    counts: ReplayCounts,
+}
+
+impl<P: Pricer, M: FnMut(&Bounds) -> P> Replay<P, M> {
+    /// A replay of the archive in `archive_dir`, from its first record, and of what is in `live_dir` if one is given.
+    /// `make_pricer` makes the pricer of each new engine; it must be the one that the journal was written with.
+    ///
+    /// # Errors
+    /// As [`Reader::open`].
+    pub fn open(
+        archive_dir: &Path,
+        live_dir: Option<&Path>,
+        make_pricer: M,
+    ) -> Result<Replay<P, M>, ReadError> {
+        Ok(Replay {
+            archive_dir: archive_dir.to_owned(),
+            live_dir: live_dir.map(Path::to_owned),
+            reader: Reader::open(archive_dir, live_dir)?,
+            make_pricer,
+            engine: None,
+            epoch_start: None,
+            input: Frame::default(),
+            out: Out::new(),
+            matched: 0,
+            next: Frame::default(),
+            poison: Vec::new(),
+            counts: ReplayCounts::default(),
+        })
+    }
+
+    /// Takes the next record: an input goes through the engine, an output is compared. False at the end of the journal.
+    ///
+    /// # Errors
+    /// [`ReplayError`]; the replay is over then.
+    #[inline]
+    pub fn step(&mut self) -> Result<bool, ReplayError> {
+        let Some(position) = self.reader.next(&mut self.next)? else {
+            return Ok(false);
+        };
+        self.counts.bytes += self.next.bytes().len() as u64;
+        if self.next.record_type().is_output() {
+            self.compare(position)?;
+        } else {
+            self.take(position)?;
+        }
+        Ok(true)
+    }
+
+    #[inline]
+    fn compare(&mut self, position: u64) -> Result<(), ReplayError> {
+        let found = self.next.words();
+        let expected = self.out.words().get(self.matched..self.matched + found.len());
+        if expected != Some(found) {
+            return Err(self.differs(position, Some(&self.next)));
+        }
+        self.matched += found.len();
+        self.counts.outputs += 1;
+        Ok(())
+    }
+
+    #[inline]
+    fn take(&mut self, position: u64) -> Result<(), ReplayError> {
+        if self.next.record_type() == EpochStart::TYPE {
+            self.begin_epoch()?;
+        }
+        if self.matched < self.out.words().len() {
+            return Err(self.differs(position, None));
+        }
+        let Some(engine) = &mut self.engine else {
+            let seq = self.next.header().seq;
+            return Err(ReplayError::NoEpoch { seq });
+        };
+        let header = self.next.header();
+        if header.ts_core < engine.last_ts() {
+            return Err(ReplayError::TimeWentBack {
+                seq: header.seq,
+                before: engine.last_ts(),
+                ts: header.ts_core,
+            });
+        }
+        engine.seal(&mut self.out);
+        self.matched = 0;
+        self.input = self.next;
+        if self.poison.contains(&self.input.header().seq) {
+            engine.skip(self.input.header());
+            self.counts.poison += 1;
+            return Ok(());
+        }
+        let (input, out) = (&self.input, &mut self.out);
+        // Engine and outputs are not used again behind a panic.
+        if catch_unwind(AssertUnwindSafe(|| engine.on_event(input, out))).is_err() {
+            return self.pass_over();
+        }
+        self.counts.inputs += 1;
+        Ok(())
+    }
+
+    /// Begins again, if the last input is poison, and goes on until it was passed over.
+    #[cold]
+    fn pass_over(&mut self) -> Result<(), ReplayError> {
+        let seq = self.input.header().seq;
+        let follows = self.reader.next(&mut self.next)?.is_some();
+        if (follows && self.next.record_type() != EpochStart::TYPE) || self.poison.len() == POISON_MAX {
+            return Err(ReplayError::Panicked { seq });
+        }
+        self.poison.push(seq);
+        self.reader = Reader::open(&self.archive_dir, self.live_dir.as_deref())?;
+        self.engine = None;
+        self.out = Out::new();
+        self.matched = 0;
+        self.counts = ReplayCounts::default();
+        while self.reader.next_seq() <= seq {
+            self.step()?;
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn begin_epoch(&mut self) -> Result<(), ReplayError> {
+        let seq = self.next.header().seq;
+        let Some(start) = self.next.get::<EpochStart>() else {
+            return Err(ReplayError::NoEpoch { seq });
+        };
+        if start.behaviour_version != BEHAVIOUR_VERSION {
+            return Err(ReplayError::Behaviour {
+                epoch: start.epoch,
+                seq,
+                found: start.behaviour_version,
+            });
+        }
+        self.counts.epochs += 1;
+        self.epoch_start = Some(*start);
+        if start.playback != 0 || self.engine.is_none() {
+            let bounds = Bounds::of(start);
+            self.counts.cut_off += self.missing().count() as u64;
+            self.engine = Some(Engine::new(bounds, (self.make_pricer)(&bounds)));
+            self.out = Out::new();
+            self.matched = 0;
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn differs(&self, position: u64, found: Option<&Frame>) -> ReplayError {
+        let made = self.missing().next().map(|words| {
+            let mut made = Frame::default();
+            made.buffer_mut()[..words.len()].copy_from_slice(words);
+            made
+        });
+        ReplayError::Differs(Box::new(Difference {
+            seq: self.next.header().seq,
+            position,
+            input: self.input,
+            made,
+            found: found.copied(),
+        }))
+    }
+
+    /// Outputs of the last input that were not found in the journal. At its end these are what a crash cut off between
+    /// an input and its outputs.
+    pub fn missing(&self) -> impl Iterator<Item = &[u64]> {
+        let mut rest = &self.out.words()[self.matched..];
+        core::iter::from_fn(move || {
+            let lines = (*rest.first()? & 0xf) as usize;
+            let (record, after) = rest.split_at(lines * LINE_WORDS);
+            rest = after;
+            Some(record)
+        })
+    }
+
+    /// Sequence of the last input, if it is poison and nothing follows it.
+    pub fn ends_in_poison(&self) -> Option<u64> {
+        let seq = self.input.header().seq;
+        (self.poison.last() == Some(&seq) && self.next_seq() == seq + 1).then_some(seq)
+    }
+
+    /// What it went through so far.
+    pub fn counts(&self) -> ReplayCounts {
+        self.counts
+    }
+
+    /// How the last epoch began.
+    pub fn epoch_start(&self) -> Option<&EpochStart> {
+        self.epoch_start.as_ref()
+    }
+
+    /// The engine as it stands behind the last input; none before the first.
+    pub fn engine(&self) -> Option<&Engine<P>> {
+        self.engine.as_ref()
+    }
+
+    /// Ends the replay: the engine, the outputs of the last input folded into its hash.
+    pub fn into_engine(mut self) -> Option<Engine<P>> {
+        if let Some(engine) = &mut self.engine {
+            engine.seal(&mut self.out);
+        }
+        self.engine
+    }
+
+    /// Core time of the last input.
+    pub fn last_ts(&self) -> u64 {
+        self.engine.as_ref().map_or(0, Engine::last_ts)
+    }
+
+    /// How the journal ends, once [`Replay::step`] has given false.
+    pub fn tail(&self) -> Option<&Tail> {
+        self.reader.tail()
+    }
+
+    /// Sequence of the next record.
+    pub fn next_seq(&self) -> u64 {
+        self.reader.next_seq()
+    }
+}

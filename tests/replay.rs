@@ -1,0 +1,354 @@
+//! A journal replayed, changed on purpose, and gone on with after a kill.
+
+#![allow(clippy::unwrap_used)]
+
+#[path = "../crates/engine/tests/desk/mod.rs"]
+mod desk;
+mod stepped;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+use pinrail_engine::Bounds;
+use pinrail_journal::Journal;
+use pinrail_runtime::{Difference, RecoverError, Replay, ReplayCounts, ReplayError, recover};
+use pinrail_types::record::{
+    EpochStart, ExecutionReport, InputReject, Quote, QuoteRequest, QuoteRequestReject, QuoteStatusReport,
+    RuntimeEvent, RuntimeEventKind, StateChange, TradingState,
+};
+use pinrail_types::{Frame, Reason, Record};
+use stepped::{BOUNDS, Fragile, Live, Place, found};
+
+const SEGMENT_BYTES: u64 = 1 << 20;
+
+fn replay(archive_dir: &Path) -> Result<ReplayCounts, ReplayError> {
+    let mut replay = Replay::open(archive_dir, None, Fragile::new)?;
+    while replay.step()? {}
+    assert_eq!(replay.missing().count(), 0);
+    Ok(replay.counts())
+}
+
+fn with_books() -> Live {
+    let mut live = Live::restart(Place::new());
+    live.books(1);
+    live.work();
+    live
+}
+
+/// A desk that quoted, filled, refused, and let quotes end in every way.
+fn busy() -> Live {
+    let mut live = with_books();
+    for n in 1..40 {
+        live.ask_for(n, if n % 7 == 0 { 1 << 40 } else { 500 + n as i64 });
+        live.work();
+        if n % 5 == 0 {
+            live.books(1 + n);
+        }
+    }
+    live.work();
+    live
+}
+
+fn accept(live: &mut Live, quote: &Quote) {
+    live.senders[0].send(Frame::of(&desk::Desk::order(quote, b'1')));
+    live.work();
+}
+
+/// A journal of its own that holds `records`, each with the next sequence.
+fn journal_of(records: &[Frame]) -> Place {
+    let place = Place::new();
+    let Journal {
+        mut writer,
+        archiver,
+        preparer,
+        ..
+    } = pinrail_journal::open(&place.config(SEGMENT_BYTES)).unwrap();
+    for record in records {
+        let mut record = *record;
+        record.header_mut().seq = writer.next_seq();
+        writer.append(record.words());
+    }
+    writer.finish(1);
+    drop(preparer);
+    archiver.finish().unwrap();
+    place
+}
+
+fn difference(records: &[Frame]) -> Box<Difference> {
+    let place = journal_of(records);
+    match replay(&place.archive_dir()) {
+        Err(ReplayError::Differs(difference)) => difference,
+        other => panic!("not found: {other:?}"),
+    }
+}
+
+fn is<R: Record>(frame: &Frame) -> bool {
+    frame.record_type() == R::TYPE
+}
+
+#[test]
+fn a_live_journal_replays_to_the_same_bytes() {
+    let live = busy();
+    let (place, frames) = live.finish_with_place();
+    let counts = replay(&place.archive_dir()).unwrap();
+    assert_eq!(counts.inputs + counts.outputs, frames.len() as u64);
+    assert!(!found::<Quote>(&frames).is_empty() && !found::<QuoteRequestReject>(&frames).is_empty());
+}
+
+#[test]
+fn every_changed_byte_of_an_output_is_found() {
+    let (_, frames) = busy().finish_with_place();
+    let last_quote = frames.iter().rposition(is::<Quote>).unwrap();
+    // Behind the header, which has its own checks: the sequence is written anew, the rest decides what is replayed.
+    for byte in (32..frames[last_quote].bytes().len()).step_by(3) {
+        let mut changed = frames.clone();
+        let word = &mut changed[last_quote].buffer_mut()[byte / 8];
+        *word ^= 1 << (byte % 8 * 8);
+        let difference = difference(&changed);
+        assert_eq!(difference.seq, frames[last_quote].header().seq);
+        assert_eq!(difference.input.header().seq, frames[last_quote].header().cause);
+        assert_eq!(difference.made.unwrap().words(), frames[last_quote].words());
+        let text = difference.to_string();
+        assert!(text.ends_with(&format!("from byte {byte} on")), "{text}");
+    }
+}
+
+#[test]
+fn an_output_too_many_or_too_few_is_found() {
+    let (_, frames) = busy().finish_with_place();
+    let quote = frames.iter().position(is::<Quote>).unwrap();
+    let mut fewer = frames.clone();
+    fewer.remove(quote);
+    let found_fewer = difference(&fewer);
+    assert!(
+        found_fewer.found.is_none() && found_fewer.made.is_some(),
+        "{found_fewer}"
+    );
+    let mut more = frames.clone();
+    more.insert(quote + 1, frames[quote]);
+    let found_more = difference(&more);
+    assert!(
+        found_more.found.is_some() && found_more.made.is_none(),
+        "{found_more}"
+    );
+}
+
+#[test]
+fn a_changed_input_is_found_by_what_it_leads_to() {
+    let (_, mut frames) = busy().finish_with_place();
+    let asked = frames.iter().position(is::<QuoteRequest>).unwrap();
+    frames[asked].buffer_mut()[4] ^= 1;
+    assert_eq!(difference(&frames).input.header().seq, frames[asked].header().seq);
+}
+
+#[test]
+fn what_is_no_whole_journal_of_this_behaviour_is_refused() {
+    let (_, frames) = busy().finish_with_place();
+    let refused = |frames: &[Frame]| replay(&journal_of(frames).archive_dir()).unwrap_err();
+    assert!(matches!(refused(&frames[1..]), ReplayError::NoEpoch { seq: 1 }));
+    let mut other = frames.clone();
+    let mut start = *other[0].get::<EpochStart>().unwrap();
+    start.behaviour_version -= 1;
+    other[0] = Frame::of(&start);
+    assert!(matches!(
+        refused(&other),
+        ReplayError::Behaviour { epoch: 1, seq: 1, .. }
+    ));
+    let mut back = frames.clone();
+    let last = back
+        .iter()
+        .rposition(|frame| frame.record_type().is_input())
+        .unwrap();
+    back[last].header_mut().ts_core = 1;
+    assert!(matches!(refused(&back), ReplayError::TimeWentBack { ts: 1, .. }));
+}
+
+#[test]
+fn a_killed_desk_goes_on_with_its_positions_and_without_its_quotes() {
+    let mut live = busy();
+    let place = {
+        live.ask(100);
+        live.work();
+        live.kill()
+    };
+    let mut live = Live::restart(place);
+    let open = live.core.engine().open_quotes();
+    assert!(open > 0, "they stand until they are withdrawn");
+    live.work();
+    assert_eq!(live.core.engine().open_quotes(), 0);
+    assert!(live.core.engine().nothing_reserved());
+    live.books(200);
+    live.work();
+    live.ask(101);
+    live.work();
+    let (place, frames) = live.finish_with_place();
+    let quotes = found::<Quote>(&frames);
+    let (last, lost) = (quotes.last().unwrap(), &quotes[quotes.len() - 2]);
+    assert_eq!((last.quote_id.epoch, lost.quote_id.epoch), (2, 1));
+    let withdrawn = found::<QuoteStatusReport>(&frames);
+    assert!(
+        withdrawn
+            .iter()
+            .any(|end| end.quote_id == lost.quote_id && end.reason == Reason::Withdrawn.code())
+    );
+    assert!(
+        found::<InputReject>(&frames).is_empty(),
+        "the same definitions are no mistake"
+    );
+    assert_eq!(replay(&place.archive_dir()).unwrap().epochs, 2);
+}
+
+#[test]
+fn positions_and_source_sequences_survive_a_kill() {
+    let mut live = with_books();
+    live.ask(1);
+    live.work();
+    let quote = live.last::<Quote>();
+    accept(&mut live, &quote);
+    let held = live.core.engine().position(quote.instrument);
+    assert!(held.qty.0 != 0);
+    let sent = live.senders[0].seq;
+    let mut live = Live::restart(live.kill());
+    live.work();
+    assert_eq!(live.core.engine().position(quote.instrument), held);
+    assert_eq!(live.senders[0].seq, sent);
+    accept(&mut live, &quote);
+    let frames = live.finish();
+    let reports = found::<ExecutionReport>(&frames);
+    assert_eq!(reports.len(), 2);
+    assert_eq!(
+        reports[1].reason,
+        Reason::QuoteFilled.code(),
+        "a quote fills once, whatever happened between"
+    );
+}
+
+#[test]
+fn outputs_that_a_kill_cut_off_are_made_again_byte_for_byte() {
+    let (place, whole) = busy().finish_with_place();
+    drop(place);
+    // Cut behind every record of the last ten inputs, as a kill between two appends does.
+    let from = whole.len() - 20;
+    for end in from..whole.len() {
+        let cut = journal_of(&whole[..end]);
+        let live = Live::restart(cut);
+        let (place, frames) = live.finish_with_place();
+        let next_input = whole[end..]
+            .iter()
+            .position(|frame| frame.record_type().is_input());
+        let remade = next_input.map_or(whole.len(), |inputs| end + inputs);
+        for (was, now) in whole[..remade].iter().zip(&frames) {
+            assert_eq!(was.words(), now.words(), "cut behind {end}");
+        }
+        assert!(is::<EpochStart>(&frames[remade]), "cut behind {end}");
+        replay(&place.archive_dir()).unwrap();
+    }
+}
+
+#[test]
+fn a_poison_input_does_not_become_a_restart_loop() {
+    let mut live = busy();
+    let asked_before = live.senders[0].seq;
+    live.ask_for(500, Fragile::POISON);
+    assert!(catch_unwind(AssertUnwindSafe(|| live.work())).is_err());
+    // Killed again before a person comes: it stays halted.
+    for start in 0..3 {
+        live = Live::restart(live.kill());
+        assert_eq!(
+            live.senders[0].seq,
+            asked_before + 1,
+            "its source goes on behind it"
+        );
+        live.work();
+        assert_eq!(
+            live.core.engine().trading_state(),
+            TradingState::Halted,
+            "start {start}"
+        );
+        assert_eq!(live.core.engine().open_quotes(), 0);
+    }
+    live.senders[1].send(stepped::activate());
+    live.books(300);
+    live.work();
+    live.ask(501);
+    live.work();
+    assert_eq!(live.last::<Quote>().quote_req_id.to_string(), "R501");
+    let (place, frames) = live.finish_with_place();
+    let events: Vec<RuntimeEvent> = found(&frames);
+    let poison = events
+        .iter()
+        .find(|event| event.kind == RuntimeEventKind::PoisonInput.byte())
+        .unwrap();
+    let named = frames
+        .iter()
+        .find(|frame| frame.header().seq == poison.value)
+        .unwrap();
+    assert_eq!(named.get::<QuoteRequest>().unwrap().qty.0, Fragile::POISON);
+    assert!(
+        found::<StateChange>(&frames)
+            .iter()
+            .any(|change| change.reason == Reason::PoisonInput.code())
+    );
+    assert_eq!(
+        replay(&place.archive_dir()).unwrap().poison,
+        1,
+        "replays pass over it, too"
+    );
+}
+
+#[test]
+fn an_engine_that_panics_where_the_core_did_not_is_no_poison() {
+    let (_, mut frames) = busy().finish_with_place();
+    let asked = frames.iter().position(is::<QuoteRequest>).unwrap();
+    let mut request = *frames[asked].get::<QuoteRequest>().unwrap();
+    request.qty.0 = Fragile::POISON;
+    frames[asked] = Frame::of(&request);
+    let place = journal_of(&frames);
+    let seq = frames[asked].header().seq;
+    assert!(matches!(replay(&place.archive_dir()), Err(ReplayError::Panicked { seq: at }) if at == seq));
+}
+
+#[test]
+fn a_journal_of_another_size_or_of_recordings_is_not_gone_on_with() {
+    let (place, frames) = busy().finish_with_place();
+    let start = |place: &Place, bounds: Bounds| {
+        let Journal { mut writer, .. } = pinrail_journal::open(&place.config(SEGMENT_BYTES)).unwrap();
+        recover(&place.archive_dir(), bounds, Fragile::new, &mut writer).map(|_| ())
+    };
+    let larger = Bounds {
+        clients: BOUNDS.clients + 1,
+        ..BOUNDS
+    };
+    assert!(matches!(start(&place, larger), Err(RecoverError::Bounds { .. })));
+    assert!(start(&place, BOUNDS).is_ok());
+    let epoch = frames[0].get::<EpochStart>().unwrap();
+    let played = journal_of(&[Frame::of(&EpochStart {
+        playback: 1,
+        ..*epoch
+    })]);
+    assert!(matches!(
+        start(&played, BOUNDS),
+        Err(RecoverError::Playback { epoch: 1 })
+    ));
+}
+
+#[test]
+fn an_id_that_a_power_cut_took_is_never_filled() {
+    let mut live = busy();
+    live.ask(700);
+    live.work();
+    let quote = live.last::<Quote>();
+    let (place, frames) = live.finish_with_place();
+    drop(place);
+    // The quote had been seen, and the disk lost it with its request.
+    let asked = frames.iter().rposition(is::<QuoteRequest>).unwrap();
+    let mut live = Live::restart(journal_of(&frames[..asked]));
+    live.books(900);
+    live.work();
+    accept(&mut live, &quote);
+    let report = live.last::<ExecutionReport>();
+    assert_eq!(report.reason, Reason::QuoteEpochUnknown.code());
+    live.ask(701);
+    live.work();
+    assert!(live.last::<Quote>().quote_id != quote.quote_id);
+}
