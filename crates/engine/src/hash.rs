@@ -35,12 +35,13 @@ impl RollingHash {
     #[inline]
     pub fn update(&mut self, words: &[u64]) {
         debug_assert!(words.len().is_multiple_of(4));
-        let [mut even, mut odd] = self.lanes;
-        for quad in words.chunks_exact(4) {
-            even = fold_mul(even ^ quad[0], quad[1] ^ K).wrapping_add(quad[0]);
-            odd = fold_mul(odd ^ quad[2], quad[3] ^ K).wrapping_add(quad[2]);
+        let [mut lane, mut other] = self.lanes;
+        // The lanes change places with each pair: two multiplications run at once, each in plain registers.
+        for pair in words.as_chunks::<2>().0 {
+            let [a, b] = *pair;
+            (lane, other) = (other, fold_mul(lane ^ a, b ^ K).wrapping_add(a));
         }
-        self.lanes = [even, odd];
+        self.lanes = [lane, other];
         self.words += words.len() as u64;
     }
 
