@@ -35,13 +35,15 @@ impl RollingHash {
     #[inline]
     pub fn update(&mut self, words: &[u64]) {
         debug_assert!(words.len().is_multiple_of(4));
-        let [mut lane, mut other] = self.lanes;
-        // The lanes change places with each pair: two multiplications run at once, each in plain registers.
-        for pair in words.as_chunks::<2>().0 {
-            let [a, b] = *pair;
-            (lane, other) = (other, fold_mul(lane ^ a, b ^ K).wrapping_add(a));
-        }
-        self.lanes = [lane, other];
+        let (quads, _) = words.as_chunks::<4>();
+        // One lane behind the other: taken together they are packed into one vector register and out of it again for each
+        // multiplication. The processor runs both at once anyway.
+        let lane = |lane: u64, at: usize| {
+            quads.iter().fold(lane, |lane, quad| {
+                fold_mul(lane ^ quad[at], quad[at + 1] ^ K).wrapping_add(quad[at])
+            })
+        };
+        self.lanes = [lane(self.lanes[0], 0), lane(self.lanes[1], 2)];
         self.words += words.len() as u64;
     }
 

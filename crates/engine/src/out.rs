@@ -12,22 +12,26 @@ const _: () = assert!(OUT_LINES_MAX <= 256);
 /// The outputs of one input, ready for the journal: a fixed buffer, one record behind the other.
 #[derive(Clone, Debug)]
 pub struct Out {
-    words: [u64; OUT_LINES_MAX * LINE_WORDS],
+    lines: [[u64; LINE_WORDS]; OUT_LINES_MAX],
+    /// Lines that are taken.
     len: usize,
     records: u32,
-    /// Header of the next output: its sequence, and the input's time and sequence.
-    next: RecordHeader,
     epoch: u32,
+    /// Core time of the input.
+    ts_core: u64,
+    /// Sequence of the input; its outputs follow.
+    cause: u64,
 }
 
 impl Default for Out {
     fn default() -> Self {
         Out {
-            words: [0; OUT_LINES_MAX * LINE_WORDS],
+            lines: [[0; LINE_WORDS]; OUT_LINES_MAX],
             len: 0,
             records: 0,
-            next: RecordHeader::default(),
             epoch: 0,
+            ts_core: 0,
+            cause: 0,
         }
     }
 }
@@ -42,13 +46,9 @@ impl Out {
     #[inline]
     pub(crate) fn begin(&mut self, input: &RecordHeader, epoch: u32) {
         assert!(self.len == 0, "the outputs before were not sealed");
-        self.next = RecordHeader {
-            seq: input.seq + 1,
-            ts_core: input.ts_core,
-            cause: input.seq,
-            ..*input
-        };
         self.epoch = epoch;
+        self.ts_core = input.ts_core;
+        self.cause = input.seq;
     }
 
     /// Adds an output; its header is written here.
@@ -56,28 +56,32 @@ impl Out {
     /// # Panics
     /// If the outputs of one input would pass [`OUT_LINES_MAX`]: every handler is bounded so that they don't.
     #[inline]
-    pub fn push<R: Record>(&mut self, record: R) {
+    pub fn push<R: Record>(&mut self, mut record: R) {
         let header = RecordHeader {
             commit: R::commit(Flags::NONE).pack(),
             crc: 0,
-            ..self.next
+            seq: self.cause + 1 + u64::from(self.records),
+            ts_core: self.ts_core,
+            cause: self.cause,
         };
-        let end = self.len + size_of::<R>() / 8;
-        assert!(end <= self.words.len(), "more outputs than one input may have");
-        let place = &mut self.words[self.len..end];
-        let held: &mut [R] = bytemuck::cast_slice_mut(place);
-        held[0] = record;
-        place[..4].copy_from_slice(bytemuck::cast_slice(core::slice::from_ref(&header)));
+        let lines: &mut [[u64; LINE_WORDS]] = bytemuck::cast_slice_mut(core::slice::from_mut(&mut record));
+        lines[0][..4].copy_from_slice(bytemuck::cast_slice(core::slice::from_ref(&header)));
+        let end = self.len + R::LINES;
+        assert!(end <= self.lines.len(), "more outputs than one input may have");
+        for (held, line) in self.lines[self.len..end].iter_mut().zip(lines) {
+            // Word by word: the journal loads words right after, and the processor makes a load wait that spans several
+            // narrower stores.
+            *held = core::array::from_fn(|word| line[word]);
+        }
         self.len = end;
         self.records += 1;
-        self.next.seq += 1;
     }
 
     /// An id for the next output: never used for two things.
     #[inline]
     pub(crate) fn next_id(&self) -> OutId {
         OutId {
-            seq: self.next.cause,
+            seq: self.cause,
             epoch: self.epoch,
             sub: self.records,
         }
@@ -86,7 +90,7 @@ impl Out {
     /// Core time of the input.
     #[inline]
     pub(crate) fn now(&self) -> u64 {
-        self.next.ts_core
+        self.ts_core
     }
 
     /// How many records there are.
@@ -104,18 +108,18 @@ impl Out {
     /// All words, one record behind the other.
     #[inline]
     pub fn words(&self) -> &[u64] {
-        &self.words[..self.len]
+        self.lines[..self.len].as_flattened()
     }
 
     /// The records' words, one slice each.
     #[inline]
     pub fn records(&self) -> impl Iterator<Item = &[u64]> {
-        let mut rest = self.words();
+        let mut rest = &self.lines[..self.len];
         core::iter::from_fn(move || {
-            let lines = (*rest.first()? & 0xf) as usize;
-            let (record, after) = rest.split_at(lines * LINE_WORDS);
+            let lines = (rest.first()?[0] & 0xf) as usize;
+            let (record, after) = rest.split_at(lines);
             rest = after;
-            Some(record)
+            Some(record.as_flattened())
         })
     }
 
