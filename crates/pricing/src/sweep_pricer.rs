@@ -113,41 +113,91 @@ fn hedged(
 /// buys, down where it sells. `cost` is in tick·lots times 1e8, of prices and quantities that are representable.
 #[inline]
 fn per_unit(side: Side, cost: i128, factor_e8: i64, qty: Qty, step: i64) -> Result<(Px, Px), Reason> {
-    let (qty, factor) = (qty.0.unsigned_abs(), factor_e8.unsigned_abs());
+    let (qty, factor, step) = (
+        qty.0.unsigned_abs(),
+        factor_e8.unsigned_abs(),
+        step.unsigned_abs(),
+    );
     let cost = u128::try_from(cost).map_err(|_| Reason::PxUnrepresentable)?;
-    // The price net of fees, times 1e8, is below 2^81, the spread at most doubles it, and a step is below 2^63, so
-    // nothing below passes 2^117.
-    let net_e8 = cost / u128::from(qty);
-    // Less than `qty`, so that the low halves tell it.
-    let rest = (cost as u64).wrapping_sub((net_e8 as u64).wrapping_mul(qty));
-    // Rounding the same way several times is rounding once.
-    let rounded = u128::from(side == Side::Buy && rest != 0);
-    let hedge = divide(side, net_e8 + rounded, u128::from(E8_WIDE));
-    let rest_scaled = divide(side, u128::from(rest) * u128::from(factor), u128::from(qty));
-    let scaled = net_e8 * u128::from(factor) + rest_scaled;
-    let step = u128::from(step.unsigned_abs());
-    let steps = divide(side, scaled, step * u128::from(E8_WIDE * E8_WIDE));
-    Ok((px(hedge)?, px(steps * step)?))
+    let (net_e8, rest) = div_rem(cost, qty);
+    match u64::try_from(net_e8) {
+        // The same, but known to be of 64 bits: all prices below 1.8e11 ticks.
+        Ok(net_e8) => with_spread(side, u128::from(net_e8), rest, factor, qty, step),
+        Err(_) => with_spread_wide(side, net_e8, rest, factor, qty, step),
+    }
 }
 
-/// The quotient rounded away from a client that does `side`. Most are of 64 bits, which takes a fraction of the time.
-#[inline]
-fn divide(side: Side, numerator: u128, denominator: u128) -> u128 {
-    let numerator = match side {
-        Side::Buy => numerator + (denominator - 1),
-        Side::Sell => numerator,
+#[cold]
+#[inline(never)]
+fn with_spread_wide(
+    side: Side,
+    net_e8: u128,
+    rest: u64,
+    factor: u64,
+    qty: u64,
+    step: u64,
+) -> Result<(Px, Px), Reason> {
+    with_spread(side, net_e8, rest, factor, qty, step)
+}
+
+/// The price net of fees is `net_e8 + rest / qty`, times 1e8. It is below 2^81, and the spread at most doubles it, so
+/// nothing passes 2^110. Dividing in steps and rounding down each time is rounding down once, and exact if no step left a
+/// rest.
+#[expect(
+    clippy::inline_always,
+    reason = "where the price has 64 bits, that saves a third of it"
+)]
+#[inline(always)]
+fn with_spread(
+    side: Side,
+    net_e8: u128,
+    rest: u64,
+    factor: u64,
+    qty: u64,
+    step: u64,
+) -> Result<(Px, Px), Reason> {
+    let (hedge, cut) = div_rem(net_e8, E8_WIDE);
+    let hedge = hedge + up(side, rest | cut);
+    let (rest_scaled, rest) = div_rem(u128::from(rest) * u128::from(factor), qty);
+    let scaled = net_e8 * u128::from(factor) + rest_scaled;
+    // 1e16 is 2^16 times 5^16.
+    let cut = rest | u64::from(scaled as u16);
+    let (ticks, rest) = div_rem(scaled >> 16, 5_u64.pow(16));
+    let cut = cut | rest;
+    let px_ticks = if step == 1 {
+        ticks + up(side, cut)
+    } else {
+        let (steps, rest) = div_rem(ticks, step);
+        (steps + up(side, cut | rest)) * u128::from(step)
     };
-    match (u64::try_from(numerator), u64::try_from(denominator)) {
-        (Ok(numerator), Ok(denominator)) => u128::from(numerator / denominator),
-        _ => numerator / denominator,
-    }
+    Ok((px(hedge)?, px(px_ticks)?))
+}
+
+/// What is added to a price that was rounded down and left a rest: one for a client that buys.
+#[inline]
+fn up(side: Side, rest: u64) -> u128 {
+    u128::from(side == Side::Buy && rest != 0)
+}
+
+/// Quotient and rest. Most numerators are of 64 bits, which takes a fraction of the time.
+#[inline]
+fn div_rem(numerator: u128, denominator: u64) -> (u128, u64) {
+    let quotient = match u64::try_from(numerator) {
+        Ok(numerator) => u128::from(numerator / denominator),
+        Err(_) => numerator / u128::from(denominator),
+    };
+    // Less than the denominator, so that the low halves tell it.
+    let rest = (numerator as u64).wrapping_sub((quotient as u64).wrapping_mul(denominator));
+    (quotient, rest)
 }
 
 #[inline]
 fn px(ticks: u128) -> Result<Px, Reason> {
-    let px = i64::try_from(ticks).ok().map(Px);
-    px.filter(|px| px.is_representable())
-        .ok_or(Reason::PxUnrepresentable)
+    if ticks <= u128::from(Px::ABS_MAX.unsigned_abs()) {
+        Ok(Px(ticks as i64))
+    } else {
+        Err(Reason::PxUnrepresentable)
+    }
 }
 
 #[cfg(test)]
@@ -294,6 +344,28 @@ mod tests {
             };
             steps.into_iter().map(|(_, qty)| (next(), qty)).collect()
         })
+    }
+
+    #[test]
+    fn the_least_rest_of_any_step_moves_a_price_of_a_buyer() {
+        let one = product(1, E8);
+        for (cost, qty, factor, step, bought, sold) in [
+            // Nothing is left.
+            (one * 7, 7, E8, 1, (1, 1), (1, 1)),
+            // Of the cost by the quantity: less than 1e-8 ticks.
+            (one * 300_000_000 + 1, 300_000_000, E8, 1, (2, 2), (1, 1)),
+            // Of the price net of fees, as whole ticks; with the spread it is a multiple of 2^16.
+            ((one + 256) * 7, 7, E8, 1, (2, 2), (1, 1)),
+            // Of the price with the spread: 98,428,513 * 101,596,577 = 1e16 + 1.
+            (98_428_513, 1, 101_596_577, 1, (1, 2), (0, 1)),
+            // Of the ticks by the step.
+            (one * 21, 7, E8, 2, (3, 4), (3, 2)),
+        ] {
+            for (side, (hedge, px)) in [(Side::Buy, bought), (Side::Sell, sold)] {
+                let got = per_unit(side, cost, factor, Qty(qty), step);
+                assert_eq!(got, Ok((Px(hedge), Px(px))), "{side:?} {cost} / {qty}");
+            }
+        }
     }
 
     /// Both prices, if both are representable.
