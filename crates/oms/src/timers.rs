@@ -48,8 +48,14 @@ impl Timers {
     pub(crate) fn set(&mut self, slot: u32, ts: u64, seq: u64) {
         assert!(self.places[slot as usize] == NOWHERE, "slot has a deadline");
         assert!(self.heap.len() < self.places.len(), "more deadlines than slots");
-        self.heap.push(Deadline { ts, seq, slot });
-        self.sift_up(self.heap.len() - 1);
+        let deadline = Deadline { ts, seq, slot };
+        let at = self.heap.len();
+        self.heap.push(deadline);
+        if at > 0 && deadline < self.heap[(at - 1) / 2] {
+            self.sift_up(at);
+        } else {
+            self.places[slot as usize] = at as u32;
+        }
     }
 
     /// Takes the deadline of a slot out if it has one.
