@@ -39,10 +39,7 @@ impl<P: Pricer> Machine<P> {
     #[inline]
     pub(crate) fn process(&mut self, input: &mut Frame, ts: u64) {
         let seq = self.writer.next_seq();
-        let header = input.header_mut();
-        header.seq = seq;
-        header.ts_core = ts.max(self.engine.last_ts());
-        header.crc = 0;
+        input.stamp(seq, ts.max(self.engine.last_ts()));
         self.writer.append(input.words());
         self.engine.on_event(input, &mut self.out);
         for record in self.out.records() {

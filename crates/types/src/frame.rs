@@ -57,6 +57,15 @@ impl Frame {
         bytemuck::from_bytes_mut(bytemuck::cast_slice_mut(&mut self.words[..4]))
     }
 
+    /// Writes what an input has of the journal: its place and its core time, and no checksum yet.
+    #[inline]
+    pub fn stamp(&mut self, seq: u64, ts_core: u64) {
+        // Whole words, as they are loaded next: a load that spans narrower stores waits until they are done.
+        self.words[0] = u64::from(self.header().commit);
+        self.words[1] = seq;
+        self.words[2] = ts_core;
+    }
+
     /// The commit word taken apart.
     #[inline]
     pub fn commit(&self) -> Commit {
