@@ -55,7 +55,11 @@ impl Out {
     ///
     /// # Panics
     /// If the outputs of one input would pass [`OUT_LINES_MAX`]: every handler is bounded so that they don't.
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "the words of a record are put together in registers only where it is made"
+    )]
+    #[inline(always)]
     pub fn push<R: Record>(&mut self, mut record: R) {
         let header = RecordHeader {
             commit: R::commit(Flags::NONE).pack(),
