@@ -71,8 +71,9 @@ impl<P: Pricer> Engine<P> {
             now,
         };
         self.last_asked = Some((ask, px_step));
-        let prices = self.pricer.price(&priced, &traded.venues)?;
-        check_sides(side, &prices)?;
+        let prices = self.pricer.price(&priced, &traded.venues);
+        let prices = prices.as_ref().map_err(|reason| *reason)?;
+        check_sides(side, prices)?;
         let quoted = Quoted {
             bid_px: prices.bid_px,
             offer_px: prices.offer_px,
@@ -86,7 +87,7 @@ impl<P: Pricer> Engine<P> {
         };
         let valid_until = wanted.min(now.saturating_add(quote_ttl_ns));
         let book_seq = traded.book_seq;
-        self.open(request, &prices, valid_until, credit, book_seq, out);
+        self.open(request, prices, valid_until, credit, book_seq, out);
         Ok(())
     }
 
