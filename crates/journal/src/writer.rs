@@ -141,7 +141,11 @@ impl Writer {
     /// # Panics
     /// If the words are no whole record of a type that may be journaled, if its sequence is not
     /// [`Writer::next_seq`], or if there is no room (see [`Writer::room`]).
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "what is checked here is known where the words come from"
+    )]
+    #[inline(always)]
     pub fn append(&mut self, words: &[u64]) {
         let len = words.len();
         // Checksum zero and a band above zero, which is framing.
