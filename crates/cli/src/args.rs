@@ -8,6 +8,8 @@ use pinrail_types::record::RECORDS;
 use pinrail_types::{Decimal, DecimalError, Grid};
 use pinrail_venue::binance::Market;
 
+use crate::decode::parse_utc;
+
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done
@@ -279,18 +281,33 @@ pub(crate) struct TailArgs {
     pub(crate) output: Output,
 }
 
-/// Which records are printed: those that pass all that is given.
-#[derive(Debug, Default, Args)]
+/// A place in a journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bound {
+    /// A sequence.
+    Seq(u64),
+    /// A core time, nanoseconds since the Unix epoch.
+    Time(u64),
+}
+
+fn parse_bound(text: &str) -> Result<Bound, String> {
+    let seq = text.parse().map(Bound::Seq).ok();
+    seq.or_else(|| parse_utc(text).map(Bound::Time))
+        .ok_or_else(|| "expected a sequence, or a UTC time as 2024-08-08T23:54:14.123456789Z".to_owned())
+}
+
+/// Which records are wanted: those that pass all that is given.
+#[derive(Clone, Debug, Default, Args)]
 pub(crate) struct FilterArgs {
     /// Only records of this type, as `Quote`, or `unknown`; may be given several times.
     #[arg(long = "type", value_name = "NAME", value_parser = parse_type_name)]
     pub(crate) types: Vec<String>,
-    /// Only from this sequence on.
-    #[arg(long, value_name = "SEQ")]
-    pub(crate) from_seq: Option<u64>,
-    /// Only up to this sequence, itself included.
-    #[arg(long, value_name = "SEQ")]
-    pub(crate) until_seq: Option<u64>,
+    /// Only from this sequence or core time on: a number, or UTC as `2024-08-08T23:54:14.5Z`.
+    #[arg(long, value_name = "SEQ|TIME", value_parser = parse_bound)]
+    pub(crate) from: Option<Bound>,
+    /// Only up to this sequence or core time, itself included. A tail ends behind it.
+    #[arg(long, value_name = "SEQ|TIME", value_parser = parse_bound)]
+    pub(crate) until: Option<Bound>,
     /// Only records that name this instrument, by symbol or id.
     #[arg(long, value_name = "SYMBOL|ID")]
     pub(crate) instrument: Option<String>,
@@ -330,6 +347,18 @@ mod tests {
         assert_eq!(parse_speed("20"), Ok(Speed::Times(20)));
         for bad in ["0", "-1", "1.5", "fast", "1001", ""] {
             assert!(parse_speed(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn bounds() {
+        assert_eq!(parse_bound("17"), Ok(Bound::Seq(17)));
+        assert_eq!(
+            parse_bound("1970-01-01T00:00:01.5Z"),
+            Ok(Bound::Time(1_500_000_000))
+        );
+        for bad in ["-1", "yesterday", "1970-01-01", ""] {
+            assert!(parse_bound(bad).is_err(), "{bad}");
         }
     }
 

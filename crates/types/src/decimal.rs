@@ -88,24 +88,51 @@ impl Decimal {
 
 impl fmt::Display for Decimal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_scaled(f, i128::from(self.mantissa), self.exponent)
+        let (value, exponent) = (i128::from(self.mantissa), self.exponent);
+        Scaled { value, exponent }.fmt(f)
     }
 }
 
-/// Writes `value * 10^exponent` in plain decimal notation.
-fn write_scaled(f: &mut fmt::Formatter<'_>, value: i128, exponent: i8) -> fmt::Result {
-    let sign = if value < 0 { "-" } else { "" };
-    let digits = value.unsigned_abs().to_string();
-    let text = if exponent >= 0 {
-        let zeros = if value == 0 { 0 } else { exponent as usize };
-        format!("{sign}{digits}{}", "0".repeat(zeros))
-    } else {
-        let places = usize::from(exponent.unsigned_abs());
-        let padded = format!("{digits:0>width$}", width = places + 1);
-        let (whole, fraction) = padded.split_at(padded.len() - places);
-        format!("{sign}{whole}.{fraction}")
-    };
-    f.pad(&text)
+/// An exact decimal of up to 128 bits: `value * 10^exponent`, as it was made. Shown with the places of its exponent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Scaled {
+    /// Digits, with the sign.
+    pub value: i128,
+    /// Power of ten.
+    pub exponent: i8,
+}
+
+impl Scaled {
+    /// The digits with `places` behind the point, or `None` where they would have to be rounded or need more than 128
+    /// bits.
+    pub fn digits(self, places: u8) -> Option<i128> {
+        let shift = u32::try_from(i32::from(places) + i32::from(self.exponent)).ok()?;
+        match self.value {
+            0 => Some(0),
+            value => value.checked_mul(10_i128.checked_pow(shift)?),
+        }
+    }
+}
+
+impl fmt::Display for Scaled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign = if self.value < 0 { "-" } else { "" };
+        let digits = self.value.unsigned_abs().to_string();
+        let text = if self.exponent >= 0 {
+            let zeros = if self.value == 0 {
+                0
+            } else {
+                usize::from(self.exponent.unsigned_abs())
+            };
+            format!("{sign}{digits}{}", "0".repeat(zeros))
+        } else {
+            let places = usize::from(self.exponent.unsigned_abs());
+            let padded = format!("{digits:0>width$}", width = places + 1);
+            let (whole, fraction) = padded.split_at(padded.len() - places);
+            format!("{sign}{whole}.{fraction}")
+        };
+        f.pad(&text)
+    }
 }
 
 /// A grid of evenly spaced values: the ticks of a price or the lots of a quantity.
@@ -214,23 +241,17 @@ impl Grid {
         }
     }
 
-    /// `steps` steps as plain decimal text, for people.
-    pub fn display(&self, steps: i64) -> impl fmt::Display + use<> {
-        Steps {
+    /// `steps` steps as an exact decimal.
+    pub fn scaled(&self, steps: i64) -> Scaled {
+        Scaled {
             value: i128::from(steps) * i128::from(self.step.mantissa),
             exponent: self.step.exponent,
         }
     }
-}
 
-struct Steps {
-    value: i128,
-    exponent: i8,
-}
-
-impl fmt::Display for Steps {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_scaled(f, self.value, self.exponent)
+    /// `steps` steps as plain decimal text, for people.
+    pub fn display(&self, steps: i64) -> impl fmt::Display + use<> {
+        self.scaled(steps)
     }
 }
 
@@ -329,7 +350,30 @@ mod tests {
         assert_eq!(grid("100").display(3).to_string(), "300");
     }
 
+    #[test]
+    fn digits_are_exact_or_none() {
+        let scaled = |value, exponent| Scaled { value, exponent };
+        assert_eq!(scaled(-105, -1).digits(3), Some(-10_500));
+        assert_eq!(scaled(25, 2).digits(0), Some(2_500));
+        assert_eq!(scaled(105, -2).digits(1), None, "would be rounded");
+        assert_eq!(scaled(1, 127).digits(0), None, "more than 128 bits");
+        assert_eq!(scaled(0, 127).digits(255), Some(0));
+        assert_eq!(scaled(0, -3).to_string(), "0.000");
+        assert_eq!(
+            scaled(i128::MIN, 0).to_string(),
+            "-170141183460469231731687303715884105728"
+        );
+    }
+
     proptest! {
+        #[test]
+        fn digits_are_those_that_are_shown(value in any::<i64>(), exponent in -9_i8..=4, more in 0_u8..4) {
+            let scaled = Scaled { value: i128::from(value), exponent };
+            let places = exponent.min(0).unsigned_abs() + more;
+            let shown: i128 = scaled.to_string().replace('.', "").parse().unwrap();
+            prop_assert_eq!(scaled.digits(places), Some(shown * 10_i128.pow(more.into())));
+        }
+
         #[test]
         fn text_and_steps_are_inverse(
             steps in -(1_i64 << 48)..(1_i64 << 48), mantissa in 1_i64..100, exponent in -9_i8..=2,

@@ -18,7 +18,7 @@ pub mod record;
 pub mod schema;
 pub mod text;
 
-pub use decimal::{Decimal, DecimalError, Grid};
+pub use decimal::{Decimal, DecimalError, Grid, Scaled};
 pub use frame::{Frame, LINE_BYTES, LINE_WORDS, LINES_MAX};
 pub use header::{Cause, Commit, Flags, RecordHeader, RecordType};
 pub use ids::{AssetId, ClientId, InstrumentId, OutId, SessionId, SourceId, VenueId};

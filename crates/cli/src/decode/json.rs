@@ -12,7 +12,7 @@
 //!
 //! `NAME_decimal` (a string) and `NAME_name` stand beside a field where the definitions have been seen.
 
-use pinrail_types::Px;
+use pinrail_types::{Px, Scaled};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::utc::Utc;
@@ -62,15 +62,15 @@ fn entry<M: SerializeMap>(map: &mut M, name: &str, value: &Value) -> Result<(), 
         Value::OutId(id) => map.serialize_entry(name, &Some(id.to_string()).filter(|_| !id.is_none())),
         Value::Px(px, decimal) => {
             map.serialize_entry(name, &Some(px).filter(|px| **px != Px::NONE.0))?;
-            beside(map, name, "decimal", decimal.as_ref())
+            beside(map, name, "decimal", decimal.map(text).as_ref())
         }
         Value::Qty(qty, decimal) => {
             map.serialize_entry(name, qty)?;
-            beside(map, name, "decimal", decimal.as_ref())
+            beside(map, name, "decimal", decimal.map(text).as_ref())
         }
         Value::Amount(units, decimal) => {
             map.serialize_entry(name, &units.to_string())?;
-            beside(map, name, "decimal", decimal.as_ref())
+            beside(map, name, "decimal", decimal.map(text).as_ref())
         }
         Value::Id(id, known) => {
             map.serialize_entry(name, id)?;
@@ -79,7 +79,7 @@ fn entry<M: SerializeMap>(map: &mut M, name: &str, value: &Value) -> Result<(), 
         Value::Levels(levels) => {
             let exact: Vec<(i64, i64)> = levels.iter().map(|level| (level.px, level.qty)).collect();
             map.serialize_entry(name, &exact)?;
-            let decimals = |level: &Level| level.decimal.clone();
+            let decimals = |level: &Level| level.decimal.map(|(px, qty)| (text(px), text(qty)));
             let decimals: Option<Vec<(String, String)>> = levels.iter().map(decimals).collect();
             beside(map, name, "decimal", decimals.as_ref())
         }
@@ -97,4 +97,8 @@ fn beside<M: SerializeMap>(
         Some(value) => map.serialize_entry(&format!("{name}_{suffix}"), value),
         None => Ok(()),
     }
+}
+
+fn text(decimal: Scaled) -> String {
+    decimal.to_string()
 }

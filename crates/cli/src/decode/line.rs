@@ -87,7 +87,7 @@ fn escaped(text: &str) -> String {
     bytes.escape_ascii().to_string()
 }
 
-fn with(f: &mut Formatter<'_>, exact: impl Display, in_words: Option<&String>) -> fmt::Result {
+fn with(f: &mut Formatter<'_>, exact: impl Display, in_words: Option<&impl Display>) -> fmt::Result {
     match in_words {
         Some(words) => write!(f, "{exact}({words})"),
         None => write!(f, "{exact}"),

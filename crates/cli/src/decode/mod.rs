@@ -9,7 +9,9 @@ use std::collections::BTreeMap;
 
 use pinrail_types::record::{AssetDef, BookUpdate, ClientDef, InstrumentDef, VenueDef};
 use pinrail_types::schema::{self, Field, Kind, Schema};
-use pinrail_types::{Cause, Decimal, Flags, Frame, Grid, LINES_MAX, OutId, Px, RecordHeader, RecordType};
+use pinrail_types::{
+    Cause, Decimal, Flags, Frame, Grid, LINES_MAX, OutId, Px, RecordHeader, RecordType, Scaled,
+};
 
 mod json;
 mod line;
@@ -87,11 +89,11 @@ pub enum Value {
     /// An id that the desk gave out.
     OutId(OutId),
     /// A price in ticks, and as a decimal if the instrument has been seen.
-    Px(i64, Option<String>),
+    Px(i64, Option<Scaled>),
     /// A quantity in lots, and as a decimal if the instrument has been seen.
-    Qty(i64, Option<String>),
+    Qty(i64, Option<Scaled>),
     /// An amount in the asset's smallest unit, and as a decimal if the asset has been seen.
-    Amount(i128, Option<String>),
+    Amount(i128, Option<Scaled>),
     /// Price levels, best first where the record is well-formed.
     Levels(Vec<Level>),
     /// Bytes that should be zero.
@@ -106,7 +108,7 @@ pub struct Level {
     /// Quantity in lots.
     pub qty: i64,
     /// Both as decimals.
-    pub decimal: Option<(String, String)>,
+    pub decimal: Option<(Scaled, Scaled)>,
 }
 
 impl Decoded {
@@ -209,7 +211,7 @@ impl Decoder {
 
     /// Remembers what a record defines, without taking it apart.
     pub fn learn(&mut self, frame: &Frame) {
-        if let Some(def) = frame.get::<AssetDef>() {
+        if let Some(def) = frame.get::<AssetDef>().filter(|def| is_asset(def)) {
             let asset = Asset {
                 symbol: text(def.symbol.as_bytes()),
                 exponent: def.exponent,
@@ -284,7 +286,11 @@ impl Decoder {
                 };
                 let units =
                     (i128::from(unsigned(&bytes[8..], 8) as i64) << 64) | i128::from(unsigned(bytes, 8));
-                return Value::Amount(units, asset.map(|asset| scaled(units, asset.exponent)));
+                let scaled = |asset: &Asset| Scaled {
+                    value: units,
+                    exponent: asset.exponent,
+                };
+                return Value::Amount(units, asset.map(scaled));
             }
             Kind::Padding(n) => return Value::Padding(bytes[..usize::from(n)].to_vec()),
             Kind::Levels(_) => unreachable!("levels are taken apart by the caller"),
@@ -380,7 +386,7 @@ fn levels(
         .map_or(0, |update| usize::from(update.asks));
     let mut levels = bytes.chunks_exact(16).take(most).map(|level| {
         let (px, qty) = (unsigned(level, 8) as i64, unsigned(&level[8..], 8) as i64);
-        let decimal = instrument.map(|i| (i.tick.display(px).to_string(), i.lot.display(qty).to_string()));
+        let decimal = instrument.map(|i| (i.tick.scaled(px), i.lot.scaled(qty)));
         Level { px, qty, decimal }
     });
     (levels.by_ref().take(bids).collect(), levels.take(asks).collect())
@@ -391,21 +397,20 @@ pub fn utc(ns: u64) -> String {
     utc::Utc(ns).to_string()
 }
 
-fn decimal(grid: Option<&Grid>, steps: i64) -> Option<String> {
-    let grid = grid.filter(|_| steps != Px::NONE.0)?;
-    Some(grid.display(steps).to_string())
+/// Nanoseconds since the Unix epoch of a UTC time, as `2024-08-08T23:54:14Z` with up to nine digits of a second; `None`
+/// if it is none, or outside what 64 bits hold.
+pub fn parse_utc(text: &str) -> Option<u64> {
+    utc::parse(text)
 }
 
-/// `units * 10^exponent` as decimal text; an exponent that no asset has leaves the units as they are.
-fn scaled(units: i128, exponent: i8) -> String {
-    let places = usize::from(exponent.unsigned_abs());
-    if exponent >= 0 || places > 38 {
-        return units.to_string();
-    }
-    let sign = if units < 0 { "-" } else { "" };
-    let digits = format!("{:0>width$}", units.unsigned_abs(), width = places + 1);
-    let (whole, fraction) = digits.split_at(digits.len() - places);
-    format!("{sign}{whole}.{fraction}")
+/// Whether an asset's smallest unit is one that the engine takes.
+pub(crate) fn is_asset(def: &AssetDef) -> bool {
+    (-18..=0).contains(&def.exponent)
+}
+
+fn decimal(grid: Option<&Grid>, steps: i64) -> Option<Scaled> {
+    let grid = grid.filter(|_| steps != Px::NONE.0)?;
+    Some(grid.scaled(steps))
 }
 
 /// The first `width` of at least as many bytes, little-endian.

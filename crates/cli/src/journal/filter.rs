@@ -1,8 +1,8 @@
-//! Which records are printed.
+//! Which records are wanted: the same for all commands.
 
-use pinrail_types::Frame;
+use pinrail_types::{Frame, RecordHeader};
 
-use crate::args::FilterArgs;
+use crate::args::{Bound, FilterArgs};
 use crate::decode::{Decoded, Decoder};
 
 /// Decodes the records that pass, and counts them.
@@ -22,9 +22,27 @@ impl<'a> Filter<'a> {
         }
     }
 
-    /// Whether no later record can pass, when those up to `seq` were seen.
+    /// Whether no later record can pass, when those up to `seq` were seen. Of times that is never known: those of
+    /// recordings go back where a playback is run again.
     pub(super) fn is_done(&self, seq: u64) -> bool {
-        self.left == 0 || self.args.until_seq.is_some_and(|until| seq >= until)
+        self.left == 0 || matches!(self.args.until, Some(Bound::Seq(until)) if seq >= until)
+    }
+
+    /// Whether a record lies behind the end that was asked for.
+    pub(super) fn is_behind(&self, header: &RecordHeader) -> bool {
+        match self.args.until {
+            Some(Bound::Seq(until)) => header.seq > until,
+            Some(Bound::Time(until)) => header.ts_core > until,
+            None => false,
+        }
+    }
+
+    fn is_before(&self, header: &RecordHeader) -> bool {
+        match self.args.from {
+            Some(Bound::Seq(from)) => header.seq < from,
+            Some(Bound::Time(from)) => header.ts_core < from,
+            None => false,
+        }
     }
 
     /// Remembers what a record defines; it does not count.
@@ -34,10 +52,8 @@ impl<'a> Filter<'a> {
 
     /// The record, if it passes. Every record must be shown, since some define what others name.
     pub(super) fn take(&mut self, frame: &Frame) -> Option<Decoded> {
-        let seq = frame.header().seq;
-        let in_range = self.args.from_seq.is_none_or(|from| seq >= from)
-            && self.args.until_seq.is_none_or(|until| seq <= until);
-        if !in_range || self.left == 0 {
+        let header = frame.header();
+        if self.is_before(header) || self.is_behind(header) || self.left == 0 {
             self.learn(frame);
             return None;
         }
@@ -82,6 +98,7 @@ mod tests {
         frames.push(Frame::of(&QuoteRequest::zeroed()));
         for (i, frame) in frames.iter_mut().enumerate() {
             frame.header_mut().seq = i as u64 + 1;
+            frame.header_mut().ts_core = i as u64 * 10;
         }
         frames
     }
@@ -108,7 +125,7 @@ mod tests {
         assert_eq!(passing(&by_type), [2, 3, 4]);
         let by_name = FilterArgs {
             client: text("alpha"),
-            from_seq: Some(2),
+            from: Some(Bound::Seq(2)),
             ..FilterArgs::default()
         };
         assert_eq!(passing(&by_name), [2]);
@@ -120,16 +137,22 @@ mod tests {
         assert_eq!(passing(&by_id), [2]);
         let first_two = FilterArgs {
             limit: Some(2),
-            until_seq: Some(3),
+            until: Some(Bound::Seq(3)),
             ..FilterArgs::default()
         };
         assert_eq!(passing(&first_two), [1, 2]);
+        let by_time = FilterArgs {
+            from: Some(Bound::Time(9)),
+            until: Some(Bound::Time(20)),
+            ..FilterArgs::default()
+        };
+        assert_eq!(passing(&by_time), [2, 3]);
     }
 
     #[test]
     fn done_when_nothing_more_can_pass() {
         let args = FilterArgs {
-            until_seq: Some(3),
+            until: Some(Bound::Seq(3)),
             ..FilterArgs::default()
         };
         let filter = Filter::new(&args);

@@ -81,7 +81,7 @@ pub(super) fn tail(args: &TailArgs) -> Result<(), Failure> {
         } else if let Some(decoded) = filter.take(&frame) {
             print(&mut results, &decoded, &args.output)?;
         }
-        if filter.is_done(seq) {
+        if filter.is_done(seq) || (seq > seen_already && filter.is_behind(frame.header())) {
             break;
         }
     }

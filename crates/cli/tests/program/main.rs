@@ -115,6 +115,7 @@ fn a_wrong_command_line_is_2() {
         &["venue", "check", "x", "--tick", "1e5"],
         &["venue", "check", "x", "--lot", "0"],
         &["journal", "dump", "x", "--type", "Qoute"],
+        &["journal", "dump", "x", "--from", "yesterday"],
     ] {
         assert_eq!(ended(args).0, 2, "{args:?}");
     }
@@ -211,14 +212,7 @@ fn a_journal_is_dumped() {
     assert_eq!(out.lines().count(), 1);
     assert!(out.contains("qty=2500l(2.500) side=Buy"), "{out}");
     let (_, out, _) = ended(&[
-        "journal",
-        "dump",
-        &archive,
-        "--from-seq",
-        "3",
-        "--limit",
-        "2",
-        "--json",
+        "journal", "dump", &archive, "--from", "3", "--limit", "2", "--json",
     ]);
     let seqs: Vec<u64> = out
         .lines()
@@ -242,7 +236,7 @@ fn a_journal_is_followed() {
         "--live",
         &live,
         "--from-start",
-        "--until-seq",
+        "--until",
         "103",
     ]);
     assert_eq!((code, out.lines().count(), err.as_str()), (0, 103, ""));
