@@ -9,6 +9,7 @@ use pinrail_types::{Decimal, DecimalError, Grid};
 use pinrail_venue::binance::Market;
 
 use crate::decode::parse_utc;
+use crate::journal::Format;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -216,6 +217,8 @@ pub(crate) enum JournalCommand {
     /// holds and the chain's head, which vouches for all of it when it was kept in another place.
     #[command(after_help = VERIFY_EXIT_CODES)]
     Verify(VerifyArgs),
+    /// Writes the records of a journal as tables: JSON lines, CSV or Parquet, a file for each type of record.
+    Export(ExportArgs),
 }
 
 /// Where a journal is.
@@ -275,6 +278,30 @@ pub(crate) struct TailArgs {
     /// Prints what is there already, too.
     #[arg(long)]
     pub(crate) from_start: bool,
+    #[command(flatten)]
+    pub(crate) filter: FilterArgs,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// Arguments of `journal export`.
+#[derive(Debug, Args)]
+pub(crate) struct ExportArgs {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// The configuration's `live_dir`: also reads what is not archived yet.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) live: Option<PathBuf>,
+    /// A file for the one type that --type names, or a directory (it ends in / if it is new) with a file for each type
+    /// that occurs. Levels of books go into a file of their own beside, as BookUpdate.levels.csv.
+    #[arg(long, value_name = "FILE|DIR/")]
+    pub(crate) to: PathBuf,
+    /// What to write; by default what the file's extension says.
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<Format>,
+    /// Overwrites files that exist.
+    #[arg(long)]
+    pub(crate) force: bool,
     #[command(flatten)]
     pub(crate) filter: FilterArgs,
     #[command(flatten)]

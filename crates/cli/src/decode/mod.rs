@@ -16,6 +16,7 @@ use pinrail_types::{
 mod json;
 mod line;
 mod meaning;
+pub(crate) mod row;
 mod utc;
 
 use meaning::{Meaning, meaning};
@@ -426,7 +427,7 @@ fn sign_extended(value: u64, width: u8) -> u64 {
 }
 
 /// Zero-padded text with each byte as the character of that number, so that nothing is lost.
-fn text(bytes: &[u8]) -> String {
+pub(crate) fn text(bytes: &[u8]) -> String {
     let end = bytes.iter().rposition(|b| *b != 0).map_or(0, |last| last + 1);
     bytes[..end].iter().map(|b| char::from(*b)).collect()
 }

@@ -1,12 +1,13 @@
 use bytemuck::Zeroable;
 use pinrail_types::record::{
-    BookLevel, Quote, QuoteRequest, QuoteRequestReject, RECORDS, Record, TradingStateSet,
+    BookLevel, InstrumentLimits, Quote, QuoteRequest, QuoteRequestReject, RECORDS, Record, TradingStateSet,
 };
 use pinrail_types::{
     Amount, AssetId, ClientId, Commit, InstrumentId, Qty, Reason, SessionId, SourceId, Text, VenueId,
 };
 use proptest::prelude::*;
 
+use super::row::{Cell, Column, ColumnKind, Measure};
 use super::*;
 
 const T0: u64 = 1_723_161_254_123_456_789;
@@ -223,6 +224,106 @@ fn padding_shows_when_it_is_not_zero() {
     assert!(line.contains(" pad=0x00ab ") && !line.contains("pad2"), "{line}");
 }
 
+/// Every row has a cell for each column of its table, of the column's kind.
+fn check_rows(decoded: &Decoded) {
+    let schema = schema::find(decoded.record_type()).filter(|s| s.name == decoded.name());
+    let columns = schema.map_or_else(row::unknown_columns, row::columns);
+    check_row(&columns, &decoded.row());
+    let levels = schema.and_then(row::level_columns);
+    for cells in decoded.level_rows() {
+        check_row(levels.as_ref().unwrap(), &cells);
+    }
+}
+
+fn check_row(columns: &[Column], cells: &[Cell<'_>]) {
+    assert_eq!(columns.len(), cells.len(), "{columns:?} {cells:?}");
+    for (column, cell) in columns.iter().zip(cells) {
+        let fits = match (column.kind, cell) {
+            (_, Cell::Null) => !matches!(column.name.as_str(), "seq" | "qty_lots" | "client"),
+            (ColumnKind::Unsigned(bytes), Cell::Unsigned(n)) => {
+                n.leading_zeros() >= 64 - 8 * u32::from(bytes)
+            }
+            (ColumnKind::Signed(bytes), Cell::Signed(n)) => {
+                let unused = 64 - 8 * u32::from(bytes);
+                n << unused >> unused == *n
+            }
+            (ColumnKind::Time, Cell::Time(ns)) => *ns != 0,
+            (ColumnKind::Text, Cell::Text(text)) => !text.is_empty(),
+            (ColumnKind::Decimal(Measure::Units), Cell::Decimal(scaled)) => scaled.exponent == 0,
+            (ColumnKind::Decimal(_), Cell::Decimal(_)) => true,
+            _ => false,
+        };
+        assert!(fits, "{column:?} {cell:?}");
+    }
+}
+
+#[test]
+fn columns_have_names_of_their_own() {
+    let mut tables: Vec<Vec<Column>> = RECORDS.iter().map(row::columns).collect();
+    tables.extend(RECORDS.iter().filter_map(row::level_columns));
+    tables.push(row::unknown_columns());
+    assert_eq!(tables.len(), RECORDS.len() + 2);
+    for mut columns in tables {
+        let all = columns.len();
+        columns.sort_by(|a, b| a.name.cmp(&b.name));
+        columns.dedup_by(|a, b| a.name == b.name);
+        assert_eq!(columns.len(), all, "{columns:?}");
+    }
+    let limits: Vec<String> = row::columns(&InstrumentLimits::SCHEMA)
+        .into_iter()
+        .map(|c| c.name)
+        .collect();
+    assert_eq!(
+        limits.join(" "),
+        "seq ts_core_ns source source_seq flags instrument instrument_name qty_lots_min qty_min qty_lots_max qty_max \
+         qty_lots_step qty_step notional_max_units notional_max position_lots_max position_max collar_e8 quote_ttl_ns \
+         px_ticks_step"
+    );
+}
+
+#[test]
+fn rows_hold_the_same_as_lines() {
+    let mut decoder = Decoder::new();
+    let decoded: Vec<Decoded> = story().iter().map(|f| decoder.decode(f)).collect();
+    decoded.iter().for_each(check_rows);
+    let show = |cells: Vec<Cell<'_>>| {
+        let show = |cell: &Cell<'_>| match cell {
+            Cell::Null => "-".to_owned(),
+            Cell::Unsigned(n) | Cell::Time(n) => n.to_string(),
+            Cell::Signed(n) => n.to_string(),
+            Cell::Text(text) => text.to_string(),
+            Cell::Decimal(decimal) => decimal.to_string(),
+        };
+        cells.iter().map(show).collect::<Vec<_>>().join(" ")
+    };
+    let rows: Vec<String> = decoded.iter().map(|d| show(d.row())).collect();
+    assert_eq!(
+        rows[2],
+        "3 1723161254123456792 3 3 - 7 alpha \"a\" 0 1 USD -1500000 -1.500000 alpha \"a\""
+    );
+    assert_eq!(
+        rows[3],
+        "4 1723161254123456793 3 4 FIRST|LAST 0 BTC-USD 2 - 1 1 - 1723161254123456789 10 12 0"
+    );
+    assert_eq!(
+        rows[5],
+        "6 1723161254123456795 5 - r-1 2-5-0 7 alpha \"a\" 0 BTC-USD - - 6174000 61740.00 100000 1.00000 - 0 0.00 0 0.00 \
+         0 0.00 0 0 0 Buy 0"
+    );
+    assert_eq!(
+        rows[6],
+        "7 1723161254123456796 5 - - 8 - 9 - 5 - UnknownInstrument 0 55"
+    );
+    let levels: Vec<String> = decoded[3].level_rows().into_iter().map(show).collect();
+    assert_eq!(
+        levels,
+        [
+            "4 1723161254123456793 3 4 FIRST|LAST 0 BTC-USD 2 - Bid 0 6173763 61737.63 150000 1.50000",
+            "4 1723161254123456793 3 4 FIRST|LAST 0 BTC-USD 2 - Ask 0 6173764 61737.64 0 0.00000",
+        ]
+    );
+}
+
 /// A frame of any bytes, more often than not with the commit word of a known record.
 fn any_frame() -> impl Strategy<Value = Frame> {
     let commit = prop_oneof![
@@ -261,6 +362,7 @@ proptest! {
             prop_assert_eq!(value["seq"].as_u64(), Some(frame.header().seq));
             // A key given twice would be one in the parsed value.
             prop_assert_eq!(serde_json::to_string(&value).unwrap().len(), json.len());
+            check_rows(&decoded);
         }
     }
 }

@@ -5,10 +5,13 @@ use pinrail_journal::ReadError;
 use crate::args::JournalCommand;
 use crate::failure::Failure;
 
+mod export;
 mod filter;
 mod print;
 mod stat;
 mod verify;
+
+pub(crate) use export::Format;
 
 /// Runs one of the commands that look at a journal.
 pub(crate) fn main(command: &JournalCommand) -> Result<(), Failure> {
@@ -17,6 +20,7 @@ pub(crate) fn main(command: &JournalCommand) -> Result<(), Failure> {
         JournalCommand::Dump(args) => print::dump(args),
         JournalCommand::Tail(args) => print::tail(args),
         JournalCommand::Verify(args) => verify::main(args),
+        JournalCommand::Export(args) => export::main(args),
     }
 }
 

@@ -40,6 +40,12 @@ pub(super) fn dump(args: &DumpArgs) -> Result<(), Failure> {
             break;
         }
     }
+    warn_if_torn(&reader);
+    results.flush()
+}
+
+/// Says so if the journal that was read ends in something that was never durable.
+pub(super) fn warn_if_torn(reader: &archive::Reader) {
     if let Some(Tail::Torn(torn)) = reader.tail() {
         tracing::warn!(
             "{} is torn at byte {} (sequence {}): {}; what follows was never durable",
@@ -49,7 +55,6 @@ pub(super) fn dump(args: &DumpArgs) -> Result<(), Failure> {
             torn.what
         );
     }
-    results.flush()
 }
 
 /// Follows a journal until it is interrupted.

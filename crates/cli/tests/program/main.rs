@@ -15,6 +15,10 @@ use tempfile::TempDir;
 
 mod captures;
 mod desk;
+mod export;
+mod export_model;
+#[cfg(feature = "parquet")]
+mod export_parquet;
 mod golden;
 mod machine;
 mod runs;
@@ -43,12 +47,6 @@ fn ended(args: &[&str]) -> (i32, String, String) {
 
 /// A closed journal with an instrument, a request and ticks in it.
 fn journal_in(dir: &Path) -> (String, String) {
-    let (archive, live) = (dir.join("archive"), dir.join("live"));
-    let config = JournalConfig {
-        segment_bytes: 8192,
-        ..JournalConfig::new(archive.clone(), live.clone())
-    };
-    let mut journal = pinrail_journal::open(&config).unwrap();
     let instrument = InstrumentDef {
         base: AssetId(0),
         quote: AssetId(0),
@@ -71,14 +69,27 @@ fn journal_in(dir: &Path) -> (String, String) {
     ];
     frames.extend(std::iter::repeat_n(Frame::of(&Tick::zeroed()), 100));
     for (seq, frame) in (1..).zip(&mut frames) {
+        frame.header_mut().ts_core = 1_700_000_000_000_000_000 + seq;
+        frame.header_mut().cause = Cause::input(SourceId::RUNTIME, seq);
+    }
+    journal_of(dir, &frames)
+}
+
+/// A closed journal of these records, and its archive and live directory.
+fn journal_of(dir: &Path, frames: &[Frame]) -> (String, String) {
+    let (archive, live) = (dir.join("archive"), dir.join("live"));
+    let config = JournalConfig {
+        segment_bytes: 8192,
+        ..JournalConfig::new(archive.clone(), live.clone())
+    };
+    let mut journal = pinrail_journal::open(&config).unwrap();
+    for (seq, frame) in (1..).zip(frames) {
+        let mut frame = *frame;
         while journal.writer.room().normal < 4 {
             journal.archiver.do_work().unwrap();
             journal.preparer.do_work().unwrap();
         }
-        let header = frame.header_mut();
-        header.seq = seq;
-        header.ts_core = 1_700_000_000_000_000_000 + seq;
-        header.cause = Cause::input(SourceId::RUNTIME, seq);
+        frame.header_mut().seq = seq;
         journal.writer.append(frame.words());
     }
     journal.writer.finish(1);
