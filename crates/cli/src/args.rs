@@ -108,9 +108,9 @@ pub(crate) struct ReplayArgs {
     /// The configuration's `live_dir`: also replays what is not archived yet.
     #[arg(long, value_name = "DIR")]
     pub(crate) live: Option<PathBuf>,
-    /// Stops behind this sequence.
-    #[arg(long, value_name = "SEQ")]
-    pub(crate) until_seq: Option<u64>,
+    /// Stops behind this sequence, or before the first record that is later than this core time.
+    #[arg(long, value_name = "SEQ|TIME", value_parser = parse_bound)]
+    pub(crate) until: Option<Bound>,
     /// How fast: "flat" out, or this many times the speed at which the core took its inputs.
     #[arg(long, value_name = "flat|N", default_value = "flat", value_parser = parse_speed)]
     pub(crate) speed: Speed,

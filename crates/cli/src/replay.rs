@@ -11,10 +11,10 @@ use pinrail_types::record::{BookLevel, BookUpdate, NewOrderSingle, QuoteRequest}
 use pinrail_types::{Frame, VenueId};
 use serde::Serialize;
 
-use crate::args::{ReplayArgs, Speed};
+use crate::args::{Bound, ReplayArgs, Speed};
 use crate::decode::{Decoder, utc};
 use crate::failure::Failure;
-use crate::output::{Results, progress};
+use crate::output::{Results, spinner};
 use crate::show::torn_at;
 
 /// Records from one look at the clock and the progress bar to the next, flat out.
@@ -87,14 +87,20 @@ fn baseline(args: &ReplayArgs) -> Result<u64, Failure> {
     let mut frame = Frame::default();
     let mut records = 0;
     let started = Instant::now();
-    while reader.next(&mut frame)?.is_some() && is_wanted(args, frame.header().seq) {
+    let (seq, ts) = until(args);
+    while reader.next(&mut frame)?.is_some() && frame.header().seq <= seq && frame.header().ts_core <= ts {
         records += 1;
     }
     Ok(per_second(records, started.elapsed()))
 }
 
-fn is_wanted(args: &ReplayArgs, seq: u64) -> bool {
-    args.until_seq.is_none_or(|until| seq <= until)
+/// The last sequence and the last core time that are wanted.
+fn until(args: &ReplayArgs) -> (u64, u64) {
+    match args.until {
+        Some(Bound::Seq(seq)) => (seq, u64::MAX),
+        Some(Bound::Time(ts)) => (u64::MAX, ts),
+        None => (u64::MAX, u64::MAX),
+    }
 }
 
 fn per_second(records: u64, elapsed: Duration) -> u64 {
@@ -102,10 +108,12 @@ fn per_second(records: u64, elapsed: Duration) -> u64 {
 }
 
 fn run(args: &ReplayArgs, replay: &mut DeskReplay, started: Instant) -> Result<(), ReplayError> {
-    let bar = progress(args.until_seq.unwrap_or(0), "replaying");
+    let (seq, ts) = until(args);
+    replay.end_at(seq, ts);
+    let bar = spinner("replaying, sequence");
     let mut first_ts = None;
     let mut looked_at = 0;
-    while is_wanted(args, replay.next_seq()) && replay.step()? {
+    while replay.step()? {
         if let Speed::Times(times) = args.speed {
             let ts = replay.last_ts();
             // An epoch of playback may begin before the one that went before.
@@ -130,12 +138,12 @@ fn sum_up(replay: DeskReplay, elapsed: Duration) -> Summary {
         outputs: counts.outputs,
         bytes: counts.bytes,
         epochs: counts.epochs,
-        last_seq: replay.next_seq() - 1,
+        last_seq: replay.last_seq(),
         last_ts_core: replay.last_ts(),
         output_hash: None,
         cut_off: counts.cut_off,
         poison: counts.poison,
-        missing_at_end: replay.missing().count() as u64,
+        missing_at_end: replay.tail().map_or(0, |_| replay.missing().count()) as u64,
         torn: match replay.tail() {
             Some(Tail::Torn(torn)) => Some(torn_at(torn)),
             _ => None,

@@ -136,6 +136,9 @@ pub struct Replay<P, M> {
     next: Frame,
     /// Sequences of inputs to be passed over.
     poison: Vec<u64>,
+    /// Nothing behind this sequence, or later than this core time, is replayed.
+    until: (u64, u64),
+    last_seq: u64,
     counts: ReplayCounts,
 }
 
@@ -162,11 +165,19 @@ impl<P: Pricer, M: FnMut(&Bounds) -> P> Replay<P, M> {
             matched: 0,
             next: Frame::default(),
             poison: Vec::new(),
+            until: (u64::MAX, u64::MAX),
+            last_seq: 0,
             counts: ReplayCounts::default(),
         })
     }
 
-    /// Takes the next record: an input goes through the engine, an output is compared. False at the end of the journal.
+    /// Ends the replay behind the record with sequence `seq`, or before the first that is later than `ts_core`.
+    pub fn end_at(&mut self, seq: u64, ts_core: u64) {
+        self.until = (seq, ts_core);
+    }
+
+    /// Takes the next record: an input goes through the engine, an output is compared. False at the end of the journal,
+    /// or where the replay is to [end](Replay::end_at).
     ///
     /// # Errors
     /// [`ReplayError`]; the replay is over then.
@@ -175,12 +186,17 @@ impl<P: Pricer, M: FnMut(&Bounds) -> P> Replay<P, M> {
         let Some(position) = self.reader.next(&mut self.next)? else {
             return Ok(false);
         };
+        let header = self.next.header();
+        if header.seq > self.until.0 || header.ts_core > self.until.1 {
+            return Ok(false);
+        }
         self.counts.bytes += self.next.bytes().len() as u64;
         if self.next.record_type().is_output() {
             self.compare(position)?;
         } else {
             self.take(position)?;
         }
+        self.last_seq = self.next.header().seq;
         Ok(true)
     }
 
@@ -345,7 +361,12 @@ impl<P: Pricer, M: FnMut(&Bounds) -> P> Replay<P, M> {
         self.reader.tail()
     }
 
-    /// Sequence of the next record.
+    /// Sequence of the last record that was replayed; zero if none was.
+    pub fn last_seq(&self) -> u64 {
+        self.last_seq
+    }
+
+    /// Sequence of the next record to be read.
     pub fn next_seq(&self) -> u64 {
         self.reader.next_seq()
     }

@@ -53,10 +53,7 @@ fn replayed(archive_dir: &Path, more: &[&str]) -> Value {
 fn a_replay_stops_where_it_is_told_and_shows_where_a_journal_differs() {
     let desk = Desk::new();
     desk.played(&[]);
-    assert_eq!(
-        replayed(&desk.archive_dir, &["--until-seq", "500"])["last_seq"],
-        500
-    );
+    assert_eq!(replayed(&desk.archive_dir, &["--until", "500"])["last_seq"], 500);
 
     let dir = TempDir::new().unwrap();
     let config = JournalConfig::new(dir.path().join("archive"), dir.path().join("live"));
