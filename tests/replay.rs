@@ -9,9 +9,11 @@ mod stepped;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use pinrail_engine::Bounds;
-use pinrail_journal::Journal;
-use pinrail_runtime::{Difference, RecoverError, Replay, ReplayCounts, ReplayError, recover};
+use pinrail_engine::{Bounds, Engine, Out};
+use pinrail_journal::{Journal, JournalId, archive};
+use pinrail_runtime::{
+    Difference, RecoverError, Replay, ReplayCounts, ReplayError, Snapshot, SnapshotError, recover,
+};
 use pinrail_types::record::{
     EpochStart, ExecutionReport, InputReject, Quote, QuoteRequest, QuoteRequestReject, QuoteStatusReport,
     RuntimeEvent, RuntimeEventKind, StateChange, TradingState,
@@ -351,4 +353,137 @@ fn an_id_that_a_power_cut_took_is_never_filled() {
     live.ask(701);
     live.work();
     assert!(live.last::<Quote>().quote_id != quote.quote_id);
+}
+
+/// The state behind the last record of a journal, by way of every record.
+fn full_hash(archive_dir: &Path) -> u64 {
+    let mut replay = Replay::open(archive_dir, None, Fragile::new).unwrap();
+    while replay.step().unwrap() {}
+    replay.into_engine().unwrap().state_hash()
+}
+
+/// Writes a snapshot of what is archived, as a shadow does.
+fn snapshot(archive_dir: &Path) -> Snapshot {
+    let mut replay = Replay::open(archive_dir, None, Fragile::new).unwrap();
+    replay.begin_at_newest().unwrap();
+    while replay.step().unwrap() {}
+    let snapshot = replay.into_snapshot().unwrap();
+    snapshot.write(archive_dir).unwrap();
+    snapshot
+}
+
+#[test]
+fn a_state_that_is_saved_and_loaded_behind_every_input_goes_on_alike() {
+    let mut live = Live::restart(busy().kill());
+    live.work();
+    live.books(200);
+    live.work();
+    live.ask(201);
+    live.work();
+    let quote = live.last::<Quote>();
+    accept(&mut live, &quote);
+    live.ask(202);
+    let (_, frames) = live.finish_with_place();
+    let mut engine = Engine::new(BOUNDS, Fragile::new(&BOUNDS));
+    let mut out = Out::new();
+    let mut hashes = std::collections::BTreeSet::new();
+    let mut expected = frames.iter().peekable();
+    while let Some(input) = expected.next() {
+        engine.on_event(input, &mut out);
+        for words in out.records() {
+            assert_eq!(expected.next().unwrap().words(), words);
+        }
+        engine.seal(&mut out);
+        let words = engine.save();
+        engine = Engine::load(BOUNDS, Fragile::new(&BOUNDS), &words).unwrap();
+        assert_eq!(engine.save(), words, "behind {}", input.header().seq);
+        assert!(hashes.insert(engine.state_hash()), "no two states are the same");
+    }
+    assert!(engine.position(quote.instrument).qty.0 != 0);
+}
+
+#[test]
+fn a_start_from_a_snapshot_comes_to_the_state_of_a_full_replay() {
+    let (place, frames) = busy().finish_with_place();
+    let taken = snapshot(&place.archive_dir());
+    assert_eq!(taken.next_seq, frames.len() as u64 + 1);
+    assert_eq!(taken.state_hash, full_hash(&place.archive_dir()));
+
+    let mut live = Live::restart(place);
+    assert_eq!(live.from_seq, taken.next_seq);
+    live.work();
+    live.books(300);
+    live.work();
+    live.ask(301);
+    live.work();
+    let (place, _) = live.finish_with_place();
+    let again = snapshot(&place.archive_dir());
+    assert!(again.next_seq > taken.next_seq && again.epoch_start.epoch == 2);
+    assert_eq!(again.state_hash, full_hash(&place.archive_dir()));
+    assert_eq!(replay(&place.archive_dir()).unwrap().epochs, 2);
+    assert_eq!(Live::restart(place).from_seq, again.next_seq);
+}
+
+#[test]
+fn a_snapshot_that_is_no_good_is_passed_over() {
+    let (place, frames) = busy().finish_with_place();
+    let archive_dir = place.archive_dir();
+    let good = snapshot(&archive_dir);
+    let path = good.write(&archive_dir).unwrap();
+    let id = good.journal_id;
+    assert_eq!(Snapshot::read(&path, id).unwrap(), good);
+    assert!(matches!(
+        Snapshot::read(&path, JournalId([7; 16])),
+        Err(SnapshotError::Foreign { .. })
+    ));
+    let bytes = std::fs::read(&path).unwrap();
+    for at in (0..bytes.len()).step_by(41).chain(bytes.len() - 9..bytes.len()) {
+        let mut changed = bytes.clone();
+        changed[at] ^= 1;
+        std::fs::write(&path, &changed).unwrap();
+        assert!(Snapshot::read(&path, id).is_err(), "byte {at}");
+        std::fs::write(&path, &bytes[..at]).unwrap();
+        assert!(Snapshot::read(&path, id).is_err(), "cut at {at}");
+    }
+    let live = Live::restart(place);
+    assert_eq!(live.from_seq, 1, "a damaged one");
+    drop(live);
+
+    // A power cut took the records that it stood for, and another epoch wrote others there.
+    let cut = journal_of(&frames[..frames.len() / 2]);
+    let mut live = Live::restart(cut);
+    for n in 0..60 {
+        live.ask(1_000 + n);
+        live.work();
+    }
+    let (place, now) = live.finish_with_place();
+    assert!(now.len() > frames.len());
+    let lost = Snapshot {
+        journal_id: archive::Reader::open(&place.archive_dir(), None)
+            .unwrap()
+            .journal_id(),
+        ..good
+    };
+    lost.write(&place.archive_dir()).unwrap();
+    assert_eq!(Live::restart(place).from_seq, 1, "of records that are lost");
+}
+
+#[test]
+fn poison_behind_a_snapshot_is_passed_over_from_there() {
+    let (place, frames) = busy().finish_with_place();
+    let taken = snapshot(&place.archive_dir());
+    let mut live = Live::restart(place);
+    live.work();
+    live.books(400);
+    live.work();
+    live.ask_for(401, Fragile::POISON);
+    assert!(catch_unwind(AssertUnwindSafe(|| live.work())).is_err());
+    let mut live = Live::restart(live.kill());
+    assert_eq!(live.from_seq, taken.next_seq);
+    live.work();
+    assert_eq!(live.core.engine().trading_state(), TradingState::Halted);
+    let (place, now) = live.finish_with_place();
+    assert!(now.len() > frames.len());
+    let counts = replay(&place.archive_dir()).unwrap();
+    assert_eq!((counts.poison, counts.epochs), (1, 3));
 }

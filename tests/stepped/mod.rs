@@ -14,6 +14,7 @@ use pinrail_types::record::{
     BookLevel, BookUpdate, InstrumentLimits, QuoteRequest, Scope, TierSpread, TradingState, TradingStateSet,
     VenueDef,
 };
+use pinrail_types::state::{StateError, Visitor};
 use pinrail_types::{Cause, ClientId, Flags, Frame, Px, Qty, Reason, Record, SourceId, Text, VenueId};
 use tempfile::TempDir;
 
@@ -178,6 +179,10 @@ impl Pricer for Fragile {
     fn on_tier_spread(&mut self, spread: &TierSpread) -> Result<(), Reason> {
         self.0.on_tier_spread(spread)
     }
+
+    fn visit(&mut self, visitor: &mut impl Visitor) -> Result<(), StateError> {
+        self.0.visit(visitor)
+    }
 }
 
 const HOUR_NS: u64 = 3_600_000_000_000;
@@ -204,6 +209,8 @@ fn configuration(quote_ttl_ns: u64) -> Vec<Frame> {
 pub struct Live {
     pub place: Place,
     pub core: Core<Fragile>,
+    /// Sequence of the first record that the start replayed.
+    pub from_seq: u64,
     pub senders: Vec<Sender>,
     pub archiver: pinrail_journal::Archiver,
     pub preparer: pinrail_journal::Preparer,
@@ -232,7 +239,7 @@ impl Live {
         let (mut senders, inlets) = sources();
         let recovered = recover(&place.archive_dir(), BOUNDS, Fragile::new, &mut writer).unwrap();
         let engine = recovered.engine;
-        if recovered.counts.inputs == 0 {
+        if engine.next_seq() == 0 {
             configuration.push(activate());
         }
         for sender in &mut senders {
@@ -245,6 +252,7 @@ impl Live {
         Live {
             place,
             core,
+            from_seq: recovered.from_seq,
             senders,
             archiver,
             preparer,

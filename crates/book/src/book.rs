@@ -3,6 +3,7 @@
 use pinrail_types::record::{
     BookLevel, BookState, BookUpdate, SequenceRule, TopOfBook, VenueStatus, VenueStatusKind,
 };
+use pinrail_types::state::{StateError, Visitor};
 use pinrail_types::{Commit, Flags, Px, Qty, Reason};
 
 use crate::levels::{BookSide, Levels};
@@ -46,6 +47,22 @@ struct Batch {
 }
 
 impl Batch {
+    const NONE: Batch = Batch {
+        kind: BatchKind::Drop,
+        first_id: 0,
+        last_id: 0,
+        prev_id: 0,
+    };
+
+    fn visit(&mut self, visitor: &mut impl Visitor) -> Result<(), StateError> {
+        let kinds = [BatchKind::Snapshot, BatchKind::Apply, BatchKind::Drop];
+        let from = |code: u64| kinds.get(usize::try_from(code).ok()?).copied();
+        visitor.named(&mut self.kind, |kind| kind as u64, from, "a kind of batch")?;
+        visitor.word(&mut self.first_id)?;
+        visitor.word(&mut self.last_id)?;
+        visitor.word(&mut self.prev_id)
+    }
+
     fn takes(&self, update: &BookUpdate, flags: Flags) -> bool {
         flags.has(Flags::SNAPSHOT) == (self.kind == BatchKind::Snapshot)
             && update.first_id == self.first_id
@@ -263,6 +280,29 @@ impl Book {
         self.batch = None;
         self.state = state;
         self.reason = reason;
+    }
+
+    /// Goes through the state. What is read back goes on as the book did from which it was saved, in the middle of a batch
+    /// as well.
+    ///
+    /// # Errors
+    /// [`StateError`], if what is read back is no book of this size.
+    pub fn visit(&mut self, visitor: &mut impl Visitor) -> Result<(), StateError> {
+        self.bids.visit(visitor)?;
+        self.asks.visit(visitor)?;
+        let from = |code| BookState::from_byte(u8::try_from(code).ok()?);
+        visitor.named(&mut self.state, |state| u64::from(state.byte()), from, "a state")?;
+        visitor.reason(&mut self.reason)?;
+        self.sequencer.visit(visitor)?;
+        let mut has_batch = self.batch.is_some();
+        visitor.flag(&mut has_batch)?;
+        self.batch = has_batch.then(|| self.batch.unwrap_or(Batch::NONE));
+        if let Some(batch) = &mut self.batch {
+            batch.visit(visitor)?;
+        }
+        visitor.word(&mut self.ts_recv)?;
+        self.tops_waiting.visit(visitor)?;
+        visitor.word(&mut self.tops_compared)
     }
 
     fn change_since(&self, before: BookState) -> Change {

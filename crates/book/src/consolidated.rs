@@ -1,6 +1,7 @@
 //! Several venues as one: a sweep to a size, and the common best bid and offer.
 
 use pinrail_types::record::{BookState, TopOfBook};
+use pinrail_types::state::{StateError, Visitor};
 use pinrail_types::{Px, Qty, Reason, Side};
 
 use crate::book::{Book, Change};
@@ -153,6 +154,22 @@ impl Consolidated {
     #[inline]
     pub fn on_top(&mut self, at: usize, top: &TopOfBook) -> Change {
         self.sources[at].book.on_top(top)
+    }
+
+    /// Goes through the state of the venues that are there: their books, and whether they are halted.
+    ///
+    /// # Errors
+    /// [`StateError`], if what is read back is of other venues.
+    pub fn visit(&mut self, visitor: &mut impl Visitor) -> Result<(), StateError> {
+        visitor.exactly(self.sources.len(), "as many venues")?;
+        for source in &mut self.sources {
+            source.book.visit(visitor)?;
+            visitor.flag(&mut source.halted)?;
+        }
+        if visitor.is_loading() {
+            self.invalidate();
+        }
+        Ok(())
     }
 
     #[inline]

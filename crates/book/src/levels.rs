@@ -1,6 +1,7 @@
 //! One side of a book.
 
 use pinrail_types::record::BookLevel;
+use pinrail_types::state::{StateError, Visitor};
 use pinrail_types::{Px, Qty};
 
 use crate::blocks::{Blocks, BlocksCursor};
@@ -152,6 +153,35 @@ impl Levels {
     pub(crate) fn seal(&mut self) {
         let worst = self.tail.last().or_else(|| self.window.last());
         self.horizon = worst.map_or(i64::MIN, |(key, _)| key);
+    }
+
+    /// Goes through the levels, best first, and how far they are known. Where the window stands follows from them.
+    pub(crate) fn visit(&mut self, visitor: &mut impl Visitor) -> Result<(), StateError> {
+        let mut horizon = self.horizon;
+        visitor.signed(&mut horizon)?;
+        let mut len = self.len;
+        visitor.count(&mut len, self.len_max)?;
+        if !visitor.is_loading() {
+            for mut level in self.iter_reported() {
+                visitor.plain(&mut level)?;
+            }
+            return Ok(());
+        }
+        self.clear();
+        for _ in 0..len {
+            let mut level = BookLevel {
+                px: Px(0),
+                qty: Qty::ZERO,
+            };
+            visitor.plain(&mut level)?;
+            if !level.px.is_representable() || !(1..=Qty::ABS_MAX).contains(&level.qty.0) {
+                return Err(visitor.bad(level.qty.0.cast_unsigned(), "a level"));
+            }
+            self.set(level.px, level.qty);
+        }
+        self.settle();
+        self.horizon = horizon;
+        Ok(())
     }
 
     /// How many levels stand here, those beyond the horizon included.

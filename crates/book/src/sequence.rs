@@ -1,6 +1,7 @@
 //! How depth updates follow a snapshot and one another.
 
 use pinrail_types::record::SequenceRule;
+use pinrail_types::state::{StateError, Visitor};
 
 /// What to do with an update.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,6 +103,17 @@ impl Sequencer {
             (SequenceRule::BinanceUsdm, false) => prev_id == held,
         };
         if follows { Verdict::Apply } else { Verdict::Gap }
+    }
+
+    /// Goes through the state; the rule is not part of it.
+    ///
+    /// # Errors
+    /// [`StateError`], if what is read back is none.
+    pub fn visit(&mut self, visitor: &mut impl Visitor) -> Result<(), StateError> {
+        let phases = [Phase::Unsynced, Phase::Snapshot, Phase::Following];
+        let from = |code: u64| phases.get(usize::try_from(code).ok()?).copied();
+        visitor.named(&mut self.phase, |phase| phase as u64, from, "a phase")?;
+        visitor.word(&mut self.last_id)
     }
 
     /// Whether nothing can be applied before a snapshot.

@@ -1,6 +1,7 @@
 //! Tickers that run ahead of the depth updates they are to be compared with.
 
 use pinrail_types::record::TopOfBook;
+use pinrail_types::state::{StateError, Visitor};
 use pinrail_types::{Px, Qty};
 
 /// How many tickers may run ahead. In five recorded minutes of a venue that sends depth every 100 ms it was 31.
@@ -59,6 +60,24 @@ impl WaitingTops {
         }
         self.tops[self.tail % WAITING_MAX] = top;
         self.tail += 1;
+    }
+
+    /// Goes through those that wait.
+    pub(crate) fn visit(&mut self, visitor: &mut impl Visitor) -> Result<(), StateError> {
+        let mut waiting = self.tail - self.head;
+        visitor.count(&mut waiting, WAITING_MAX)?;
+        if visitor.is_loading() {
+            (self.head, self.tail) = (0, waiting);
+        }
+        for at in self.head..self.tail {
+            let top = &mut self.tops[at % WAITING_MAX];
+            visitor.word(&mut top.update_id)?;
+            visitor.plain(&mut top.bid_px)?;
+            visitor.plain(&mut top.bid_qty)?;
+            visitor.plain(&mut top.ask_px)?;
+            visitor.plain(&mut top.ask_qty)?;
+        }
+        Ok(())
     }
 
     /// Takes out the next ticker that is not ahead of `last_id`.

@@ -51,6 +51,9 @@ pub(crate) enum Command {
     /// Runs a journal's inputs through the engine once more and compares every output, byte for byte. Exits with 1 at the
     /// first difference, and shows it.
     Replay(ReplayArgs),
+    /// Writes a snapshot of the state at the end of a journal, so that a start need not replay what is before it. It only
+    /// reads the journal, so a core may be writing it.
+    Snapshot(SnapshotArgs),
     /// Looks at what a venue sent.
     #[command(subcommand)]
     Venue(VenueCommand),
@@ -114,9 +117,27 @@ pub(crate) struct ReplayArgs {
     /// How fast: "flat" out, or this many times the speed at which the core took its inputs.
     #[arg(long, value_name = "flat|N", default_value = "flat", value_parser = parse_speed)]
     pub(crate) speed: Speed,
+    /// Begins behind the newest snapshot, as a start does, instead of at the first record.
+    #[arg(long)]
+    pub(crate) from_snapshot: bool,
     /// First reads the journal without replaying it, to show what of the time is reading.
     #[arg(long)]
     pub(crate) baseline: bool,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// Arguments of `snapshot`.
+#[derive(Debug, Args)]
+pub(crate) struct SnapshotArgs {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// The configuration's `live_dir`: also takes what is not archived yet.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) live: Option<PathBuf>,
+    /// Takes the state behind this sequence, or before the first record that is later than this core time.
+    #[arg(long, value_name = "SEQ|TIME", value_parser = parse_bound)]
+    pub(crate) until: Option<Bound>,
     #[command(flatten)]
     pub(crate) output: Output,
 }

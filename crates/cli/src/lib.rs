@@ -21,6 +21,7 @@ mod output;
 mod replay;
 mod run;
 mod show;
+mod snapshot;
 
 use args::{Cli, Command, LabCommand, VenueCommand};
 use failure::Failure;
@@ -50,6 +51,7 @@ fn run_command(command: &Command) -> Result<(), Failure> {
         Command::Demo(args) => demo::main(args),
         Command::Run(args) => run::main(args),
         Command::Replay(args) => replay::main(args),
+        Command::Snapshot(args) => snapshot::main(args),
         Command::Venue(VenueCommand::Check(args)) => check::main(args),
         Command::Journal(command) => journal::main(command),
         Command::Lab(LabCommand::Syscalls(args)) => lab::syscalls(args),

@@ -1,5 +1,6 @@
 //! `pinrail replay`.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use pinrail_engine::{Bounds, Engine};
@@ -11,7 +12,7 @@ use pinrail_types::record::{BookLevel, BookUpdate, NewOrderSingle, QuoteRequest}
 use pinrail_types::{Frame, VenueId};
 use serde::Serialize;
 
-use crate::args::{Bound, ReplayArgs, Speed};
+use crate::args::{Bound, Place, ReplayArgs, Speed};
 use crate::decode::{Decoder, utc};
 use crate::failure::Failure;
 use crate::output::{Results, spinner};
@@ -29,12 +30,15 @@ struct Summary {
     outputs: u64,
     bytes: u64,
     epochs: u64,
-    /// Sequence of the last record that was replayed.
+    /// Sequence of the first record that was replayed, and of the last.
+    from_seq: u64,
     last_seq: u64,
     /// Core time of the last input, ns since the Unix epoch.
     last_ts_core: u64,
     /// The engine's rolling hash over all outputs of the last epoch of playback, or of all of live trading.
     output_hash: Option<String>,
+    /// The hash of the state behind the last record.
+    state_hash: Option<String>,
     /// Outputs that crashes cut off at the ends of epochs of playback: not compared.
     cut_off: u64,
     /// Inputs passed over because the core that journaled them panicked on them.
@@ -49,22 +53,32 @@ struct Summary {
     baseline_records_per_s: Option<u64>,
 }
 
-type DeskReplay = Replay<SweepPricer, fn(&Bounds) -> SweepPricer>;
+/// Of a journal that this program wrote.
+pub(crate) type DeskReplay = Replay<SweepPricer, fn(&Bounds) -> SweepPricer>;
+
+/// A replay with the pricer that this program writes journals with.
+pub(crate) fn open_replay(place: &Place, live: Option<&Path>) -> Result<DeskReplay, Failure> {
+    let make_pricer: fn(&Bounds) -> SweepPricer = |bounds| SweepPricer::new(bounds.instruments);
+    Ok(Replay::open(&place.archive_dir, live, make_pricer)?)
+}
 
 /// Replays a journal and says whether it came out the same.
 pub(crate) fn main(args: &ReplayArgs) -> Result<(), Failure> {
     let baseline_records_per_s = args.baseline.then(|| baseline(args)).transpose()?;
-    let make_pricer: fn(&Bounds) -> SweepPricer = |bounds| SweepPricer::new(bounds.instruments);
-    let mut replay = Replay::open(&args.place.archive_dir, args.live.as_deref(), make_pricer)?;
+    let mut replay = open_replay(&args.place, args.live.as_deref())?;
     let started = Instant::now();
+    let from_seq = if args.from_snapshot {
+        replay
+            .begin_at_newest()
+            .map_err(|e| failure(&args.place, args.live.as_deref(), &replay, e))?
+    } else {
+        replay.next_seq()
+    };
     let outcome = run(args, &mut replay, started);
     let elapsed = started.elapsed();
-    outcome.map_err(|error| match error {
-        ReplayError::Differs(difference) => show_difference(args, &replay, &difference),
-        ReplayError::Read(error) => error.into(),
-        _ => Failure::Data(error.to_string()),
-    })?;
+    outcome.map_err(|e| failure(&args.place, args.live.as_deref(), &replay, e))?;
     let summary = Summary {
+        from_seq,
         baseline_records_per_s,
         ..sum_up(replay, elapsed)
     };
@@ -77,17 +91,27 @@ pub(crate) fn main(args: &ReplayArgs) -> Result<(), Failure> {
     results.flush()
 }
 
-fn open(args: &ReplayArgs) -> Result<Reader, Failure> {
-    Ok(Reader::open(&args.place.archive_dir, args.live.as_deref())?)
+/// Why a replay did not come to its end, a difference with all that it takes to understand it.
+pub(crate) fn failure(
+    place: &Place,
+    live: Option<&Path>,
+    replay: &DeskReplay,
+    error: ReplayError,
+) -> Failure {
+    match error {
+        ReplayError::Differs(difference) => show_difference(place, live, replay, &difference),
+        ReplayError::Read(error) => error.into(),
+        _ => Failure::Data(error.to_string()),
+    }
 }
 
 /// Records a second when they are only read and checked.
 fn baseline(args: &ReplayArgs) -> Result<u64, Failure> {
-    let mut reader = open(args)?;
+    let mut reader = Reader::open(&args.place.archive_dir, args.live.as_deref())?;
     let mut frame = Frame::default();
     let mut records = 0;
     let started = Instant::now();
-    let (seq, ts) = until(args);
+    let (seq, ts) = last_wanted(args.until);
     while reader.next(&mut frame)?.is_some() && frame.header().seq <= seq && frame.header().ts_core <= ts {
         records += 1;
     }
@@ -95,8 +119,8 @@ fn baseline(args: &ReplayArgs) -> Result<u64, Failure> {
 }
 
 /// The last sequence and the last core time that are wanted.
-fn until(args: &ReplayArgs) -> (u64, u64) {
-    match args.until {
+pub(crate) fn last_wanted(until: Option<Bound>) -> (u64, u64) {
+    match until {
         Some(Bound::Seq(seq)) => (seq, u64::MAX),
         Some(Bound::Time(ts)) => (u64::MAX, ts),
         None => (u64::MAX, u64::MAX),
@@ -108,7 +132,7 @@ fn per_second(records: u64, elapsed: Duration) -> u64 {
 }
 
 fn run(args: &ReplayArgs, replay: &mut DeskReplay, started: Instant) -> Result<(), ReplayError> {
-    let (seq, ts) = until(args);
+    let (seq, ts) = last_wanted(args.until);
     replay.end_at(seq, ts);
     let bar = spinner("replaying, sequence");
     let mut first_ts = None;
@@ -141,6 +165,8 @@ fn sum_up(replay: DeskReplay, elapsed: Duration) -> Summary {
         last_seq: replay.last_seq(),
         last_ts_core: replay.last_ts(),
         output_hash: None,
+        state_hash: None,
+        from_seq: 0,
         cut_off: counts.cut_off,
         poison: counts.poison,
         missing_at_end: replay.tail().map_or(0, |_| replay.missing().count()) as u64,
@@ -152,8 +178,10 @@ fn sum_up(replay: DeskReplay, elapsed: Duration) -> Summary {
         records_per_s: per_second(counts.inputs + counts.outputs, elapsed),
         baseline_records_per_s: None,
     };
-    let engine = replay.into_engine();
-    summary.output_hash = engine.map(|engine| format!("{:#018x}", engine.output_hash()));
+    if let Some(mut engine) = replay.into_engine() {
+        summary.output_hash = Some(format!("{:#018x}", engine.output_hash()));
+        summary.state_hash = Some(format!("{:#018x}", engine.state_hash()));
+    }
     summary
 }
 
@@ -163,9 +191,11 @@ fn print(summary: &Summary, results: &mut Results) -> Result<(), Failure> {
     table.row(["outputs compared, all equal", &count(summary.outputs)]);
     table.row(["bytes", &bytes(summary.bytes)]);
     table.row(["epochs", &count(summary.epochs)]);
+    table.row(["first sequence", &count(summary.from_seq)]);
     table.row(["last sequence", &count(summary.last_seq)]);
     table.row(["last core time", &utc(summary.last_ts_core)]);
     table.row(["output hash", summary.output_hash.as_deref().unwrap_or("none")]);
+    table.row(["state hash", summary.state_hash.as_deref().unwrap_or("none")]);
     if summary.cut_off + summary.missing_at_end > 0 {
         table.row([
             "outputs cut off by crashes",
@@ -194,9 +224,14 @@ fn print(summary: &Summary, results: &mut Results) -> Result<(), Failure> {
 }
 
 /// Both records, the input, and what of the state a reader needs first.
-fn show_difference(args: &ReplayArgs, replay: &DeskReplay, difference: &Difference) -> Failure {
+fn show_difference(
+    place: &Place,
+    live: Option<&Path>,
+    replay: &DeskReplay,
+    difference: &Difference,
+) -> Failure {
     let mut decoder = Decoder::new();
-    if let Err(failure) = learn(args, difference.seq, &mut decoder) {
+    if let Err(failure) = learn(place, live, difference.seq, &mut decoder) {
         tracing::warn!("names are not shown: {failure}");
     }
     let mut shown = |frame: Option<&Frame>| {
@@ -223,8 +258,8 @@ fn show_difference(args: &ReplayArgs, replay: &DeskReplay, difference: &Differen
 }
 
 /// Shows the decoder everything before `seq`, so that it knows names and grids.
-fn learn(args: &ReplayArgs, seq: u64, decoder: &mut Decoder) -> Result<(), Failure> {
-    let mut reader = open(args)?;
+fn learn(place: &Place, live: Option<&Path>, seq: u64, decoder: &mut Decoder) -> Result<(), Failure> {
+    let mut reader = Reader::open(&place.archive_dir, live)?;
     let mut frame = Frame::default();
     while reader.next_seq() < seq && reader.next(&mut frame)?.is_some() {
         decoder.learn(&frame);

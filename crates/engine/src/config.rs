@@ -5,7 +5,7 @@ use pinrail_pricing::{Pricer, TIERS_MAX};
 use pinrail_types::record::{
     AssetDef, BookState, ClientDef, EpochStart, InstrumentDef, ListingDef, SequenceRule, TierSpread, VenueDef,
 };
-use pinrail_types::{BEHAVIOUR_VERSION, E8, Instrument, Reason, Record, RecordHeader};
+use pinrail_types::{AssetId, BEHAVIOUR_VERSION, E8, Instrument, Reason, Record, RecordHeader};
 
 use crate::state::{Bounds, Engine, Listing, Traded};
 
@@ -62,34 +62,20 @@ impl<P: Pricer> Engine<P> {
 
     pub(crate) fn on_instrument(&mut self, def: &InstrumentDef) -> Result<(), Reason> {
         let fixed = self.check_open();
-        let asset = |id: pinrail_types::AssetId| {
-            self.assets
-                .get(id.index())
-                .and_then(Option::as_ref)
-                .ok_or(Reason::UnknownAsset)
-        };
-        asset(def.base)?;
-        let meta = Instrument::new(def, asset(def.quote)?).map_err(|_| Reason::BadDefinition)?;
+        let traded = Traded::new(def, &self.assets, self.bounds.venues)?;
         let held = self
             .traded
             .get_mut(def.instrument.index())
             .ok_or(Reason::TableFull)?;
         if let Some(held) = held {
-            return if held.meta == meta {
+            return if is_same(&held.def, def) {
                 Ok(())
             } else {
                 Err(Reason::BadDefinition)
             };
         }
         fixed?;
-        let venues = self.bounds.venues;
-        *held = Some(Traded {
-            meta,
-            venues: Consolidated::new(),
-            listings: Vec::with_capacity(venues),
-            book_seq: 0,
-            is_to_refresh: false,
-        });
+        *held = Some(traded);
         Ok(())
     }
 
@@ -115,7 +101,6 @@ impl<P: Pricer> Engine<P> {
             .get(def.venue.index())
             .and_then(Option::as_ref)
             .ok_or(Reason::UnknownVenue)?;
-        let rule = SequenceRule::from_byte(venue.rule).ok_or(Reason::BadDefinition)?;
         let traded = self
             .traded
             .get_mut(def.instrument.index())
@@ -132,17 +117,8 @@ impl<P: Pricer> Engine<P> {
         if def.tick_multiple < 1 || def.lot_multiple < 1 {
             return Err(Reason::BadDefinition);
         }
-        traded.listings.push(Listing {
-            def: *def,
-            reported: BookState::Empty,
-        });
-        traded.venues.add(Source {
-            book: Book::new(rule, self.bounds.book_levels),
-            taker_fee_e8: venue.taker_fee_e8,
-            stale_ns_max: venue.stale_ns_max,
-            halted: self.risk.states.venue_halted(def.venue),
-        });
-        Ok(())
+        let halted = self.risk.states.venue_halted(def.venue);
+        traded.list(def, venue, self.bounds.book_levels, halted)
     }
 
     /// A client may be defined, and its tier and credit changed, at any time.
@@ -158,5 +134,53 @@ impl<P: Pricer> Engine<P> {
 
     pub(crate) fn on_tier_spread(&mut self, spread: &TierSpread) -> Result<(), Reason> {
         self.pricer.on_tier_spread(spread)
+    }
+}
+
+impl Traded {
+    /// An instrument that no venue lists yet.
+    pub(crate) fn new(
+        def: &InstrumentDef,
+        assets: &[Option<AssetDef>],
+        venues_max: usize,
+    ) -> Result<Traded, Reason> {
+        let asset = |id: AssetId| {
+            assets
+                .get(id.index())
+                .and_then(Option::as_ref)
+                .ok_or(Reason::UnknownAsset)
+        };
+        asset(def.base)?;
+        let meta = Instrument::new(def, asset(def.quote)?).map_err(|_| Reason::BadDefinition)?;
+        Ok(Traded {
+            meta,
+            venues: Consolidated::new(),
+            listings: Vec::with_capacity(venues_max),
+            book_seq: 0,
+            is_to_refresh: false,
+            def: *def,
+        })
+    }
+
+    /// Adds a venue, with an empty book.
+    pub(crate) fn list(
+        &mut self,
+        def: &ListingDef,
+        venue: &VenueDef,
+        book_levels: usize,
+        halted: bool,
+    ) -> Result<(), Reason> {
+        let rule = SequenceRule::from_byte(venue.rule).ok_or(Reason::BadDefinition)?;
+        self.listings.push(Listing {
+            def: *def,
+            reported: BookState::Empty,
+        });
+        self.venues.add(Source {
+            book: Book::new(rule, book_levels),
+            taker_fee_e8: venue.taker_fee_e8,
+            stale_ns_max: venue.stale_ns_max,
+            halted,
+        });
+        Ok(())
     }
 }

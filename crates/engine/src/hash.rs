@@ -1,5 +1,7 @@
 //! The rolling hash over outputs.
 
+use pinrail_types::state::{StateError, Visitor};
+
 /// A hash over 64-bit words that is the same on every machine and in every version: it finds differences, it does
 /// not withstand an adversary.
 ///
@@ -45,6 +47,14 @@ impl RollingHash {
         };
         self.lanes = [lane(self.lanes[0], 0), lane(self.lanes[1], 2)];
         self.words += words.len() as u64;
+    }
+
+    /// Goes through the state.
+    pub(crate) fn visit(&mut self, visitor: &mut impl Visitor) -> Result<(), StateError> {
+        for lane in &mut self.lanes {
+            visitor.word(lane)?;
+        }
+        visitor.word(&mut self.words)
     }
 
     /// The hash of all that was taken.

@@ -12,9 +12,11 @@ mod hash;
 mod market;
 mod out;
 mod rfq;
+mod snapshot;
 mod state;
 
 pub use hash::RollingHash;
 pub use out::{OUT_LINES_MAX, Out};
 pub use pinrail_pricing::Pricer;
+pub use snapshot::hash_of;
 pub use state::{Bounds, Counts, Engine};

@@ -121,6 +121,8 @@ pub(crate) struct Traded {
     pub(crate) book_seq: u64,
     /// It stands in [`Engine::to_refresh`].
     pub(crate) is_to_refresh: bool,
+    /// What it was made from.
+    pub(crate) def: InstrumentDef,
 }
 
 /// The deterministic state machine. See the crate's documentation.
@@ -146,12 +148,12 @@ pub struct Engine<P> {
     pub(crate) to_refresh: Vec<InstrumentId>,
     /// Some books' states are still to be reported, in chunks.
     pub(crate) reporting: bool,
-    last_source_seq: Vec<u64>,
-    last_ts: u64,
+    pub(crate) last_source_seq: Vec<u64>,
+    pub(crate) last_ts: u64,
     /// Sequence that the next input must have; zero before the first.
-    next_seq: u64,
-    hash: RollingHash,
-    counts: Counts,
+    pub(crate) next_seq: u64,
+    pub(crate) hash: RollingHash,
+    pub(crate) counts: Counts,
 }
 
 impl<P: Pricer> Engine<P> {

@@ -95,6 +95,50 @@ impl Reader {
         Ok(reader)
     }
 
+    /// The same, but from the record at `position` on; what is before it is not looked at, but for the records of the
+    /// segment that holds it. Takes some file opens, as the logarithm of the number of segments, and the reading of one.
+    ///
+    /// # Errors
+    /// As [`Reader::open`]; [`ReadError::Corrupt`] where no record begins or the journal ends at `position`.
+    pub fn open_at(archive_dir: &Path, live_dir: Option<&Path>, position: u64) -> Result<Reader, ReadError> {
+        let mut reader = Reader::open(archive_dir, live_dir)?;
+        let Some(first) = reader.header().map(|header| header.segment) else {
+            return Ok(reader);
+        };
+        let mut last = SegmentFile::list(archive_dir, ARCHIVED)?
+            .last()
+            .map_or(first, |file| file.segment);
+        if let Some(live_dir) = live_dir {
+            last = last.max(
+                SegmentFile::list(live_dir, LIVE)?
+                    .last()
+                    .map_or(first, |file| file.segment),
+            );
+        }
+        // The last segment that begins before the position, or the first; those that nobody has begun count as later.
+        let (mut at, mut behind) = (first, last + 1);
+        while behind - at > 1 {
+            let middle = at + (behind - at) / 2;
+            match reader.open_segment(middle)? {
+                Some(cursor) if cursor.position() < position => at = middle,
+                _ => behind = middle,
+            }
+        }
+        if at > first {
+            reader.cursor = reader.open_segment(at)?;
+        }
+        reader.tail = None;
+        if let Some(cursor) = &mut reader.cursor {
+            cursor.skip_to(position, &mut Frame::default())?;
+            if cursor.position() != position {
+                return Err(cursor.corrupt("no record begins at the position asked for"));
+            }
+            (reader.position, reader.next_seq) = (cursor.position(), cursor.next_seq());
+            reader.chain = Chain::entering(cursor.header());
+        }
+        Ok(reader)
+    }
+
     /// Takes the next record into `frame`, its checksum field zero, and gives its position; `None` at the end of the
     /// journal, where [`Reader::tail`] says which end it is.
     ///

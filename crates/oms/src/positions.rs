@@ -1,5 +1,6 @@
 //! The house position and cash in each instrument.
 
+use pinrail_types::state::{StateError, Visitor};
 use pinrail_types::{Amount, Instrument, InstrumentId, Px, Qty, Reason, Side};
 
 /// Position and cash of the house in one instrument.
@@ -68,6 +69,19 @@ impl Positions {
             cash: Amount::new(cash),
         };
         Ok(*position)
+    }
+
+    /// Goes through the state.
+    ///
+    /// # Errors
+    /// [`StateError`], if what is read back is of other bounds.
+    pub fn visit(&mut self, visitor: &mut impl Visitor) -> Result<(), StateError> {
+        visitor.exactly(self.positions.len(), "the bound on instruments")?;
+        for position in &mut self.positions {
+            visitor.plain(&mut position.qty)?;
+            visitor.plain(&mut position.cash)?;
+        }
+        Ok(())
     }
 }
 

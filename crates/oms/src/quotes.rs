@@ -1,5 +1,6 @@
 //! Open quotes, and what became of those that ended last.
 
+use pinrail_types::state::{StateError, Visitor};
 use pinrail_types::{Amount, ClientId, InstrumentId, OutId, Px, Qty, Reason, SessionId, Side, Text};
 
 use crate::slots::Slots;
@@ -272,6 +273,65 @@ impl QuoteTable {
         let end = from.saturating_add(most).min(capacity);
         let open = (from.min(end)..end).filter(|slot| self.entries[*slot as usize].ended == Reason::None);
         (open.map(Slot), (end < capacity).then_some(end))
+    }
+
+    /// Goes through the state: what the slots hold, and the order in which free ones will be used. What is found by hash
+    /// or deadline follows from it.
+    ///
+    /// # Errors
+    /// [`StateError`], if what is read back is of other bounds.
+    pub fn visit(&mut self, visitor: &mut impl Visitor) -> Result<(), StateError> {
+        let capacity = self.entries.len();
+        visitor.exactly(capacity, "the bound on open quotes")?;
+        visitor.u32(&mut self.free_first)?;
+        visitor.u32(&mut self.free_last)?;
+        for entry in &mut self.entries {
+            entry.visit(visitor)?;
+        }
+        if visitor.is_loading() {
+            self.index();
+        }
+        Ok(())
+    }
+
+    /// Builds anew what follows from the slots.
+    fn index(&mut self) {
+        let capacity = self.entries.len();
+        self.by_request = Slots::new(capacity);
+        self.timers = Timers::new(capacity);
+        self.open = 0;
+        for (slot, entry) in (0..).zip(&self.entries) {
+            if entry.ended == Reason::None {
+                let quote = &entry.quote;
+                self.by_request
+                    .insert(request_hash(quote.client, &quote.quote_req_id), slot);
+                self.timers.set(slot, quote.valid_until, quote.quote_id.seq);
+                self.open += 1;
+            }
+        }
+    }
+}
+
+impl Entry {
+    fn visit(&mut self, visitor: &mut impl Visitor) -> Result<(), StateError> {
+        visitor.u32(&mut self.next_free)?;
+        let mut was_used = !self.quote.quote_id.is_none();
+        visitor.flag(&mut was_used)?;
+        if !was_used {
+            return Ok(());
+        }
+        let quote = &mut self.quote;
+        visitor.plain(&mut quote.quote_id)?;
+        visitor.plain(&mut quote.quote_req_id)?;
+        visitor.u32(&mut quote.client.0)?;
+        visitor.u32(&mut quote.instrument.0)?;
+        visitor.plain(&mut quote.bid_px)?;
+        visitor.plain(&mut quote.offer_px)?;
+        visitor.plain(&mut quote.qty)?;
+        visitor.word(&mut quote.valid_until)?;
+        visitor.plain(&mut quote.credit)?;
+        visitor.u16(&mut quote.session.0)?;
+        visitor.reason(&mut self.ended)
     }
 }
 

@@ -8,6 +8,7 @@ mod sweep_pricer;
 
 use pinrail_book::Consolidated;
 use pinrail_types::record::TierSpread;
+use pinrail_types::state::{StateError, Visitor};
 use pinrail_types::{Instrument, Px, Qty, Reason, Side};
 
 pub use sweep_pricer::{SweepPricer, TIERS_MAX};
@@ -68,4 +69,11 @@ pub trait Pricer {
     /// # Errors
     /// [`Reason::BadField`] or [`Reason::UnknownInstrument`] if the pricer can't use it; the input is refused with it.
     fn on_tier_spread(&mut self, spread: &TierSpread) -> Result<(), Reason>;
+
+    /// Goes through the model's state, which is part of the engine's snapshot and of its hash: whatever prices depend on
+    /// beside the request and the books.
+    ///
+    /// # Errors
+    /// [`StateError`], if what is read back is no state of a model like this.
+    fn visit(&mut self, visitor: &mut impl Visitor) -> Result<(), StateError>;
 }

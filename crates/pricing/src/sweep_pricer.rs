@@ -2,6 +2,7 @@
 
 use pinrail_book::{Consolidated, View};
 use pinrail_types::record::TierSpread;
+use pinrail_types::state::{StateError, Visitor};
 use pinrail_types::{E8, Px, Qty, Reason, Side};
 
 use crate::{PriceRequest, Pricer, Prices};
@@ -90,6 +91,14 @@ impl Pricer for SweepPricer {
             return Err(Reason::BadField);
         }
         *held = spread.half_spread_e8;
+        Ok(())
+    }
+
+    fn visit(&mut self, visitor: &mut impl Visitor) -> Result<(), StateError> {
+        visitor.exactly(self.half_spreads_e8.len(), "the bound on instruments")?;
+        for spread in self.half_spreads_e8.iter_mut().flatten() {
+            visitor.signed(spread)?;
+        }
         Ok(())
     }
 }

@@ -2,6 +2,7 @@
 
 use pinrail_types::money::product;
 use pinrail_types::record::{ClientDef, InstrumentLimits, Scope, TradingState};
+use pinrail_types::state::{StateError, Visitor};
 use pinrail_types::{Amount, AssetId, ClientId, E8, Instrument, InstrumentId, Px, Qty, Reason, Side};
 
 use crate::state::TradingStates;
@@ -40,7 +41,7 @@ struct InstrumentRisk {
 }
 
 /// The part of [`InstrumentLimits`] that checks read, wide types widened once.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Limits {
     qty_min: Qty,
     qty_max: Qty,
@@ -306,9 +307,44 @@ impl Risk {
     ) -> Result<TradingState, Reason> {
         self.states.set(scope, target, state)
     }
+
+    /// Goes through the state.
+    ///
+    /// # Errors
+    /// [`StateError`], if what is read back is of other bounds.
+    pub fn visit(&mut self, visitor: &mut impl Visitor) -> Result<(), StateError> {
+        self.states.visit(visitor)?;
+        visitor.exactly(self.instruments.len(), "the bound on instruments")?;
+        for instrument in &mut self.instruments {
+            instrument.visit(visitor)?;
+        }
+        visitor.exactly(self.clients.len(), "the bound on clients")?;
+        for client in &mut self.clients {
+            visitor.flag(&mut client.known)?;
+            if client.known {
+                visitor.u32(&mut client.credit_asset.0)?;
+                visitor.wide(&mut client.credit_max)?;
+                visitor.wide(&mut client.reserved)?;
+                visitor.wide(&mut client.used)?;
+            }
+        }
+        Ok(())
+    }
 }
 
 impl InstrumentRisk {
+    fn visit(&mut self, visitor: &mut impl Visitor) -> Result<(), StateError> {
+        visitor.signed(&mut self.open_buy)?;
+        visitor.signed(&mut self.open_sell)?;
+        let mut is_there = self.limits.is_some();
+        visitor.flag(&mut is_there)?;
+        self.limits = is_there.then(|| self.limits.unwrap_or_default());
+        match &mut self.limits {
+            Some(limits) => limits.visit(visitor),
+            None => Ok(()),
+        }
+    }
+
     /// Whether a one-sided ask brings the position towards zero, open quotes counted, without passing it.
     fn reduces(&self, ask: &Ask, position: Qty) -> bool {
         match ask.side {
@@ -320,6 +356,17 @@ impl InstrumentRisk {
 }
 
 impl Limits {
+    fn visit(&mut self, visitor: &mut impl Visitor) -> Result<(), StateError> {
+        visitor.plain(&mut self.qty_min)?;
+        visitor.plain(&mut self.qty_max)?;
+        visitor.signed(&mut self.qty_step)?;
+        visitor.signed(&mut self.px_step)?;
+        visitor.wide(&mut self.notional_max)?;
+        visitor.signed(&mut self.position_max)?;
+        visitor.signed(&mut self.collar_e8)?;
+        visitor.word(&mut self.quote_ttl_ns)
+    }
+
     /// Checks one price; gives back its notional in the quote asset's smallest unit, without its sign.
     #[inline]
     fn check_px(&self, px: Px, qty: Qty, reference: Px, meta: &Instrument) -> Result<i128, Reason> {

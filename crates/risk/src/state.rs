@@ -1,6 +1,7 @@
 //! Trading states by scope: latching, and the strictest wins.
 
 use pinrail_types::record::{Scope, TradingState};
+use pinrail_types::state::{StateError, Visitor};
 use pinrail_types::{ClientId, InstrumentId, Reason, VenueId};
 
 /// The stricter of two states.
@@ -66,6 +67,22 @@ impl TradingStates {
         self.machine = Reason::None;
     }
 
+    /// Goes through the state.
+    ///
+    /// # Errors
+    /// [`StateError`], if what is read back is of other bounds.
+    pub fn visit(&mut self, visitor: &mut impl Visitor) -> Result<(), StateError> {
+        visit_state(&mut self.global, visitor)?;
+        visitor.reason(&mut self.machine)?;
+        for states in [&mut self.venues, &mut self.instruments, &mut self.clients] {
+            visitor.exactly(states.len(), "a bound of the engine")?;
+            for state in states {
+                visit_state(state, visitor)?;
+            }
+        }
+        Ok(())
+    }
+
     /// The state of the desk as a whole.
     #[inline]
     pub fn global(&self) -> TradingState {
@@ -116,6 +133,11 @@ impl TradingStates {
             Reason::ClientReduceOnly
         }
     }
+}
+
+fn visit_state(state: &mut TradingState, visitor: &mut impl Visitor) -> Result<(), StateError> {
+    let from = |code| TradingState::from_byte(u8::try_from(code).ok()?);
+    visitor.named(state, |state| u64::from(state.byte()), from, "a trading state")
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ mod playback;
 pub mod prefault;
 mod recover;
 mod replay;
+mod snapshot;
 pub mod usage;
 
 pub use crate::core::{Core, CoreCounters, CoreCounts, Observer};
@@ -23,3 +24,4 @@ pub use machine::SEGMENT_BYTES_MIN;
 pub use playback::Playback;
 pub use recover::{RecoverError, Recovered, recover};
 pub use replay::{Difference, Replay, ReplayCounts, ReplayError};
+pub use snapshot::{SNAPSHOT_VERSION, Snapshot, SnapshotError};

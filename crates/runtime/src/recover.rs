@@ -44,6 +44,8 @@ impl From<pinrail_journal::ReadError> for RecoverError {
 pub struct Recovered<P> {
     /// To be given to a [`Core`](crate::Core), with the writer.
     pub engine: Engine<P>,
+    /// Sequence of the first record that was replayed: above 1 if a snapshot stands for those before it.
+    pub from_seq: u64,
     /// What was replayed.
     pub counts: ReplayCounts,
     /// Outputs that a crash had cut off, made again and journaled.
@@ -55,7 +57,7 @@ pub struct Recovered<P> {
 
 /// Replays the journal in `archive_dir`, which `writer` is about to go on with, and journals the outputs that a crash
 /// had cut off between an input and them, byte for byte as they would have been. Of an empty journal it makes a new
-/// engine. Linear in the journal's length; allocates what an engine of these bounds does.
+/// engine. Linear in the journal's length behind its newest [`Snapshot`](crate::Snapshot); allocates what an engine of these bounds does.
 ///
 /// # Errors
 /// [`RecoverError`]; among them a journal whose replay comes out differently.
@@ -69,6 +71,7 @@ pub fn recover<P: Pricer>(
     writer: &mut Writer,
 ) -> Result<Recovered<P>, RecoverError> {
     let mut replay = Replay::open(archive_dir, None, &mut make_pricer)?;
+    let from_seq = replay.begin_at_newest()?;
     while replay.step()? {}
     let counts = replay.counts();
     let poison = replay.ends_in_poison();
@@ -108,6 +111,7 @@ pub fn recover<P: Pricer>(
     }
     Ok(Recovered {
         engine,
+        from_seq,
         counts,
         outputs_made_again,
         poison,

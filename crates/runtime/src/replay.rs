@@ -9,6 +9,9 @@ use pinrail_journal::archive::{Reader, Tail};
 use pinrail_types::record::EpochStart;
 use pinrail_types::{BEHAVIOUR_VERSION, Frame, LINE_WORDS, Record};
 use thiserror::Error;
+use tracing::warn;
+
+use crate::snapshot::Snapshot;
 
 /// Poison inputs that a replay passes over at most.
 const POISON_MAX: usize = 16;
@@ -33,6 +36,12 @@ pub enum ReplayError {
         seq: u64,
         /// The version that it names.
         found: u32,
+    },
+    /// A snapshot can't be gone on from.
+    #[error("the snapshot does not fit the journal: {what}")]
+    Snapshot {
+        /// Why.
+        what: String,
     },
     /// An input is earlier than the one before it.
     #[error("the input at sequence {seq} goes back in time, from {before} to {ts}")]
@@ -139,6 +148,10 @@ pub struct Replay<P, M> {
     /// Nothing behind this sequence, or later than this core time, is replayed.
     until: (u64, u64),
     last_seq: u64,
+    /// Position behind the last record that was replayed.
+    position: u64,
+    /// Where it began, if not at the first record.
+    from: Option<Snapshot>,
     counts: ReplayCounts,
 }
 
@@ -153,10 +166,12 @@ impl<P: Pricer, M: FnMut(&Bounds) -> P> Replay<P, M> {
         live_dir: Option<&Path>,
         make_pricer: M,
     ) -> Result<Replay<P, M>, ReadError> {
+        let reader = Reader::open(archive_dir, live_dir)?;
         Ok(Replay {
             archive_dir: archive_dir.to_owned(),
             live_dir: live_dir.map(Path::to_owned),
-            reader: Reader::open(archive_dir, live_dir)?,
+            position: reader.position(),
+            reader,
             make_pricer,
             engine: None,
             epoch_start: None,
@@ -167,6 +182,7 @@ impl<P: Pricer, M: FnMut(&Bounds) -> P> Replay<P, M> {
             poison: Vec::new(),
             until: (u64::MAX, u64::MAX),
             last_seq: 0,
+            from: None,
             counts: ReplayCounts::default(),
         })
     }
@@ -174,6 +190,68 @@ impl<P: Pricer, M: FnMut(&Bounds) -> P> Replay<P, M> {
     /// Ends the replay behind the record with sequence `seq`, or before the first that is later than `ts_core`.
     pub fn end_at(&mut self, seq: u64, ts_core: u64) {
         self.until = (seq, ts_core);
+    }
+
+    /// Begins behind the newest snapshot that fits the journal, instead of at its first record; gives the sequence of the
+    /// first record that is to be replayed. One that does not fit is said and left where it is.
+    ///
+    /// # Errors
+    /// If the journal can't be read.
+    pub fn begin_at_newest(&mut self) -> Result<u64, ReplayError> {
+        let found = Snapshot::list(&self.archive_dir).unwrap_or_else(|e| {
+            warn!("snapshots are not used: {e}");
+            Vec::new()
+        });
+        for (_, path) in found {
+            let begun = Snapshot::read(&path, self.reader.journal_id())
+                .map_err(|e| e.to_string())
+                .and_then(|snapshot| self.begin_at(snapshot).map_err(|e| e.to_string()));
+            match begun {
+                Ok(()) => return Ok(self.next_seq()),
+                Err(e) => warn!("{} is not used: {e}", path.display()),
+            }
+        }
+        Ok(self.next_seq())
+    }
+
+    /// Begins behind `snapshot`, with the engine that stands in it.
+    ///
+    /// # Errors
+    /// [`ReplayError::Read`] where the journal has no such place; [`ReplayError::Snapshot`] if another epoch wrote that
+    /// place: a power cut took the records that it stood for, and others stand there now. The replay begins at the first
+    /// record then.
+    pub fn begin_at(&mut self, snapshot: Snapshot) -> Result<(), ReplayError> {
+        self.from = Some(snapshot);
+        self.rewind().inspect_err(|_| self.from = None).or_else(|e| {
+            self.rewind()?;
+            Err(e)
+        })
+    }
+
+    /// Goes back to where it began.
+    fn rewind(&mut self) -> Result<(), ReplayError> {
+        self.out = Out::new();
+        self.matched = 0;
+        self.counts = ReplayCounts::default();
+        let Some(from) = &self.from else {
+            self.reader = Reader::open(&self.archive_dir, self.live_dir.as_deref())?;
+            self.engine = None;
+            self.epoch_start = None;
+            self.position = self.reader.position();
+            return Ok(());
+        };
+        self.reader = Reader::open_at(&self.archive_dir, self.live_dir.as_deref(), from.position)?;
+        let epoch = self.reader.header().map_or(0, |header| header.epoch);
+        if epoch != from.epoch_start.epoch || self.reader.next_seq() != from.next_seq {
+            return Err(ReplayError::Snapshot {
+                what: "the journal holds other records there now".to_owned(),
+            });
+        }
+        let engine = from.engine(&mut self.make_pricer);
+        self.engine = Some(engine.map_err(|e| ReplayError::Snapshot { what: e.to_string() })?);
+        self.epoch_start = Some(from.epoch_start);
+        self.position = from.position;
+        Ok(())
     }
 
     /// Takes the next record: an input goes through the engine, an output is compared. False at the end of the journal,
@@ -197,6 +275,7 @@ impl<P: Pricer, M: FnMut(&Bounds) -> P> Replay<P, M> {
             self.take(position)?;
         }
         self.last_seq = self.next.header().seq;
+        self.position = self.reader.position();
         Ok(true)
     }
 
@@ -258,11 +337,7 @@ impl<P: Pricer, M: FnMut(&Bounds) -> P> Replay<P, M> {
             return Err(ReplayError::Panicked { seq });
         }
         self.poison.push(seq);
-        self.reader = Reader::open(&self.archive_dir, self.live_dir.as_deref())?;
-        self.engine = None;
-        self.out = Out::new();
-        self.matched = 0;
-        self.counts = ReplayCounts::default();
+        self.rewind()?;
         while self.reader.next_seq() <= seq {
             self.step()?;
         }
@@ -341,6 +416,16 @@ impl<P: Pricer, M: FnMut(&Bounds) -> P> Replay<P, M> {
     /// The engine as it stands behind the last input; none before the first.
     pub fn engine(&self) -> Option<&Engine<P>> {
         self.engine.as_ref()
+    }
+
+    /// Ends the replay: a snapshot behind the last input and all its outputs, whether they were read already or not; none
+    /// before the first epoch.
+    pub fn into_snapshot(self) -> Option<Snapshot> {
+        let missing: usize = self.missing().map(<[u64]>::len).sum();
+        let position = self.position + 8 * missing as u64;
+        let (id, start) = (self.reader.journal_id(), self.epoch_start?);
+        let mut engine = self.into_engine()?;
+        Some(Snapshot::of(&mut engine, id, &start, position))
     }
 
     /// Ends the replay: the engine, the outputs of the last input folded into its hash.

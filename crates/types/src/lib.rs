@@ -16,6 +16,7 @@ pub mod money;
 pub mod reason;
 pub mod record;
 pub mod schema;
+pub mod state;
 pub mod text;
 
 pub use decimal::{Decimal, DecimalError, Grid, Scaled};

@@ -55,6 +55,26 @@ fn a_replay_stops_where_it_is_told_and_shows_where_a_journal_differs() {
     desk.played(&[]);
     assert_eq!(replayed(&desk.archive_dir, &["--until", "500"])["last_seq"], 500);
 
+    let journal = desk.archive_dir.to_str().unwrap();
+    let whole = replayed(&desk.archive_dir, &[]);
+    let mut snapshot = Value::Null;
+    let last_seq = whole["last_seq"].as_u64().unwrap();
+    for until in (0..10).map(|n| last_seq / 2 + n).chain([last_seq]) {
+        let until = until.to_string();
+        let (code, out, err) = ended(&["snapshot", journal, "--until", &until, "--json"]);
+        assert_eq!(code, 0, "{err}");
+        snapshot = serde_json::from_str(&out).unwrap();
+        let behind = replayed(&desk.archive_dir, &["--from-snapshot"]);
+        assert_eq!(behind["from_seq"], snapshot["next_seq"]);
+        assert_eq!(behind["state_hash"], whole["state_hash"], "from {until}");
+    }
+    assert_eq!(snapshot["state_hash"], whole["state_hash"]);
+    let behind = replayed(&desk.archive_dir, &["--from-snapshot"]);
+    assert_eq!(
+        (&behind["from_seq"], &behind["inputs"]),
+        (&snapshot["next_seq"], &Value::from(0))
+    );
+
     let dir = TempDir::new().unwrap();
     let config = JournalConfig::new(dir.path().join("archive"), dir.path().join("live"));
     let Journal {

@@ -1,0 +1,90 @@
+//! `pinrail snapshot`.
+
+use std::time::Instant;
+
+use pinrail_report::table::{Table, count, ns};
+use pinrail_runtime::SnapshotError;
+use serde::Serialize;
+
+use crate::args::SnapshotArgs;
+use crate::failure::Failure;
+use crate::output::{Results, spinner};
+use crate::replay::{DeskReplay, failure, last_wanted, open_replay};
+
+/// Records from one look at the progress to the next.
+const RECORDS_PER_LOOK: u64 = 1 << 14;
+
+/// What was written, as it is printed in JSON.
+#[derive(Serialize)]
+struct Summary {
+    file: std::path::PathBuf,
+    /// Sequence of the first record that was replayed to get there: above 1 if that began behind another snapshot.
+    from_seq: u64,
+    /// Sequence of the first record that is not in the snapshot, and its position.
+    next_seq: u64,
+    position: u64,
+    state_hash: String,
+    state_bytes: u64,
+    elapsed_ns: u64,
+}
+
+/// Replays a journal from its newest snapshot and writes another one at its end.
+pub(crate) fn main(args: &SnapshotArgs) -> Result<(), Failure> {
+    let started = Instant::now();
+    let mut replay = open_replay(&args.place, args.live.as_deref())?;
+    let as_failure = |replay: &DeskReplay, error| failure(&args.place, args.live.as_deref(), replay, error);
+    let from_seq = replay.begin_at_newest().map_err(|e| as_failure(&replay, e))?;
+    let (seq, ts) = last_wanted(args.until);
+    replay.end_at(seq, ts);
+    let bar = spinner("replaying, sequence");
+    loop {
+        match replay.step() {
+            Ok(true) if replay.last_seq() % RECORDS_PER_LOOK == 0 => bar.set_position(replay.last_seq()),
+            Ok(true) => {}
+            Ok(false) => break,
+            Err(e) => return Err(as_failure(&replay, e)),
+        }
+    }
+    bar.finish_and_clear();
+    let snapshot = replay
+        .into_snapshot()
+        .ok_or_else(|| Failure::Data(format!("{} holds no epoch", args.place.archive_dir.display())))?;
+    let file = snapshot.write(&args.place.archive_dir)?;
+    let summary = Summary {
+        file,
+        from_seq,
+        next_seq: snapshot.next_seq,
+        position: snapshot.position,
+        state_hash: format!("{:#018x}", snapshot.state_hash),
+        state_bytes: 8 * snapshot.words.len() as u64,
+        elapsed_ns: started.elapsed().as_nanos() as u64,
+    };
+    let mut results = Results::new();
+    if args.output.json {
+        results.json(&summary)?;
+    } else {
+        print(&summary, &mut results)?;
+    }
+    results.flush()
+}
+
+fn print(summary: &Summary, results: &mut Results) -> Result<(), Failure> {
+    let mut table = Table::facts(&["snapshot", ""]);
+    table.row(["file", &summary.file.display().to_string()]);
+    table.row(["replayed from sequence", &count(summary.from_seq)]);
+    table.row(["next sequence", &count(summary.next_seq)]);
+    table.row(["next position", &count(summary.position)]);
+    table.row(["state hash", &summary.state_hash]);
+    table.row(["state", &pinrail_report::table::bytes(summary.state_bytes)]);
+    table.row(["wall-clock time", &ns(summary.elapsed_ns)]);
+    results.line(&table)
+}
+
+impl From<SnapshotError> for Failure {
+    fn from(error: SnapshotError) -> Failure {
+        match error {
+            SnapshotError::Io { .. } => Failure::Machine(error.to_string()),
+            _ => Failure::Data(error.to_string()),
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! The engine's state as words: for snapshots, and for hashes that tell whether two engines would go on alike.
+
+use pinrail_pricing::Pricer;
+use pinrail_types::VenueId;
+use pinrail_types::record::{BookState, InstrumentDef, ListingDef};
+use pinrail_types::state::{Load, Save, StateError, Visitor};
+
+use crate::hash::RollingHash;
+use crate::state::{Bounds, Engine, Listing, Traded};
+
+impl<P: Pricer> Engine<P> {
+    /// The whole state as words, the same on every machine: whatever decides, and nothing that follows from it or is only
+    /// there for speed. To be called when the outputs of the last input were sealed. Linear in what the engine holds;
+    /// allocates, so it is nothing for a core that trades: see the runtime's shadow.
+    ///
+    /// # Panics
+    /// Never: only what is read back can be wrong.
+    pub fn save(&mut self) -> Vec<u64> {
+        let mut save = Save::default();
+        self.visit(&mut save)
+            .expect("only what is read back can be wrong");
+        save.words
+    }
+
+    /// The engine that `words` were saved from, which had these bounds.
+    ///
+    /// # Errors
+    /// [`StateError`] if the words are no state of such an engine. That they were not changed is for the caller to see to.
+    pub fn load(bounds: Bounds, pricer: P, words: &[u64]) -> Result<Engine<P>, StateError> {
+        let mut engine = Engine::new(bounds, pricer);
+        let mut load = Load::new(words);
+        engine.visit(&mut load)?;
+        load.end()?;
+        Ok(engine)
+    }
+
+    /// A hash of the whole state. Equal states have equal hashes; it finds differences and does not withstand an
+    /// adversary. Costs as much as [`Engine::save`].
+    pub fn state_hash(&mut self) -> u64 {
+        hash_of(&self.save())
+    }
+
+    fn visit(&mut self, visitor: &mut impl Visitor) -> Result<(), StateError> {
+        visitor.u32(&mut self.epoch)?;
+        visitor.flag(&mut self.fixed)?;
+        visitor.word(&mut self.last_ts)?;
+        visitor.word(&mut self.next_seq)?;
+        visitor.word(&mut self.counts.inputs)?;
+        visitor.word(&mut self.counts.outputs)?;
+        self.hash.visit(visitor)?;
+        visitor.exactly(self.last_source_seq.len(), "the bound on sources")?;
+        for seq in &mut self.last_source_seq {
+            visitor.word(seq)?;
+        }
+        visitor.exactly(self.tiers.len(), "the bound on clients")?;
+        for tier in &mut self.tiers {
+            let mut word = u64::from(*tier);
+            visitor.below(&mut word, 256)?;
+            *tier = word as u8;
+        }
+        self.visit_markets(visitor)?;
+        self.risk.visit(visitor)?;
+        self.quotes.visit(visitor)?;
+        self.positions.visit(visitor)?;
+        let mut withdraws = self.withdraw_from.is_some();
+        visitor.flag(&mut withdraws)?;
+        let mut from = self.withdraw_from.unwrap_or(0);
+        visitor.u32(&mut from)?;
+        self.withdraw_from = withdraws.then_some(from);
+        visitor.flag(&mut self.reporting)?;
+        self.pricer.visit(visitor)
+    }
+
+    /// Definitions, and the books that stand on them.
+    fn visit_markets(&mut self, visitor: &mut impl Visitor) -> Result<(), StateError> {
+        visitor.exactly(self.assets.len(), "the bound on assets")?;
+        for asset in &mut self.assets {
+            visitor.maybe(asset)?;
+        }
+        visitor.exactly(self.venues.len(), "the bound on venues")?;
+        for venue in &mut self.venues {
+            visitor.maybe(venue)?;
+        }
+        visitor.exactly(self.traded.len(), "the bound on instruments")?;
+        for at in 0..self.traded.len() {
+            let mut def: Option<InstrumentDef> = self.traded[at].as_ref().map(|traded| traded.def);
+            visitor.maybe(&mut def)?;
+            let Some(def) = def else {
+                continue;
+            };
+            if visitor.is_loading() {
+                let made = Traded::new(&def, &self.assets, self.bounds.venues);
+                self.traded[at] = Some(made.map_err(|_| visitor.bad(at as u64, "a definition"))?);
+            }
+            self.visit_listings(at, visitor)?;
+        }
+        Ok(())
+    }
+
+    fn visit_listings(&mut self, at: usize, visitor: &mut impl Visitor) -> Result<(), StateError> {
+        let Some(traded) = &mut self.traded[at] else {
+            return Ok(());
+        };
+        visitor.word(&mut traded.book_seq)?;
+        let mut listings = traded.listings.len();
+        visitor.count(&mut listings, self.bounds.venues)?;
+        for place in 0..listings {
+            let mut def: Option<ListingDef> = traded.listings.get(place).map(|listing| listing.def);
+            visitor.maybe(&mut def)?;
+            if visitor.is_loading() {
+                let venue_of = |venue: VenueId| self.venues.get(venue.index()).and_then(Option::as_ref);
+                let made = def
+                    .and_then(|def| Some((def, venue_of(def.venue)?)))
+                    .and_then(|(def, venue)| traded.list(&def, venue, self.bounds.book_levels, false).ok());
+                made.ok_or_else(|| visitor.bad(place as u64, "a listing"))?;
+            }
+            visit_reported(&mut traded.listings[place], visitor)?;
+        }
+        traded.venues.visit(visitor)
+    }
+}
+
+fn visit_reported(listing: &mut Listing, visitor: &mut impl Visitor) -> Result<(), StateError> {
+    let from = |code| BookState::from_byte(u8::try_from(code).ok()?);
+    visitor.named(
+        &mut listing.reported,
+        |state| u64::from(state.byte()),
+        from,
+        "a state of a book",
+    )
+}
+
+/// The hash of a state's words, as [`Engine::state_hash`] gives it.
+pub fn hash_of(words: &[u64]) -> u64 {
+    let mut hash = RollingHash::default();
+    let (quads, rest) = words.as_chunks::<4>();
+    for quad in quads {
+        hash.update(quad);
+    }
+    let mut last = [0; 4];
+    last[..rest.len()].copy_from_slice(rest);
+    hash.update(&last);
+    hash.update(&[words.len() as u64, 0, 0, 0]);
+    hash.value()
+}
