@@ -14,7 +14,9 @@ mod machine;
 mod playback;
 pub mod prefault;
 mod recover;
+mod release;
 mod replay;
+mod send_log;
 mod snapshot;
 pub mod usage;
 
@@ -23,5 +25,7 @@ pub use inlet::{Inlet, Role};
 pub use machine::SEGMENT_BYTES_MIN;
 pub use playback::Playback;
 pub use recover::{RecoverError, Recovered, recover};
+pub use release::{Gate, ReleaseError, ReleasePoint, ReleasePolicy, SendId};
 pub use replay::{Difference, Replay, ReplayCounts, ReplayError};
+pub use send_log::{SendLog, SendLogError, SendState};
 pub use snapshot::{SNAPSHOT_VERSION, Snapshot, SnapshotError};
