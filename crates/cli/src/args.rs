@@ -165,6 +165,21 @@ fn parse_speed(text: &str) -> Result<Speed, String> {
 pub(crate) enum LabCommand {
     /// Runs the demo's core, or a control thread that makes system calls, between two marks that a tracer sees.
     Syscalls(SyscallsArgs),
+    /// Measures what it costs to send only what is durable: outputs at planned times, through the gates of each policy.
+    Release(ReleaseArgs),
+}
+
+/// Arguments of `lab release`.
+#[derive(Debug, Args)]
+pub(crate) struct ReleaseArgs {
+    /// Rounds of each policy, in turns; each takes a second.
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=60))]
+    pub(crate) rounds: u64,
+    /// Outputs a second, one in four of them a fill.
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(100..=1_000_000))]
+    pub(crate) rate: u64,
+    #[command(flatten)]
+    pub(crate) output: Output,
 }
 
 /// Arguments of `lab syscalls`.

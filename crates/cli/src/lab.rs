@@ -8,6 +8,9 @@ use crate::desk::rig::{join, spawn};
 use crate::failure::Failure;
 use crate::output::Results;
 
+pub(crate) mod release;
+mod round;
+
 /// Runs the core, or a control thread that does make system calls, between two calls of `getpgid(0)`.
 pub(crate) fn syscalls(args: &SyscallsArgs) -> Result<(), Failure> {
     let events = if args.control {

@@ -55,6 +55,7 @@ fn run_command(command: &Command) -> Result<(), Failure> {
         Command::Venue(VenueCommand::Check(args)) => check::main(args),
         Command::Journal(command) => journal::main(command),
         Command::Lab(LabCommand::Syscalls(args)) => lab::syscalls(args),
+        Command::Lab(LabCommand::Release(args)) => lab::release::main(args),
         Command::Doctor(args) => doctor::main(args),
     }
 }

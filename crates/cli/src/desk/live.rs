@@ -43,6 +43,12 @@ const OPEN_QUOTES: usize = 1_024;
 /// Levels a side that a simulated venue shows at least.
 const VENUE_LEVELS: usize = 40;
 
+/// When its archive is synced.
+pub(crate) const SYNC: SyncPolicy = SyncPolicy::Lazy {
+    bytes_max: 1 << 20,
+    age_max: Duration::from_millis(5),
+};
+
 /// What is run.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
@@ -152,10 +158,7 @@ pub(crate) fn run(options: &Options) -> Result<Summary, RigError> {
     let mut journal = config.journal.clone();
     journal.archive_dir.clone_from(&archive_dir);
     journal.live_dir = live.path().join("journal");
-    journal.sync = SyncPolicy::Lazy {
-        bytes_max: 1 << 20,
-        age_max: Duration::from_millis(5),
-    };
+    journal.sync = SYNC;
     let (core_cpu, other_cpu) = placement(config.core.cpu)?;
     let (rig, mut writer) = Rig::start(&journal, other_cpu)?;
     let first_seq = writer.next_seq();

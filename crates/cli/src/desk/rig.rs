@@ -105,13 +105,22 @@ pub(crate) fn placement(core: Option<usize>) -> Result<(usize, Option<usize>), R
     Ok((core, online.into_iter().find(|other| *other != core)))
 }
 
+/// What the archiver did while it ran.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Archived {
+    /// Times that it found something to copy: one write each.
+    pub(crate) batches: u64,
+    /// Times that the durable position moved.
+    pub(crate) syncs: u64,
+}
+
 /// The threads beside the core: one archives, one prepares segments and keeps the clock on UTC.
 pub(crate) struct Rig {
     stop_archiver: Arc<AtomicBool>,
     stop_helper: Arc<AtomicBool>,
     /// Set when nothing becomes durable any more.
     archiver_failed: Arc<AtomicBool>,
-    archiver: JoinHandle<Result<(), JournalError>>,
+    archiver: JoinHandle<Result<Archived, JournalError>>,
     helper: JoinHandle<Result<(), JournalError>>,
     /// For readers of the clock.
     pub(crate) clock: Clock,
@@ -175,15 +184,14 @@ impl Rig {
 
     /// Ends the journal: makes everything durable, then stops the threads. When one of them has failed, the other
     /// still ends its work, so that what was journaled is archived as far as that is possible.
-    pub(crate) fn finish(self, writer: Writer, now_ns: u64) -> Result<(), RigError> {
+    pub(crate) fn finish(self, writer: Writer, now_ns: u64) -> Result<Archived, RigError> {
         writer.finish(now_ns);
         self.stop_helper.store(true, Ordering::Release);
         let helped = join("pinrail-helper", self.helper);
         self.stop_archiver.store(true, Ordering::Release);
         let archived = join("pinrail-archive", self.archiver);
         helped??;
-        archived??;
-        Ok(())
+        Ok(archived??)
     }
 }
 
@@ -196,13 +204,18 @@ pub(crate) fn place(cpu: Option<usize>) {
     }
 }
 
-fn run_archiver(mut archiver: Archiver, stop: &AtomicBool) -> Result<(), JournalError> {
+fn run_archiver(mut archiver: Archiver, stop: &AtomicBool) -> Result<Archived, JournalError> {
+    let mut archived = Archived::default();
     loop {
         // Looked at first, so that what was written before the stop is still archived.
         let stopping = stop.load(Ordering::Acquire);
-        if archiver.do_work()? == 0 {
+        let durable = archiver.durable_position();
+        let work = archiver.do_work()?;
+        archived.batches += u64::from(work > 0);
+        archived.syncs += u64::from(archiver.durable_position() > durable);
+        if work == 0 {
             if stopping {
-                return archiver.finish();
+                return archiver.finish().map(|()| archived);
             }
             std::thread::sleep(PARK);
         }
