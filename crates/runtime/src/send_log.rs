@@ -214,7 +214,7 @@ impl SendLog {
             return Ok(());
         }
         self.append(INTENT, ids)?;
-        let synced = self.file.sync_data();
+        let synced = sync(&self.file);
         self.guard("sync", synced)?;
         self.synced = self.at;
         self.state.begun = begun;
@@ -268,6 +268,15 @@ impl SendLog {
 fn failed(op: &'static str, path: &Path) -> impl FnOnce(io::Error) -> SendLogError {
     let path = path.to_owned();
     move |source| SendLogError::Io { op, path, source }
+}
+
+/// `fdatasync`.
+fn sync(file: &File) -> io::Result<()> {
+    #[cfg(test)]
+    if tests::SYNC_FAILS.get() {
+        return Err(io::Error::from_raw_os_error(5));
+    }
+    file.sync_data()
 }
 
 fn beside(path: &Path, suffix: &str) -> PathBuf {

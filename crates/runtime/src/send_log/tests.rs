@@ -1,9 +1,15 @@
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::*;
+
+thread_local! {
+    /// Makes every later sync of intents on this thread fail.
+    pub(super) static SYNC_FAILS: Cell<bool> = const { Cell::new(false) };
+}
 
 const JOURNAL: JournalId = JournalId([7; 16]);
 
@@ -86,6 +92,26 @@ fn what_breaks_the_rules_is_refused_and_changes_nothing() {
     drop(log);
     let other = SendLog::open(&place.path(), JournalId([8; 16]));
     assert!(matches!(other, Err(SendLogError::Foreign { .. })));
+}
+
+#[test]
+fn an_intent_that_could_not_be_synced_is_not_begun_and_nothing_more_is() {
+    let place = Place::new();
+    let mut log = place.open().unwrap();
+    log.begin(&[id(1)]).unwrap();
+    SYNC_FAILS.set(true);
+    assert!(matches!(
+        log.begin(&[id(2)]),
+        Err(SendLogError::Io { op: "sync", .. })
+    ));
+    SYNC_FAILS.set(false);
+    assert_eq!(log.state(id(2)), SendState::NeverBegun);
+    // Never retried, though the next sync would succeed.
+    assert!(matches!(log.begin(&[id(2)]), Err(SendLogError::Failed { .. })));
+    assert!(matches!(log.done(id(1)), Err(SendLogError::Failed { .. })));
+    drop(log);
+    // Its line did reach the file, so that now it is in doubt: safe, if needless.
+    assert_eq!(place.open().unwrap().state(id(2)), SendState::InDoubt);
 }
 
 #[test]
