@@ -1,7 +1,8 @@
 //! What runs the engine on a machine: the pinned duty cycle, its clock, idle strategies, placement checks and counters.
 //!
 //! [`Core`] is live trading, [`Playback`] the same machine fed from recordings at their own time, and [`Replay`] the same
-//! engine fed from a journal. None needs a thread of ours: an embedder may call `do_work` or `step` by hand.
+//! engine fed from a journal. None needs a thread of ours: an embedder may call `do_work` or `step` by hand. A [`Gate`] gives
+//! a thread that sends the outputs that may leave the house.
 
 pub mod affinity;
 pub mod clock;

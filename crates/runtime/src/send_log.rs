@@ -45,7 +45,8 @@ const DONE: u64 = 2;
 pub enum SendState {
     /// Never begun: send it.
     NeverBegun,
-    /// Begun and not known to be done: send it again under the same id as possibly sent before, or ask the receiver.
+    /// Begun and not known to be done: send it again under the same id with
+    /// [`Flags::POSS_RESEND`](pinrail_types::Flags::POSS_RESEND), or ask the receiver.
     InDoubt,
     /// Done: do not send it.
     Done,
