@@ -2,7 +2,7 @@
 
 use pinrail_journal::SyncPolicy;
 use pinrail_report::environment::Environment;
-use pinrail_report::latency::Summary as Latency;
+use pinrail_report::latency::{Recorder, Summary as Latency};
 use pinrail_report::table::{Table, count, ns_or_dash};
 use pinrail_runtime::{ReleasePoint, ReleasePolicy};
 use serde::Serialize;
@@ -84,6 +84,8 @@ struct Measured {
 struct Printed {
     rounds: u64,
     rate: u64,
+    /// One write of 4 KiB and its `fdatasync` on the same disk, before each round.
+    bare_sync: Latency,
     policies: Vec<Measured>,
     environment: Environment,
 }
@@ -92,6 +94,7 @@ struct Printed {
 pub(crate) fn main(args: &ReleaseArgs) -> Result<(), Failure> {
     let cpus = placement(None)?;
     let mut totals: [Total; POLICIES.len()] = Default::default();
+    let mut bare_sync = Recorder::new();
     let bar = progress(args.rounds * POLICIES.len() as u64, "measuring");
     for nth in 0..args.rounds as usize {
         // No policy always follows the same one.
@@ -108,6 +111,7 @@ pub(crate) fn main(args: &ReleaseArgs) -> Result<(), Failure> {
                 rate: args.rate,
                 cpus,
             })?;
+            bare_sync.merge(&round.bare_sync);
             let total = &mut totals[i];
             total.seen.merge(&round.seen);
             total.seen.elapsed_ns += round.seen.elapsed_ns;
@@ -121,6 +125,7 @@ pub(crate) fn main(args: &ReleaseArgs) -> Result<(), Failure> {
     let printed = Printed {
         rounds: args.rounds,
         rate: args.rate,
+        bare_sync: bare_sync.summary(),
         policies: POLICIES.iter().zip(&totals).map(measured).collect(),
         environment: Environment::capture(),
     };
@@ -169,7 +174,13 @@ fn print(printed: &Printed, results: &mut Results) -> Result<(), Failure> {
         ("planned to release", |class: &Class| class.planned_to_released),
     ] {
         results.line("")?;
-        results.line(latencies(title, latency, &printed.policies))?;
+        let mut table = latencies(title, latency, &printed.policies);
+        table.row(row(
+            "bare: one write of 4 KiB and its fdatasync",
+            "",
+            &printed.bare_sync,
+        ));
+        results.line(table)?;
     }
     results.line("")?;
     results.line(syncs(&printed.policies))?;
@@ -181,20 +192,23 @@ fn latencies(title: &str, latency: fn(&Class) -> Latency, policies: &[Measured])
     let mut table = Table::figures(&[title, "", "count", "p50", "p90", "p99", "p99.9", "max"]);
     for policy in policies {
         for (name, class) in [("quotes", &policy.quotes), ("fills", &policy.fills)] {
-            let latency = latency(class);
-            table.row([
-                policy.policy.to_owned(),
-                name.to_owned(),
-                count(latency.count),
-                ns_or_dash(latency.ns_p50),
-                ns_or_dash(latency.ns_p90),
-                ns_or_dash(latency.ns_p99),
-                ns_or_dash(latency.ns_p99_9),
-                ns_or_dash(latency.ns_max),
-            ]);
+            table.row(row(policy.policy, name, &latency(class)));
         }
     }
     table
+}
+
+fn row(policy: &str, class: &str, latency: &Latency) -> [String; 8] {
+    [
+        policy.to_owned(),
+        class.to_owned(),
+        count(latency.count),
+        ns_or_dash(latency.ns_p50),
+        ns_or_dash(latency.ns_p90),
+        ns_or_dash(latency.ns_p99),
+        ns_or_dash(latency.ns_p99_9),
+        ns_or_dash(latency.ns_max),
+    ]
 }
 
 fn syncs(policies: &[Measured]) -> Table {

@@ -1,7 +1,10 @@
 //! One round of `lab release`: a writer on a processor of its own journals outputs at planned times, and senders take
 //! them from their gates. The core is left out: what it takes is measured elsewhere, and is nothing beside a disk.
 
+use std::fs::File;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::time::Instant;
 
 use bytemuck::Zeroable;
 use pinrail_journal::{Control, From, JournalConfig, Writer};
@@ -27,6 +30,8 @@ const MEASURED_NS: u64 = 1_000_000_000;
 const GRACE_NS: u64 = 20_000_000_000;
 /// One output in this many is a fill.
 const FILL_EVERY: u64 = 4;
+/// Syncs of the baseline.
+const BARE_SYNCS: usize = 50;
 /// The lowest priority.
 const NICE: i32 = 19;
 /// Intents that are synced together at most.
@@ -78,6 +83,8 @@ impl Seen {
 
 /// What happened in a round.
 pub(super) struct Round {
+    /// What a write and its sync take on the same disk, right before the round and with nothing else of ours running.
+    pub(super) bare_sync: Recorder,
     pub(super) seen: Seen,
     pub(super) archived: Archived,
     pub(super) records: u64,
@@ -109,6 +116,7 @@ pub(super) fn run(setup: &Setup) -> Result<Round, Failure> {
         ..JournalConfig::new(archive.path().join("archive"), live.path().join("journal"))
     };
     let (core_cpu, other_cpu) = setup.cpus;
+    let bare_sync = bare_syncs(&archive.path().join("bare")).map_err(machine)?;
     let (rig, writer) = Rig::start(&journal, other_cpu)?;
     let interval_ns = 1_000_000_000 / setup.rate;
     let plan = Plan {
@@ -156,11 +164,28 @@ pub(super) fn run(setup: &Setup) -> Result<Round, Failure> {
     match failed {
         Some(failure) => Err(failure),
         None => Ok(Round {
+            bare_sync,
             seen,
             archived,
             records,
         }),
     }
+}
+
+/// Writes over the pages of a file that is there, one after the other, and syncs each.
+fn bare_syncs(path: &Path) -> std::io::Result<Recorder> {
+    let page = [1; 4096];
+    let file = File::create(path)?;
+    file.write_all_at(&vec![0; page.len() * BARE_SYNCS], 0)?;
+    file.sync_all()?;
+    let mut recorder = Recorder::new();
+    for n in 0..BARE_SYNCS {
+        let start = Instant::now();
+        file.write_all_at(&page, (n * page.len()) as u64)?;
+        file.sync_data()?;
+        recorder.record_ns(start.elapsed().as_nanos() as u64);
+    }
+    Ok(recorder)
 }
 
 /// A sender spins, and on this machine it may share its processor with the archiver: without this the archiver would wait for
