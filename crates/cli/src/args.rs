@@ -167,6 +167,9 @@ pub(crate) enum LabCommand {
     Syscalls(SyscallsArgs),
     /// Measures what it costs to send only what is durable: outputs at planned times, through the gates of each policy.
     Release(ReleaseArgs),
+    /// Makes a journal of live trading and a snapshot some way behind its end, and times a start from there and one from
+    /// the first record. Exits with 1 if the two come to different states.
+    Restart(RestartArgs),
 }
 
 /// Arguments of `lab release`.
@@ -178,6 +181,19 @@ pub(crate) struct ReleaseArgs {
     /// Outputs a second, one in four of them a fill.
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(100..=1_000_000))]
     pub(crate) rate: u64,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// Arguments of `lab restart`.
+#[derive(Debug, Args)]
+pub(crate) struct RestartArgs {
+    /// Records in the journal, at least.
+    #[arg(long, value_name = "N", default_value_t = 10_000_000)]
+    pub(crate) records: u64,
+    /// How many of them stand behind the snapshot.
+    #[arg(long, value_name = "N", default_value_t = 3_000_000)]
+    pub(crate) behind: u64,
     #[command(flatten)]
     pub(crate) output: Output,
 }

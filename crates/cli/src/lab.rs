@@ -9,6 +9,7 @@ use crate::failure::Failure;
 use crate::output::Results;
 
 pub(crate) mod release;
+pub(crate) mod restart;
 mod round;
 
 /// Runs the core, or a control thread that does make system calls, between two calls of `getpgid(0)`.

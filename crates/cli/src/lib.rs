@@ -56,6 +56,7 @@ fn run_command(command: &Command) -> Result<(), Failure> {
         Command::Journal(command) => journal::main(command),
         Command::Lab(LabCommand::Syscalls(args)) => lab::syscalls(args),
         Command::Lab(LabCommand::Release(args)) => lab::release::main(args),
+        Command::Lab(LabCommand::Restart(args)) => lab::restart::main(args),
         Command::Doctor(args) => doctor::main(args),
     }
 }

@@ -142,13 +142,17 @@ impl Observer for Latencies {
 
 type DemoCore = Core<SweepPricer, Latencies>;
 
+/// The demo's desk.
+pub(crate) fn desk() -> Config {
+    Config::parse(DESK, Path::new("demo.toml"), None).expect("the demo's desk is part of the program")
+}
+
 /// Runs the demo.
 ///
 /// # Errors
 /// Whatever the machine refuses: room in shared memory, a processor, a file.
 pub(crate) fn run(options: &Options) -> Result<Summary, RigError> {
-    let config =
-        Config::parse(DESK, Path::new("demo.toml"), None).expect("the demo's desk is part of the program");
+    let config = desk();
     let scratch = Scratch::new(&std::env::temp_dir(), "pinrail-demo")?;
     let live = Scratch::new(Path::new("/dev/shm"), "pinrail-demo")?;
     let archive_dir = options
@@ -304,7 +308,7 @@ fn sources(
 
 /// About 60,000 dollars a coin, moving by up to 20 cents a millisecond; levels hold about 0.05 coins at the touch, so
 /// that most requests sweep several.
-fn venue_flow(venue: VenueId, instrument: InstrumentId, seed: u64) -> VenueFlowConfig {
+pub(crate) fn venue_flow(venue: VenueId, instrument: InstrumentId, seed: u64) -> VenueFlowConfig {
     VenueFlowConfig {
         venue,
         instrument,
