@@ -9,17 +9,18 @@ mod stepped;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use pinrail_engine::{Bounds, Engine, Out};
+use bytemuck::Zeroable;
+use pinrail_engine::{Bounds, Engine, Out, hash_of};
 use pinrail_journal::{Journal, JournalId, archive};
 use pinrail_runtime::{
     Difference, RecoverError, Replay, ReplayCounts, ReplayError, Snapshot, SnapshotError, recover,
 };
 use pinrail_types::record::{
     EpochStart, ExecutionReport, InputReject, Quote, QuoteRequest, QuoteRequestReject, QuoteStatusReport,
-    RuntimeEvent, RuntimeEventKind, StateChange, TradingState,
+    RuntimeEvent, RuntimeEventKind, StateChange, Tick, TradingState,
 };
-use pinrail_types::{Frame, Reason, Record};
-use stepped::{BOUNDS, Fragile, Live, Place, found};
+use pinrail_types::{Cause, Frame, Reason, Record, SourceId};
+use stepped::{BOUNDS, CLIENTS, Fragile, Live, Place, found};
 
 const SEGMENT_BYTES: u64 = 1 << 20;
 
@@ -486,4 +487,159 @@ fn poison_behind_a_snapshot_is_passed_over_from_there() {
     assert!(now.len() > frames.len());
     let counts = replay(&place.archive_dir()).unwrap();
     assert_eq!((counts.poison, counts.epochs), (1, 3));
+}
+
+/// A desk whose core panicked on its last input.
+fn poisoned() -> Place {
+    let mut live = busy();
+    live.ask_for(500, Fragile::POISON);
+    assert!(catch_unwind(AssertUnwindSafe(|| live.work())).is_err());
+    live.kill()
+}
+
+/// A start that is killed when it has journaled the start of its epoch.
+fn start_killed_early(place: &Place) {
+    let Journal { mut writer, .. } = pinrail_journal::open(&place.config(SEGMENT_BYTES)).unwrap();
+    let engine = recover(&place.archive_dir(), BOUNDS, Fragile::new, &mut writer)
+        .unwrap()
+        .engine;
+    assert!(engine.poison().is_some());
+    let mut frame = Frame::of(&BOUNDS.epoch_start(writer.epoch()));
+    let source_seq = engine.last_source_seq(SourceId::RUNTIME) + 1;
+    frame.header_mut().cause = Cause::input(SourceId::RUNTIME, source_seq);
+    frame.stamp(writer.next_seq(), engine.last_ts());
+    writer.append(frame.words());
+}
+
+#[test]
+fn a_start_that_is_killed_before_it_tells_of_poison_leaves_the_desk_halted() {
+    let place = poisoned();
+    start_killed_early(&place);
+    start_killed_early(&place);
+    let mut live = Live::restart(place);
+    live.work();
+    assert_eq!(live.core.engine().trading_state(), TradingState::Halted);
+    assert_eq!(live.core.engine().poison(), None);
+    let (place, _) = live.finish_with_place();
+    assert_eq!(replay(&place.archive_dir()).unwrap().poison, 1);
+}
+
+#[test]
+fn a_snapshot_behind_poison_keeps_the_halt() {
+    let place = poisoned();
+    // A start that dies before its first record: the archive ends in the poison.
+    drop(pinrail_journal::open(&place.config(SEGMENT_BYTES)).unwrap());
+    assert!(matches!(
+        replay(&place.archive_dir()),
+        Err(ReplayError::Panicked { .. })
+    ));
+    start_killed_early(&place);
+    drop(pinrail_journal::open(&place.config(SEGMENT_BYTES)).unwrap());
+    let taken = snapshot(&place.archive_dir());
+    let mut live = Live::restart(place);
+    assert_eq!(live.from_seq, taken.next_seq);
+    live.work();
+    assert_eq!(live.core.engine().trading_state(), TradingState::Halted);
+    assert_eq!(live.core.engine().poison(), None);
+    let (place, _) = live.finish_with_place();
+    assert_eq!(replay(&place.archive_dir()).unwrap().poison, 1);
+}
+
+#[test]
+fn what_was_passed_over_without_a_word_is_no_poison() {
+    let (_, mut frames) = busy().finish_with_place();
+    let last_input = |frames: &[Frame]| {
+        frames
+            .iter()
+            .rposition(|frame| frame.record_type().is_input())
+            .unwrap()
+    };
+    while !is::<QuoteRequest>(&frames[last_input(&frames)]) {
+        frames.truncate(last_input(&frames));
+    }
+    frames.truncate(last_input(&frames) + 1);
+    let request = frames[frames.len() - 1];
+    let runtime = frames.iter().filter(|frame| {
+        let (source, _) = Cause::source(frame.header().cause);
+        frame.record_type().is_input() && source == SourceId::RUNTIME
+    });
+    let source_seq = runtime
+        .map(|frame| Cause::source(frame.header().cause).1)
+        .max()
+        .unwrap();
+    for (n, mut frame) in [Frame::of(&BOUNDS.epoch_start(2)), Frame::of(&Tick::zeroed())]
+        .into_iter()
+        .enumerate()
+    {
+        frame.header_mut().ts_core = request.header().ts_core;
+        frame.header_mut().cause = Cause::input(SourceId::RUNTIME, source_seq + 1 + n as u64);
+        frames.push(frame);
+    }
+    let found = difference(&frames);
+    assert_eq!(found.input.header().seq, request.header().seq);
+    assert!(found.found.is_none(), "{found}");
+}
+
+#[test]
+fn a_mended_engine_passes_over_what_the_journal_says() {
+    let mut live = Live::restart(poisoned());
+    live.work();
+    let (place, _) = live.finish_with_place();
+    let mended = |bounds: &Bounds| pinrail_pricing::SweepPricer::new(bounds.instruments);
+    let mut replay = Replay::open(&place.archive_dir(), None, mended).unwrap();
+    while replay.step().unwrap() {}
+    assert_eq!(replay.counts().poison, 1);
+    let state_hash = replay.into_engine().unwrap().state_hash();
+    assert_eq!(state_hash, full_hash(&place.archive_dir()));
+}
+
+#[test]
+fn an_end_before_the_newest_snapshot_is_kept() {
+    let (place, frames) = busy().finish_with_place();
+    snapshot(&place.archive_dir());
+    let until = frames.len() as u64 / 2;
+    let mut replay = Replay::open(&place.archive_dir(), None, Fragile::new).unwrap();
+    replay.end_at(until, u64::MAX);
+    assert_eq!(replay.begin_at_newest().unwrap(), 1);
+    while replay.step().unwrap() {}
+    let taken = replay.into_snapshot().unwrap();
+    assert!(
+        taken.next_seq <= until + 10,
+        "asked for {until}, got {}",
+        taken.next_seq
+    );
+}
+
+#[test]
+fn a_start_from_a_snapshot_at_the_end_goes_on() {
+    let (place, _) = busy().finish_with_place();
+    snapshot(&place.archive_dir());
+    let Journal { mut writer, .. } = pinrail_journal::open(&place.config(SEGMENT_BYTES)).unwrap();
+    let recovered = recover(&place.archive_dir(), BOUNDS, Fragile::new, &mut writer).unwrap();
+    assert_eq!(recovered.counts.inputs, 0);
+    assert!(recovered.goes_on());
+}
+
+#[test]
+fn a_wrong_snapshot_does_not_block_a_start() {
+    let (place, frames) = busy().finish_with_place();
+    let mut replay = Replay::open(&place.archive_dir(), None, Fragile::new).unwrap();
+    replay.end_at(frames.len() as u64 / 2, u64::MAX);
+    while replay.step().unwrap() {}
+    let good = replay.into_snapshot().unwrap();
+    // Well formed, and of another state.
+    let mut engine = good.engine(Fragile::new).unwrap();
+    let mut skipped = *frames[0].header();
+    skipped.seq = engine.next_seq();
+    skipped.cause = Cause::input(CLIENTS, 1 << 40);
+    engine.skip(&skipped);
+    let words = engine.save();
+    let wrong = Snapshot {
+        state_hash: hash_of(&words),
+        words,
+        ..good
+    };
+    wrong.write(&place.archive_dir()).unwrap();
+    let live = Live::restart(place);
+    assert_eq!(live.from_seq, 1);
 }

@@ -238,17 +238,15 @@ impl Live {
         let (clock, _) = clock::start().unwrap();
         let (mut senders, inlets) = sources();
         let recovered = recover(&place.archive_dir(), BOUNDS, Fragile::new, &mut writer).unwrap();
+        let goes_on = recovered.goes_on();
         let engine = recovered.engine;
-        if engine.next_seq() == 0 {
+        if !goes_on {
             configuration.push(activate());
         }
         for sender in &mut senders {
             sender.seq = engine.last_source_seq(sender.source);
         }
-        let mut core = Core::new(engine, writer, clock.clone(), inlets, &configuration, ());
-        if let Some(seq) = recovered.poison {
-            core.halt_for_poison(seq);
-        }
+        let core = Core::new(engine, writer, clock.clone(), inlets, &configuration, ());
         Live {
             place,
             core,

@@ -66,6 +66,8 @@ pub(crate) fn open_replay(place: &Place, live: Option<&Path>) -> Result<DeskRepl
 pub(crate) fn main(args: &ReplayArgs) -> Result<(), Failure> {
     let baseline_records_per_s = args.baseline.then(|| baseline(args)).transpose()?;
     let mut replay = open_replay(&args.place, args.live.as_deref())?;
+    let (seq, ts) = last_wanted(args.until);
+    replay.end_at(seq, ts);
     let started = Instant::now();
     let from_seq = if args.from_snapshot {
         replay
@@ -132,8 +134,6 @@ fn per_second(records: u64, elapsed: Duration) -> u64 {
 }
 
 fn run(args: &ReplayArgs, replay: &mut DeskReplay, started: Instant) -> Result<(), ReplayError> {
-    let (seq, ts) = last_wanted(args.until);
-    replay.end_at(seq, ts);
     let bar = spinner("replaying, sequence");
     let mut first_ts = None;
     let mut looked_at = 0;

@@ -33,9 +33,9 @@ pub(crate) fn main(args: &SnapshotArgs) -> Result<(), Failure> {
     let started = Instant::now();
     let mut replay = open_replay(&args.place, args.live.as_deref())?;
     let as_failure = |replay: &DeskReplay, error| failure(&args.place, args.live.as_deref(), replay, error);
-    let from_seq = replay.begin_at_newest().map_err(|e| as_failure(&replay, e))?;
     let (seq, ts) = last_wanted(args.until);
     replay.end_at(seq, ts);
+    let from_seq = replay.begin_at_newest().map_err(|e| as_failure(&replay, e))?;
     let bar = spinner("replaying, sequence");
     loop {
         match replay.step() {

@@ -53,7 +53,10 @@ impl<P: Pricer> Engine<P> {
             RuntimeEventKind::JournalRoom => Reason::None,
             RuntimeEventKind::ArchiverFailed => Reason::ArchiverFailed,
             RuntimeEventKind::SourceCorrupt => return Ok(()),
-            RuntimeEventKind::PoisonInput => return self.halt(Reason::PoisonInput, out),
+            RuntimeEventKind::PoisonInput => {
+                self.poison = None;
+                return self.halt(Reason::PoisonInput, out);
+            }
         };
         self.risk.states.set_machine(reason);
         let state = if reason == Reason::None {

@@ -45,6 +45,11 @@ impl<P: Pricer> Engine<P> {
         visitor.flag(&mut self.fixed)?;
         visitor.word(&mut self.last_ts)?;
         visitor.word(&mut self.next_seq)?;
+        let mut has_poison = self.poison.is_some();
+        visitor.flag(&mut has_poison)?;
+        let mut poison = self.poison.unwrap_or(0);
+        visitor.word(&mut poison)?;
+        self.poison = has_poison.then_some(poison);
         visitor.word(&mut self.counts.inputs)?;
         visitor.word(&mut self.counts.outputs)?;
         self.hash.visit(visitor)?;

@@ -7,7 +7,7 @@ use pinrail_risk::{Ask, Risk};
 use pinrail_types::record::{
     AssetDef, BookState, BookUpdate, ClientDef, Continue, EpochStart, InputReject, InstrumentDef,
     InstrumentLimits, ListingDef, NewOrderSingle, OutputHash, QuoteRequest, QuoteResponse, RuntimeEvent,
-    Tick, TierSpread, TopOfBook, Trade, TradingState, TradingStateSet, VenueDef, VenueStatus,
+    Scope, Tick, TierSpread, TopOfBook, Trade, TradingState, TradingStateSet, VenueDef, VenueStatus,
 };
 use pinrail_types::{
     BEHAVIOUR_VERSION, Cause, Frame, Instrument, InstrumentId, Qty, Reason, Record, RecordHeader, SourceId,
@@ -152,6 +152,8 @@ pub struct Engine<P> {
     pub(crate) last_ts: u64,
     /// Sequence that the next input must have; zero before the first.
     pub(crate) next_seq: u64,
+    /// The input that was [skipped](Engine::skip), until the journal says so.
+    pub(crate) poison: Option<u64>,
     pub(crate) hash: RollingHash,
     pub(crate) counts: Counts,
 }
@@ -186,6 +188,7 @@ impl<P: Pricer> Engine<P> {
             last_source_seq: vec![0; bounds.sources],
             last_ts: 0,
             next_seq: 0,
+            poison: None,
             hash: RollingHash::default(),
             counts: Counts::default(),
         }
@@ -241,20 +244,31 @@ impl<P: Pricer> Engine<P> {
         out.clear();
     }
 
-    /// Passes over an input on which an engine like this one panicked: it has no effect, but its source goes on behind
-    /// it, so that it does not come again.
+    /// Passes over an input on which an engine like this one panicked: it has no effect, but that its source goes on behind
+    /// it, so that it does not come again, and that the desk is halted until a person resumes it. The next input but the
+    /// start of an epoch must say so: a [`PoisonInput`](pinrail_types::record::RuntimeEventKind::PoisonInput).
     ///
     /// # Panics
     /// If its sequence is not the next.
     pub fn skip(&mut self, input: &RecordHeader) {
         assert!(
-            input.seq == self.next_seq,
+            input.seq == self.next_seq || self.next_seq == 0,
             "every record before this one went through the engine"
         );
         self.last_ts = self.last_ts.max(input.ts_core);
-        self.next_seq += 1;
+        self.next_seq = input.seq + 1;
         // A source beyond the bounds has no sequence to go on from.
         let _ = self.note_source(input);
+        self.risk
+            .set_state(Scope::Global, 0, TradingState::Halted)
+            .expect("the desk as a whole is always there");
+        self.poison = Some(input.seq);
+    }
+
+    /// The input that was [skipped](Engine::skip), if the journal does not say so yet.
+    #[inline]
+    pub fn poison(&self) -> Option<u64> {
+        self.poison
     }
 
     #[inline]

@@ -127,8 +127,8 @@ impl Reader {
         if at > first {
             reader.cursor = reader.open_segment(at)?;
         }
-        reader.tail = None;
         if let Some(cursor) = &mut reader.cursor {
+            reader.tail = None;
             cursor.skip_to(position, &mut Frame::default())?;
             if cursor.position() != position {
                 return Err(cursor.corrupt("no record begins at the position asked for"));

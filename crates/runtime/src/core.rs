@@ -345,14 +345,6 @@ impl<P: Pricer, O: Observer> Core<P, O> {
         true
     }
 
-    /// Tells the engine that the core panicked on the input with this sequence, and again when it was replayed: it is
-    /// halted until a person resumes it. To be called before the first duty cycle.
-    pub fn halt_for_poison(&mut self, seq: u64) {
-        let now = self.clock.now_ns();
-        self.machine.tell(RuntimeEventKind::PoisonInput, seq, now);
-        self.used_room();
-    }
-
     /// Tells the engine that nothing becomes durable any more. To be called by whoever runs the archiver, between
     /// duty cycles.
     pub fn archiver_failed(&mut self) {

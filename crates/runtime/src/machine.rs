@@ -66,13 +66,16 @@ impl<P: Pricer> Machine<P> {
         self.seal();
     }
 
-    /// The first input of the epoch, then the configuration.
+    /// The first input of the epoch, then what the engine has passed over, then the configuration.
     pub(crate) fn start(&mut self, configuration: &[Frame], playback: bool, ts: u64) {
         let epoch = EpochStart {
             playback: u8::from(playback),
             ..self.engine.bounds().epoch_start(self.writer.epoch())
         };
         self.own(&epoch, ts);
+        if let Some(seq) = self.engine.poison() {
+            self.tell(RuntimeEventKind::PoisonInput, seq, ts);
+        }
         for frame in configuration {
             self.own_frame(*frame, ts);
         }

@@ -4,7 +4,6 @@ use std::fs;
 use std::io;
 use std::ops::Range;
 
-use rustix::io::Errno;
 use rustix::mm::{Advice, madvise};
 
 /// How much of its stack a thread that calls [`stack`] has ready: far more than the duty cycle needs.
@@ -21,6 +20,7 @@ const PAGE_BYTES: usize = 4_096;
 /// If `/proc/self/maps` can't be read, or the kernel has no `MADV_POPULATE_READ` (Linux 5.14).
 pub fn process() -> io::Result<u64> {
     let mut length = 0;
+    let mut refused = None;
     for line in fs::read_to_string("/proc/self/maps")?.lines() {
         let Some((range, advice)) = private(line) else {
             continue;
@@ -28,14 +28,16 @@ pub fn process() -> io::Result<u64> {
         let address = core::ptr::with_exposed_provenance_mut(range.start);
         // SAFETY: the advice brings in pages of a mapping by the permissions that it has already. It changes no content,
         // so that whoever refers to them sees nothing. Where another thread has unmapped a part meanwhile, the kernel says so;
-        // where it has mapped something else there, that is brought in.
+        // where it has mapped something else there, that is brought in. What cannot be, such as a device's memory, is left.
         match unsafe { madvise(address, range.len(), advice) } {
             Ok(()) => length += range.len() as u64,
-            Err(Errno::NOMEM | Errno::FAULT) => {}
-            Err(e) => return Err(e.into()),
+            Err(e) => refused = Some(e),
         }
     }
-    Ok(length)
+    match refused {
+        Some(e) if length == 0 => Err(e.into()),
+        _ => Ok(length),
+    }
 }
 
 /// The range of a line of `/proc/self/maps` and how to bring it in, if it is private and can be read.

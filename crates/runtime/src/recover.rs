@@ -50,9 +50,13 @@ pub struct Recovered<P> {
     pub counts: ReplayCounts,
     /// Outputs that a crash had cut off, made again and journaled.
     pub outputs_made_again: u64,
-    /// Sequence of the journal's last input, if the core panicked on it: the desk has to be
-    /// [halted](crate::Core::halt_for_poison).
-    pub poison: Option<u64>,
+}
+
+impl<P: Pricer> Recovered<P> {
+    /// Whether the desk goes on from an earlier epoch, and with it the trading states that people left it in.
+    pub fn goes_on(&self) -> bool {
+        self.engine.next_seq() > 0
+    }
 }
 
 /// Replays the journal in `archive_dir`, which `writer` is about to go on with, and journals the outputs that a crash
@@ -70,11 +74,17 @@ pub fn recover<P: Pricer>(
     mut make_pricer: impl FnMut(&Bounds) -> P,
     writer: &mut Writer,
 ) -> Result<Recovered<P>, RecoverError> {
-    let mut replay = Replay::open(archive_dir, None, &mut make_pricer)?;
-    let from_seq = replay.begin_at_newest()?;
-    while replay.step()? {}
+    let mut replay = Replay::open(archive_dir, None, &mut make_pricer)?.for_start();
+    let mut from_seq = replay.begin_at_newest()?;
+    if let Err(e) = run(&mut replay) {
+        if replay.is_at_first() || matches!(e, ReplayError::Read(_)) {
+            return Err(e.into());
+        }
+        warn!("the snapshot at sequence {from_seq} is not used: {e}");
+        from_seq = replay.begin_at_first()?;
+        run(&mut replay)?;
+    }
     let counts = replay.counts();
-    let poison = replay.ends_in_poison();
     if let Some(start) = replay.epoch_start().filter(|start| start.playback != 0) {
         return Err(RecoverError::Playback { epoch: start.epoch });
     }
@@ -103,7 +113,7 @@ pub fn recover<P: Pricer>(
         outputs_made_again,
         "replayed the journal"
     );
-    if let Some(seq) = poison {
+    if let Some(seq) = engine.poison() {
         warn!(
             seq,
             "the core panicked on the journal's last input: it is passed over, and the desk is to be halted"
@@ -114,6 +124,10 @@ pub fn recover<P: Pricer>(
         from_seq,
         counts,
         outputs_made_again,
-        poison,
     })
+}
+
+fn run<P: Pricer, M: FnMut(&Bounds) -> P>(replay: &mut Replay<P, M>) -> Result<(), ReplayError> {
+    while replay.step()? {}
+    Ok(())
 }

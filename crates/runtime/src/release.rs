@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use pinrail_journal::{ArchiverStatus, Control, From, JournalId, ReadError, Reader};
 use pinrail_types::record::{
-    BookStatus, ExecType, ExecutionReport, InputReject, OutputHash, PositionReport, Quote,
+    BookStatus, EpochStart, ExecType, ExecutionReport, InputReject, OutputHash, PositionReport, Quote,
     QuoteRequestReject, QuoteStatusReport, StateChange,
 };
 use pinrail_types::{Frame, Reason, Record};
@@ -125,6 +125,9 @@ pub struct Gate {
     live_dir: PathBuf,
     policy: ReleasePolicy,
     point: ReleasePoint,
+    /// Of the last start that was passed; zero before the first. Outputs that a start made again stand in its own segment
+    /// and keep the epoch of their input.
+    epoch: u32,
 }
 
 impl Gate {
@@ -148,6 +151,7 @@ impl Gate {
             live_dir: live_dir.to_owned(),
             policy,
             point,
+            epoch: 0,
         })
     }
 
@@ -170,9 +174,16 @@ impl Gate {
             if !may_go_on {
                 return Ok(None);
             }
+            if let Some(start) = frame.get::<EpochStart>() {
+                self.epoch = start.epoch;
+            }
             if self.policy.point_of(frame) == Some(self.point) {
+                let epoch = match self.epoch {
+                    0 => self.reader.header().epoch,
+                    epoch => epoch,
+                };
                 return Ok(Some(SendId {
-                    epoch: self.reader.header().epoch,
+                    epoch,
                     seq: frame.header().seq,
                 }));
             }

@@ -6,15 +6,15 @@ use std::path::{Path, PathBuf};
 use pinrail_engine::{Bounds, Engine, Out, Pricer};
 use pinrail_journal::ReadError;
 use pinrail_journal::archive::{Reader, Tail};
-use pinrail_types::record::EpochStart;
+use pinrail_types::record::{EpochStart, RuntimeEvent, RuntimeEventKind};
 use pinrail_types::{BEHAVIOUR_VERSION, Frame, LINE_WORDS, Record};
 use thiserror::Error;
 use tracing::warn;
 
 use crate::snapshot::Snapshot;
 
-/// Poison inputs that a replay passes over at most.
-const POISON_MAX: usize = 16;
+/// Poison inputs that a replay passes over at most: it begins again for each.
+const POISON_MAX: usize = 256;
 
 /// Why a replay did not come to the end of its journal.
 #[derive(Debug, Error)]
@@ -25,7 +25,7 @@ pub enum ReplayError {
     /// The engine made something else of an input than what stands in the journal.
     #[error("replay differs from the journal at sequence {seq}: {difference}", seq = .0.seq, difference = .0)]
     Differs(Box<Difference>),
-    /// Another behaviour wrote it. A journal is replayed by the version that wrote it, or goes on from a snapshot.
+    /// Another behaviour wrote it: a journal is replayed by the version that wrote it.
     #[error(
         "epoch {epoch}, at sequence {seq}, was written by behaviour version {found}; this program replays {BEHAVIOUR_VERSION}"
     )]
@@ -53,8 +53,11 @@ pub enum ReplayError {
         /// Its own.
         ts: u64,
     },
-    /// The engine panicked; what it said stands on stderr.
-    #[error("the engine panics on the input at sequence {seq}, and the core that journaled it did not")]
+    /// The engine panicked, and what it said stands on stderr; or an input was passed over that the journal does not say is
+    /// poison.
+    #[error(
+        "the engine panics on the input at sequence {seq}, and the journal does not say that it is to be passed over"
+    )]
     Panicked {
         /// Its sequence.
         seq: u64,
@@ -125,9 +128,9 @@ pub struct ReplayCounts {
 /// An epoch of playback begins with a new engine; one of live trading goes on with the engine of the epoch before, as it
 /// did when it was written.
 ///
-/// A **poison** input is one that the engine panics on and that nothing follows in its epoch: the core that journaled it
-/// panicked, too. It is passed over, at every replay alike. Since a panic leaves nothing to go on from, the replay begins
-/// again from the first record, once for each.
+/// A **poison** input is one that made the core panic. The start behind it passes it over and says so, with a
+/// [`PoisonInput`](RuntimeEventKind::PoisonInput) right behind the start of its epoch; from then on every replay does the same,
+/// also of an engine that would no longer panic. Since there is no way back from its effect, the replay begins again for each.
 pub struct Replay<P, M> {
     archive_dir: PathBuf,
     live_dir: Option<PathBuf>,
@@ -145,6 +148,10 @@ pub struct Replay<P, M> {
     next: Frame,
     /// Sequences of inputs to be passed over.
     poison: Vec<u64>,
+    /// Why the last of them was added, if not for a panic: what is wrong unless the journal says that it is poison.
+    suspect: Option<Box<Difference>>,
+    /// This is a start: nobody else writes the journal, and an input at its end that the engine panics on is poison.
+    is_start: bool,
     /// Nothing behind this sequence, or later than this core time, is replayed.
     until: (u64, u64),
     last_seq: u64,
@@ -180,6 +187,8 @@ impl<P: Pricer, M: FnMut(&Bounds) -> P> Replay<P, M> {
             matched: 0,
             next: Frame::default(),
             poison: Vec::new(),
+            suspect: None,
+            is_start: false,
             until: (u64::MAX, u64::MAX),
             last_seq: 0,
             from: None,
@@ -187,7 +196,15 @@ impl<P: Pricer, M: FnMut(&Bounds) -> P> Replay<P, M> {
         })
     }
 
-    /// Ends the replay behind the record with sequence `seq`, or before the first that is later than `ts_core`.
+    /// Passes over an input at the end of the journal that the engine panics on. Only who holds the journal's lock may: else
+    /// the core that wrote it may be about to write more.
+    pub(crate) fn for_start(mut self) -> Replay<P, M> {
+        self.is_start = true;
+        self
+    }
+
+    /// Ends the replay behind the record with sequence `seq`, or before the first that is later than `ts_core`. To be
+    /// called before [`Replay::begin_at_newest`].
     pub fn end_at(&mut self, seq: u64, ts_core: u64) {
         self.until = (seq, ts_core);
     }
@@ -202,16 +219,36 @@ impl<P: Pricer, M: FnMut(&Bounds) -> P> Replay<P, M> {
             warn!("snapshots are not used: {e}");
             Vec::new()
         });
-        for (_, path) in found {
+        for (next_seq, path) in found {
+            if next_seq.saturating_sub(1) > self.until.0 {
+                continue;
+            }
             let begun = Snapshot::read(&path, self.reader.journal_id())
                 .map_err(|e| e.to_string())
                 .and_then(|snapshot| self.begin_at(snapshot).map_err(|e| e.to_string()));
             match begun {
-                Ok(()) => return Ok(self.next_seq()),
+                Ok(()) if self.last_ts() <= self.until.1 => return Ok(self.next_seq()),
+                Ok(()) => {}
                 Err(e) => warn!("{} is not used: {e}", path.display()),
             }
         }
+        self.begin_at_first()
+    }
+
+    /// Begins at the first record; gives its sequence.
+    ///
+    /// # Errors
+    /// If the journal can't be read.
+    pub fn begin_at_first(&mut self) -> Result<u64, ReplayError> {
+        self.from = None;
+        self.poison.clear();
+        self.rewind()?;
         Ok(self.next_seq())
+    }
+
+    /// Whether it began at the first record.
+    pub(crate) fn is_at_first(&self) -> bool {
+        self.from.is_none()
     }
 
     /// Begins behind `snapshot`, with the engine that stands in it.
@@ -232,6 +269,7 @@ impl<P: Pricer, M: FnMut(&Bounds) -> P> Replay<P, M> {
     fn rewind(&mut self) -> Result<(), ReplayError> {
         self.out = Out::new();
         self.matched = 0;
+        self.last_seq = 0;
         self.counts = ReplayCounts::default();
         let Some(from) = &self.from else {
             self.reader = Reader::open(&self.archive_dir, self.live_dir.as_deref())?;
@@ -284,7 +322,7 @@ impl<P: Pricer, M: FnMut(&Bounds) -> P> Replay<P, M> {
         let found = self.next.words();
         let expected = self.out.words().get(self.matched..self.matched + found.len());
         if expected != Some(found) {
-            return Err(self.differs(position, Some(&self.next)));
+            return Err(ReplayError::Differs(self.difference(position, Some(&self.next))));
         }
         self.matched += found.len();
         self.counts.outputs += 1;
@@ -293,11 +331,22 @@ impl<P: Pricer, M: FnMut(&Bounds) -> P> Replay<P, M> {
 
     #[inline]
     fn take(&mut self, position: u64) -> Result<(), ReplayError> {
-        if self.next.record_type() == EpochStart::TYPE {
+        let begins_epoch = self.next.record_type() == EpochStart::TYPE;
+        if begins_epoch {
             self.begin_epoch()?;
         }
         if self.matched < self.out.words().len() {
-            return Err(self.differs(position, None));
+            let difference = self.difference(position, None);
+            if begins_epoch {
+                // Outputs that a crash cut off stand before the start, unless the start passed their input over.
+                let seq = self.input.header().seq;
+                self.suspect = Some(difference);
+                return self.pass_over(seq);
+            }
+            return Err(ReplayError::Differs(difference));
+        }
+        if !begins_epoch && self.passes_over_more()? {
+            return Ok(());
         }
         let Some(engine) = &mut self.engine else {
             let seq = self.next.header().seq;
@@ -322,23 +371,62 @@ impl<P: Pricer, M: FnMut(&Bounds) -> P> Replay<P, M> {
         let (input, out) = (&self.input, &mut self.out);
         // Engine and outputs are not used again behind a panic.
         if catch_unwind(AssertUnwindSafe(|| engine.on_event(input, out))).is_err() {
-            return self.pass_over();
+            return self.panicked();
         }
         self.counts.inputs += 1;
         Ok(())
     }
 
-    /// Begins again, if the last input is poison, and goes on until it was passed over.
+    /// Looks at what the journal says of poison: that an input was passed over is said before anything else goes on.
+    /// True if the replay began again for what is said here, and has come back to here.
+    #[inline]
+    fn passes_over_more(&mut self) -> Result<bool, ReplayError> {
+        let event = self.next.get::<RuntimeEvent>();
+        let named = event.filter(|event| event.kind == RuntimeEventKind::PoisonInput.byte());
+        let named = named.map(|event| event.value);
+        let untold = self.engine.as_ref().and_then(Engine::poison);
+        match (untold, named) {
+            (None, None) => Ok(false),
+            (Some(seq), Some(named)) if seq == named => {
+                self.suspect = None;
+                Ok(false)
+            }
+            (Some(seq), _) => Err(match self.suspect.take() {
+                Some(difference) => ReplayError::Differs(difference),
+                None => ReplayError::Panicked { seq },
+            }),
+            (None, Some(named)) if self.poison.contains(&named) => Ok(false),
+            (None, Some(named)) => self.pass_over(named).map(|()| true),
+        }
+    }
+
+    /// Finds out whether the last input is poison.
     #[cold]
-    fn pass_over(&mut self) -> Result<(), ReplayError> {
+    fn panicked(&mut self) -> Result<(), ReplayError> {
         let seq = self.input.header().seq;
-        let follows = self.reader.next(&mut self.next)?.is_some();
-        if (follows && self.next.record_type() != EpochStart::TYPE) || self.poison.len() == POISON_MAX {
+        let is_poison = match self.reader.next(&mut self.next)? {
+            Some(_) => self.next.record_type() == EpochStart::TYPE,
+            None => self.is_start,
+        };
+        if is_poison {
+            self.next = self.input;
+            self.pass_over(seq)
+        } else {
+            Err(ReplayError::Panicked { seq })
+        }
+    }
+
+    /// Begins again, without the input at `seq`, and comes back to the record that was taken last.
+    #[cold]
+    fn pass_over(&mut self, seq: u64) -> Result<(), ReplayError> {
+        let back_to = self.next.header().seq;
+        let from_seq = self.from.as_ref().map_or(0, |from| from.next_seq);
+        if self.poison.len() == POISON_MAX || self.poison.contains(&seq) || seq < from_seq {
             return Err(ReplayError::Panicked { seq });
         }
         self.poison.push(seq);
         self.rewind()?;
-        while self.reader.next_seq() <= seq {
+        while self.reader.next_seq() <= back_to {
             self.step()?;
         }
         Ok(())
@@ -370,19 +458,19 @@ impl<P: Pricer, M: FnMut(&Bounds) -> P> Replay<P, M> {
     }
 
     #[cold]
-    fn differs(&self, position: u64, found: Option<&Frame>) -> ReplayError {
+    fn difference(&self, position: u64, found: Option<&Frame>) -> Box<Difference> {
         let made = self.missing().next().map(|words| {
             let mut made = Frame::default();
             made.buffer_mut()[..words.len()].copy_from_slice(words);
             made
         });
-        ReplayError::Differs(Box::new(Difference {
+        Box::new(Difference {
             seq: self.next.header().seq,
             position,
             input: self.input,
             made,
             found: found.copied(),
-        }))
+        })
     }
 
     /// Outputs of the last input that were not found in the journal. At its end these are what a crash cut off between
@@ -395,12 +483,6 @@ impl<P: Pricer, M: FnMut(&Bounds) -> P> Replay<P, M> {
             rest = after;
             Some(record)
         })
-    }
-
-    /// Sequence of the last input, if it is poison and nothing follows it.
-    pub fn ends_in_poison(&self) -> Option<u64> {
-        let seq = self.input.header().seq;
-        (self.poison.last() == Some(&seq) && self.next_seq() == seq + 1).then_some(seq)
     }
 
     /// What it went through so far.

@@ -12,7 +12,7 @@
 //!
 //! The file is made of lines of 32 bytes, and of zeros behind them up to its fixed length: one line that names the format
 //! and the journal, then one line for each intent and each completion. Each line has a CRC-32C, and names the byte up to
-//! which the file was synced when the line was written. So damage can be judged: before that byte of any later line it is
+//! which the file was synced when the line was written; the first, up to where the file was synced as it was made. So damage can be judged: before that byte of any later line it is
 //! corruption and refused; behind all of them it is what a crash left of lines that nobody was told to be there. When the
 //! file is full, what is not done is written to a new one that replaces it.
 
@@ -324,16 +324,23 @@ fn push(bytes: &mut Vec<u8>, at: usize, journal: JournalId, mut line: Line) {
 /// Puts a file that holds `state` in the place of the one at `path`, durably. Gives it, and where its next line goes.
 fn write_new(path: &Path, journal: JournalId, state: &State) -> Result<(File, usize), SendLogError> {
     let id: [u64; 2] = bytemuck::cast(journal.0);
+    let has_last = state.begun != NONE && !state.open.contains(&state.begun);
+    let lines = 1 + state.open.len() + 2 * usize::from(has_last);
+    let synced = (lines * LINE_BYTES) as u64;
     let mut bytes = Vec::with_capacity(FILE_BYTES);
-    push(&mut bytes, 0, JournalId([0; 16]), [HEADER, id[0], id[1], 0]);
+    push(&mut bytes, 0, JournalId([0; 16]), [HEADER, id[0], id[1], synced]);
     for id in &state.open {
         push(&mut bytes, 0, journal, line(INTENT, *id, 0));
     }
-    if state.begun != NONE && !state.open.contains(&state.begun) {
+    if has_last {
         push(&mut bytes, 0, journal, line(INTENT, state.begun, 0));
         push(&mut bytes, 0, journal, line(DONE, state.begun, 0));
     }
     let at = bytes.len();
+    assert!(
+        at == lines * LINE_BYTES,
+        "the first line vouches for all that are written with it"
+    );
     bytes.resize(FILE_BYTES, 0);
     let partial = beside(path, ".tmp");
     let file = File::create(&partial).map_err(failed("create", &partial))?;
@@ -387,7 +394,7 @@ fn read(bytes: &[u8], path: &Path, journal: JournalId) -> Result<State, SendLogE
     let vouched = lines
         .filter_map(|at| line_at(bytes, at, journal))
         .map(|line| line[3]);
-    if vouched.max().unwrap_or(0) > offset as u64 {
+    if vouched.max().unwrap_or(0).max(header[3]) > offset as u64 {
         return Err(corrupt(offset, "line that was durable"));
     }
     Ok(state)

@@ -191,6 +191,7 @@ pub(crate) fn run(options: &Options) -> Result<Summary, RigError> {
     let seed = options
         .seed
         .unwrap_or_else(|| config.flow.as_ref().map_or(1, |flow| flow.seed));
+    let goes_on = recovered.goes_on();
     let engine = recovered.engine;
     let (feeds, inlets) = sources(&config, seed, start_ns, end_ns, answers, |source| {
         engine.last_source_seq(source)
@@ -201,11 +202,8 @@ pub(crate) fn run(options: &Options) -> Result<Summary, RigError> {
         on_core: Recorder::new(),
         planned_to_committed: Recorder::new(),
     };
-    let configuration = config.records_for(recovered.counts.inputs > 0);
-    let mut core = Core::new(engine, writer, clock.clone(), inlets, &configuration, latencies);
-    if let Some(seq) = recovered.poison {
-        core.halt_for_poison(seq);
-    }
+    let configuration = config.records_for(goes_on);
+    let core = Core::new(engine, writer, clock.clone(), inlets, &configuration, latencies);
     let stop_core = Arc::new(AtomicBool::new(false));
     let watch = Watch {
         stop: Arc::clone(&stop_core),

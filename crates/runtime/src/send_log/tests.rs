@@ -266,3 +266,23 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn damage_in_a_file_that_was_made_anew_is_seen() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("log");
+    let mut log = SendLog::open(&path, JOURNAL).unwrap();
+    log.begin(&(1..=10).map(id).collect::<Vec<_>>()).unwrap();
+    drop(log);
+    drop(SendLog::open(&path, JOURNAL).unwrap());
+    let whole = std::fs::read(&path).unwrap();
+    for line in 1..=10 {
+        let mut damaged = whole.clone();
+        damaged[LINE_BYTES * line] ^= 1;
+        std::fs::write(&path, damaged).unwrap();
+        assert!(matches!(
+            SendLog::open(&path, JOURNAL),
+            Err(SendLogError::Corrupt { .. })
+        ));
+    }
+}
