@@ -285,6 +285,9 @@ impl Reader {
             let judged = judge_headless(&file, self.id, self.position, self.next_seq);
             match ArchivedSegment::open(&file)? {
                 // Begun by its writer since.
+                Ok(opened) if opened.header.journal_id != self.id => {
+                    return Err(opened.corrupt("segment of another journal"));
+                }
                 Ok(opened) if file.segment == segment => return Ok(Some(Cursor::Archived(opened))),
                 Ok(_) => return Err(fault),
                 Err(_) => torn = torn.or(judged?),

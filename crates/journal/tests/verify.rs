@@ -464,3 +464,20 @@ proptest! {
         assert_records(&read_all(&place, false).0, verified.records, SEED);
     }
 }
+
+/// What a power cut may leave where the next segments were made ahead: nothing of the first, and of the one behind it
+/// what stood there before.
+#[test]
+fn a_segment_of_another_journal_behind_a_blank_one_is_named_as_such() {
+    let (place, other) = (Place::new(), Place::new());
+    epoch(&place, 60, Stop::Close);
+    epoch(&other, 400, Stop::Close);
+    let (own, foreign) = (place.segments(), other.segments());
+    let ahead = &foreign[own.len()..];
+    assert!(ahead.len() >= 2);
+    let name = |path: &Path| place.archive().join(path.file_name().unwrap());
+    fs::write(name(&ahead[0]), vec![0; 8192]).unwrap();
+    check(&place).unwrap();
+    fs::copy(&ahead[1], name(&ahead[1])).unwrap();
+    assert_corrupt(check(&place), &name(&ahead[1]), "segment of another journal");
+}
