@@ -24,6 +24,8 @@ const RING_LINES: usize = 4_096;
 const CLIENTS: SourceId = SourceId(1);
 /// The core waits for the archiver when that is so far behind: a journal that is short takes no new risk.
 const LAG_BYTES_MAX: u64 = 8 << 20;
+/// Duty cycles without work behind which the core is held up, not only looking elsewhere.
+const CYCLES_IDLE_MAX: u32 = 64;
 /// Inputs from one look at the archiver to the next.
 const INPUTS_PER_LOOK: u64 = 1_024;
 
@@ -105,7 +107,14 @@ fn make(journal: &JournalConfig, records: u64) -> Result<u64, Failure> {
     let mut frame = Frame::default();
     while core.engine().next_seq() <= records {
         sources.push_next();
-        while core.do_work() > 0 {}
+        let mut idle = 0;
+        while core.counts().taken < sources.pushed() {
+            idle = if core.do_work() == 0 { idle + 1 } else { 0 };
+            // A cycle looks at one venue. Where several find nothing the journal is short, and other threads see to that.
+            if idle > CYCLES_IDLE_MAX {
+                std::thread::sleep(Duration::from_micros(200));
+            }
+        }
         while answers.poll(&mut frame)? {
             sources.clients.on_output(&frame);
         }
@@ -162,6 +171,12 @@ impl Source {
 }
 
 impl Sources {
+    /// Records pushed so far.
+    fn pushed(&self) -> u64 {
+        let venues = self.venues.iter().map(|(source, _)| source.seq);
+        venues.sum::<u64>() + self.clients_ring.seq
+    }
+
     fn push_next(&mut self) {
         let venue = self.venues.iter_mut().min_by_key(|(_, flow)| flow.next_due());
         let client_due = self.clients.next_due().unwrap_or(u64::MAX);
