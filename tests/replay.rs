@@ -511,17 +511,21 @@ fn start_killed_early(place: &Place) {
     writer.append(frame.words());
 }
 
-#[test]
-fn a_start_that_is_killed_before_it_tells_of_poison_leaves_the_desk_halted() {
-    let place = poisoned();
-    start_killed_early(&place);
-    start_killed_early(&place);
-    let mut live = Live::restart(place);
+fn assert_halted_for_poison(mut live: Live) {
     live.work();
     assert_eq!(live.core.engine().trading_state(), TradingState::Halted);
     assert_eq!(live.core.engine().poison(), None);
     let (place, _) = live.finish_with_place();
     assert_eq!(replay(&place.archive_dir()).unwrap().poison, 1);
+}
+
+#[test]
+fn a_start_that_is_killed_before_it_tells_of_poison_leaves_the_desk_halted() {
+    let place = poisoned();
+    start_killed_early(&place);
+    start_killed_early(&place);
+    let live = Live::restart(place);
+    assert_halted_for_poison(live);
 }
 
 #[test]
@@ -536,13 +540,9 @@ fn a_snapshot_behind_poison_keeps_the_halt() {
     start_killed_early(&place);
     drop(pinrail_journal::open(&place.config(SEGMENT_BYTES)).unwrap());
     let taken = snapshot(&place.archive_dir());
-    let mut live = Live::restart(place);
+    let live = Live::restart(place);
     assert_eq!(live.from_seq, taken.next_seq);
-    live.work();
-    assert_eq!(live.core.engine().trading_state(), TradingState::Halted);
-    assert_eq!(live.core.engine().poison(), None);
-    let (place, _) = live.finish_with_place();
-    assert_eq!(replay(&place.archive_dir()).unwrap().poison, 1);
+    assert_halted_for_poison(live);
 }
 
 #[test]

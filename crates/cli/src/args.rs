@@ -1,9 +1,11 @@
 //! The command line.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use pinrail_journal::ChainHash;
+use pinrail_journal::ReadError;
+use pinrail_journal::archive::Reader;
 use pinrail_types::record::RECORDS;
 use pinrail_types::{Decimal, DecimalError, Grid};
 use pinrail_venue::binance::Market;
@@ -107,10 +109,7 @@ pub(crate) struct RunArgs {
 #[derive(Debug, Args)]
 pub(crate) struct ReplayArgs {
     #[command(flatten)]
-    pub(crate) place: Place,
-    /// The configuration's `live_dir`: also replays what is not archived yet.
-    #[arg(long, value_name = "DIR")]
-    pub(crate) live: Option<PathBuf>,
+    pub(crate) journal: Journal,
     /// Stops behind this sequence, or before the first record that is later than this core time.
     #[arg(long, value_name = "SEQ|TIME", value_parser = parse_bound)]
     pub(crate) until: Option<Bound>,
@@ -131,10 +130,7 @@ pub(crate) struct ReplayArgs {
 #[derive(Debug, Args)]
 pub(crate) struct SnapshotArgs {
     #[command(flatten)]
-    pub(crate) place: Place,
-    /// The configuration's `live_dir`: also takes what is not archived yet.
-    #[arg(long, value_name = "DIR")]
-    pub(crate) live: Option<PathBuf>,
+    pub(crate) journal: Journal,
     /// Takes the state behind this sequence, or before the first record that is later than this core time.
     #[arg(long, value_name = "SEQ|TIME", value_parser = parse_bound)]
     pub(crate) until: Option<Bound>,
@@ -281,14 +277,33 @@ pub(crate) struct Place {
     pub(crate) archive_dir: PathBuf,
 }
 
-/// Arguments of `journal stat`.
+/// A journal, and how much of it is to be read.
 #[derive(Debug, Args)]
-pub(crate) struct StatArgs {
+pub(crate) struct Journal {
     #[command(flatten)]
     pub(crate) place: Place,
     /// The configuration's `live_dir`: also reads what is not archived yet.
     #[arg(long, value_name = "DIR")]
     pub(crate) live: Option<PathBuf>,
+}
+
+impl Journal {
+    /// The archive.
+    pub(crate) fn archive_dir(&self) -> &Path {
+        &self.place.archive_dir
+    }
+
+    /// A reader from its first record on.
+    pub(crate) fn open(&self) -> Result<Reader, ReadError> {
+        Reader::open(self.archive_dir(), self.live.as_deref())
+    }
+}
+
+/// Arguments of `journal stat`.
+#[derive(Debug, Args)]
+pub(crate) struct StatArgs {
+    #[command(flatten)]
+    pub(crate) journal: Journal,
     #[command(flatten)]
     pub(crate) output: Output,
 }
@@ -309,10 +324,7 @@ pub(crate) struct VerifyArgs {
 #[derive(Debug, Args)]
 pub(crate) struct DumpArgs {
     #[command(flatten)]
-    pub(crate) place: Place,
-    /// The configuration's `live_dir`: also reads what is not archived yet.
-    #[arg(long, value_name = "DIR")]
-    pub(crate) live: Option<PathBuf>,
+    pub(crate) journal: Journal,
     #[command(flatten)]
     pub(crate) filter: FilterArgs,
     #[command(flatten)]
@@ -340,10 +352,7 @@ pub(crate) struct TailArgs {
 #[derive(Debug, Args)]
 pub(crate) struct ExportArgs {
     #[command(flatten)]
-    pub(crate) place: Place,
-    /// The configuration's `live_dir`: also reads what is not archived yet.
-    #[arg(long, value_name = "DIR")]
-    pub(crate) live: Option<PathBuf>,
+    pub(crate) journal: Journal,
     /// A file for the one type that --type names, or a directory (it ends in / if it is new) with a file for each type
     /// that occurs. Levels of books go into a file of their own beside, as BookUpdate.levels.csv.
     #[arg(long, value_name = "FILE|DIR/")]

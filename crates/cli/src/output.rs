@@ -7,6 +7,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use tracing_subscriber::EnvFilter;
 
+use crate::args::Output;
 use crate::failure::Failure;
 
 /// Buffered stdout. What is not flushed when it is dropped may be lost.
@@ -35,6 +36,21 @@ impl Results {
     pub(crate) fn flush(&mut self) -> Result<(), Failure> {
         self.stdout.flush().map_err(|e| Failure::output(&e))
     }
+}
+
+/// Shows `value` as `output` asks: as JSON, or as `print` writes it for people.
+pub(crate) fn show<T: Serialize>(
+    output: &Output,
+    value: &T,
+    print: impl FnOnce(&T, &mut Results) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let mut results = Results::new();
+    if output.json {
+        results.json(value)?;
+    } else {
+        print(value, &mut results)?;
+    }
+    results.flush()
 }
 
 /// Progress through `length` of something, on stderr; shown only if that is a terminal.

@@ -1,10 +1,9 @@
 //! `pinrail replay`.
 
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use pinrail_engine::{Bounds, Engine};
-use pinrail_journal::archive::{Reader, Tail};
+use pinrail_journal::archive::Tail;
 use pinrail_pricing::SweepPricer;
 use pinrail_report::table::{Table, bytes, count, ns};
 use pinrail_runtime::{Difference, Replay, ReplayError};
@@ -12,10 +11,10 @@ use pinrail_types::record::{BookLevel, BookUpdate, NewOrderSingle, QuoteRequest}
 use pinrail_types::{Frame, VenueId};
 use serde::Serialize;
 
-use crate::args::{Bound, Place, ReplayArgs, Speed};
+use crate::args::{Bound, Journal, ReplayArgs, Speed};
 use crate::decode::{Decoder, utc};
 use crate::failure::Failure;
-use crate::output::{Results, spinner};
+use crate::output::{Results, show, spinner};
 use crate::show::torn_at;
 
 /// Records from one look at the clock and the progress bar to the next, flat out.
@@ -57,51 +56,41 @@ struct Summary {
 pub(crate) type DeskReplay = Replay<SweepPricer, fn(&Bounds) -> SweepPricer>;
 
 /// A replay with the pricer that this program writes journals with.
-pub(crate) fn open_replay(place: &Place, live: Option<&Path>) -> Result<DeskReplay, Failure> {
+pub(crate) fn open_replay(journal: &Journal) -> Result<DeskReplay, Failure> {
     let make_pricer: fn(&Bounds) -> SweepPricer = |bounds| SweepPricer::new(bounds.instruments);
-    Ok(Replay::open(&place.archive_dir, live, make_pricer)?)
+    let (archive_dir, live_dir) = (journal.archive_dir(), journal.live.as_deref());
+    Ok(Replay::open(archive_dir, live_dir, make_pricer)?)
 }
 
 /// Replays a journal and says whether it came out the same.
 pub(crate) fn main(args: &ReplayArgs) -> Result<(), Failure> {
     let baseline_records_per_s = args.baseline.then(|| baseline(args)).transpose()?;
-    let mut replay = open_replay(&args.place, args.live.as_deref())?;
+    let mut replay = open_replay(&args.journal)?;
     let (seq, ts) = last_wanted(args.until);
     replay.end_at(seq, ts);
     let started = Instant::now();
     let from_seq = if args.from_snapshot {
         replay
             .begin_at_newest()
-            .map_err(|e| failure(&args.place, args.live.as_deref(), &replay, e))?
+            .map_err(|e| failure(&args.journal, &replay, e))?
     } else {
         replay.next_seq()
     };
     let outcome = run(args, &mut replay, started);
     let elapsed = started.elapsed();
-    outcome.map_err(|e| failure(&args.place, args.live.as_deref(), &replay, e))?;
+    outcome.map_err(|e| failure(&args.journal, &replay, e))?;
     let summary = Summary {
         from_seq,
         baseline_records_per_s,
         ..sum_up(replay, elapsed)
     };
-    let mut results = Results::new();
-    if args.output.json {
-        results.json(&summary)?;
-    } else {
-        print(&summary, &mut results)?;
-    }
-    results.flush()
+    show(&args.output, &summary, print)
 }
 
 /// Why a replay did not come to its end, a difference with all that it takes to understand it.
-pub(crate) fn failure(
-    place: &Place,
-    live: Option<&Path>,
-    replay: &DeskReplay,
-    error: ReplayError,
-) -> Failure {
+pub(crate) fn failure(journal: &Journal, replay: &DeskReplay, error: ReplayError) -> Failure {
     match error {
-        ReplayError::Differs(difference) => show_difference(place, live, replay, &difference),
+        ReplayError::Differs(difference) => show_difference(journal, replay, &difference),
         ReplayError::Read(error) => error.into(),
         _ => Failure::Data(error.to_string()),
     }
@@ -109,7 +98,7 @@ pub(crate) fn failure(
 
 /// Records a second when they are only read and checked.
 fn baseline(args: &ReplayArgs) -> Result<u64, Failure> {
-    let mut reader = Reader::open(&args.place.archive_dir, args.live.as_deref())?;
+    let mut reader = args.journal.open()?;
     let mut frame = Frame::default();
     let mut records = 0;
     let started = Instant::now();
@@ -198,7 +187,7 @@ fn print(summary: &Summary, results: &mut Results) -> Result<(), Failure> {
     table.row(["state hash", summary.state_hash.as_deref().unwrap_or("none")]);
     if summary.cut_off + summary.missing_at_end > 0 {
         table.row([
-            "outputs cut off by crashes",
+            "outputs that crashes cut off, or that are not there yet",
             &count(summary.cut_off + summary.missing_at_end),
         ]);
     }
@@ -224,14 +213,9 @@ fn print(summary: &Summary, results: &mut Results) -> Result<(), Failure> {
 }
 
 /// Both records, the input, and what of the state a reader needs first.
-fn show_difference(
-    place: &Place,
-    live: Option<&Path>,
-    replay: &DeskReplay,
-    difference: &Difference,
-) -> Failure {
+fn show_difference(journal: &Journal, replay: &DeskReplay, difference: &Difference) -> Failure {
     let mut decoder = Decoder::new();
-    if let Err(failure) = learn(place, live, difference.seq, &mut decoder) {
+    if let Err(failure) = learn(journal, difference.seq, &mut decoder) {
         tracing::warn!("names are not shown: {failure}");
     }
     let mut shown = |frame: Option<&Frame>| {
@@ -258,8 +242,8 @@ fn show_difference(
 }
 
 /// Shows the decoder everything before `seq`, so that it knows names and grids.
-fn learn(place: &Place, live: Option<&Path>, seq: u64, decoder: &mut Decoder) -> Result<(), Failure> {
-    let mut reader = Reader::open(&place.archive_dir, live)?;
+fn learn(journal: &Journal, seq: u64, decoder: &mut Decoder) -> Result<(), Failure> {
+    let mut reader = journal.open()?;
     let mut frame = Frame::default();
     while reader.next_seq() < seq && reader.next(&mut frame)?.is_some() {
         decoder.learn(&frame);

@@ -6,7 +6,7 @@ use crate::args::RunArgs;
 use crate::config::{Clock, Config};
 use crate::desk::playback::{self, Summary};
 use crate::failure::Failure;
-use crate::output::Results;
+use crate::output::{Results, show};
 use crate::show::tally_tables;
 
 /// Plays what the configuration names.
@@ -19,13 +19,7 @@ pub(crate) fn main(args: &RunArgs) -> Result<(), Failure> {
         )));
     }
     let summary = playback::run(&config, args.speed)?;
-    let mut results = Results::new();
-    if args.output.json {
-        results.json(&summary)?;
-    } else {
-        print(&summary, &mut results)?;
-    }
-    results.flush()
+    show(&args.output, &summary, print)
 }
 
 fn print(summary: &Summary, results: &mut Results) -> Result<(), Failure> {

@@ -3,13 +3,13 @@
 use std::time::Instant;
 
 use pinrail_report::table::{Table, count, ns};
-use pinrail_runtime::SnapshotError;
+use pinrail_runtime::{Snapshot, SnapshotError};
 use serde::Serialize;
 
-use crate::args::SnapshotArgs;
+use crate::args::{Bound, Journal, SnapshotArgs};
 use crate::failure::Failure;
-use crate::output::{Results, spinner};
-use crate::replay::{DeskReplay, failure, last_wanted, open_replay};
+use crate::output::{Results, show, spinner};
+use crate::replay::{failure, last_wanted, open_replay};
 
 /// Records from one look at the progress to the next.
 const RECORDS_PER_LOOK: u64 = 1 << 14;
@@ -31,25 +31,8 @@ struct Summary {
 /// Replays a journal from its newest snapshot and writes another one at its end.
 pub(crate) fn main(args: &SnapshotArgs) -> Result<(), Failure> {
     let started = Instant::now();
-    let mut replay = open_replay(&args.place, args.live.as_deref())?;
-    let as_failure = |replay: &DeskReplay, error| failure(&args.place, args.live.as_deref(), replay, error);
-    let (seq, ts) = last_wanted(args.until);
-    replay.end_at(seq, ts);
-    let from_seq = replay.begin_at_newest().map_err(|e| as_failure(&replay, e))?;
-    let bar = spinner("replaying, sequence");
-    loop {
-        match replay.step() {
-            Ok(true) if replay.last_seq() % RECORDS_PER_LOOK == 0 => bar.set_position(replay.last_seq()),
-            Ok(true) => {}
-            Ok(false) => break,
-            Err(e) => return Err(as_failure(&replay, e)),
-        }
-    }
-    bar.finish_and_clear();
-    let snapshot = replay
-        .into_snapshot()
-        .ok_or_else(|| Failure::Data(format!("{} holds no epoch", args.place.archive_dir.display())))?;
-    let file = snapshot.write(&args.place.archive_dir)?;
+    let (from_seq, snapshot) = take(&args.journal, args.until)?;
+    let file = snapshot.write(args.journal.archive_dir())?;
     let summary = Summary {
         file,
         from_seq,
@@ -59,13 +42,28 @@ pub(crate) fn main(args: &SnapshotArgs) -> Result<(), Failure> {
         state_bytes: 8 * snapshot.words.len() as u64,
         elapsed_ns: started.elapsed().as_nanos() as u64,
     };
-    let mut results = Results::new();
-    if args.output.json {
-        results.json(&summary)?;
-    } else {
-        print(&summary, &mut results)?;
+    show(&args.output, &summary, print)
+}
+
+/// The state at `until`, by way of the newest snapshot before it, and the sequence of the first record that was replayed.
+pub(crate) fn take(journal: &Journal, until: Option<Bound>) -> Result<(u64, Snapshot), Failure> {
+    let mut replay = open_replay(journal)?;
+    let (seq, ts) = last_wanted(until);
+    replay.end_at(seq, ts);
+    let from_seq = replay
+        .begin_at_newest()
+        .map_err(|e| failure(journal, &replay, e))?;
+    let bar = spinner("replaying, sequence");
+    while replay.step().map_err(|e| failure(journal, &replay, e))? {
+        if replay.last_seq().is_multiple_of(RECORDS_PER_LOOK) {
+            bar.set_position(replay.last_seq());
+        }
     }
-    results.flush()
+    bar.finish_and_clear();
+    let snapshot = replay
+        .into_snapshot()
+        .ok_or_else(|| Failure::Data(format!("{} holds no epoch", journal.archive_dir().display())))?;
+    Ok((from_seq, snapshot))
 }
 
 fn print(summary: &Summary, results: &mut Results) -> Result<(), Failure> {

@@ -426,9 +426,7 @@ impl<P: Pricer, M: FnMut(&Bounds) -> P> Replay<P, M> {
         }
         self.poison.push(seq);
         self.rewind()?;
-        while self.reader.next_seq() <= back_to {
-            self.step()?;
-        }
+        while self.reader.next_seq() <= back_to && self.step()? {}
         Ok(())
     }
 

@@ -20,7 +20,7 @@ const WAIT: Duration = Duration::from_millis(5);
 
 /// Prints a journal from end to end. What is before a damaged place is printed before it is reported.
 pub(super) fn dump(args: &DumpArgs) -> Result<(), Failure> {
-    let mut reader = archive::Reader::open(&args.place.archive_dir, args.live.as_deref())?;
+    let mut reader = args.journal.open()?;
     let mut filter = Filter::new(&args.filter);
     let mut results = Results::new();
     let mut frame = Frame::default();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use pinrail_journal::archive::{Digest, Reader, Tail, digest};
+use pinrail_journal::archive::{Digest, Tail, digest};
 use pinrail_journal::{ArchiverStatus, Control};
 use pinrail_report::table::{Table, bytes, count};
 use pinrail_types::{Frame, schema};
@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::args::StatArgs;
 use crate::decode::utc;
 use crate::failure::Failure;
-use crate::output::{Results, progress};
+use crate::output::{Results, progress, show};
 use crate::show::torn_at;
 
 /// What a journal holds, as it is printed in JSON.
@@ -70,23 +70,17 @@ struct Live {
 /// Reads the whole journal and prints what it holds.
 pub(super) fn main(args: &StatArgs) -> Result<(), Failure> {
     let mut stat = read(args)?;
-    let Digest { hash, records, .. } = digest(&args.place.archive_dir)?;
+    let Digest { hash, records, .. } = digest(args.journal.archive_dir())?;
     stat.digest = format!("{hash:016x}");
     stat.digest_records = records;
-    if let Some(live_dir) = &args.live {
+    if let Some(live_dir) = &args.journal.live {
         stat.live = Some(live(&Control::open(live_dir)?));
     }
-    let mut results = Results::new();
-    if args.output.json {
-        results.json(&stat)?;
-    } else {
-        print(&stat, &mut results)?;
-    }
-    results.flush()
+    show(&args.output, &stat, print)
 }
 
 fn read(args: &StatArgs) -> Result<Stat, Failure> {
-    let mut reader = Reader::open(&args.place.archive_dir, args.live.as_deref())?;
+    let mut reader = args.journal.open()?;
     let mut stat = Stat {
         journal_id: reader.journal_id().to_string(),
         ..Stat::default()

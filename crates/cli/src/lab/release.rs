@@ -12,7 +12,7 @@ use crate::args::ReleaseArgs;
 use crate::desk::live;
 use crate::desk::rig::placement;
 use crate::failure::Failure;
-use crate::output::{Results, progress};
+use crate::output::{Results, progress, show};
 
 /// Quotes are always at once.
 struct Policy {
@@ -129,13 +129,7 @@ pub(crate) fn main(args: &ReleaseArgs) -> Result<(), Failure> {
         policies: POLICIES.iter().zip(&totals).map(measured).collect(),
         environment: Environment::capture(),
     };
-    let mut results = Results::new();
-    if args.output.json {
-        results.json(&printed)?;
-    } else {
-        print(&printed, &mut results)?;
-    }
-    results.flush()
+    show(&args.output, &printed, print)
 }
 
 fn measured((policy, total): (&Policy, &Total)) -> Measured {

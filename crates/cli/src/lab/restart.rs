@@ -13,12 +13,11 @@ use pinrail_sim::{ClientFlow, VenueFlow};
 use pinrail_types::{Cause, Frame, SessionId, SourceId};
 use serde::Serialize;
 
-use crate::args::{Place, RestartArgs};
+use crate::args::{self, Bound, Place, RestartArgs};
 use crate::desk::live;
 use crate::desk::rig::{Rig, RigError, Scratch};
 use crate::failure::Failure;
-use crate::output::{Results, progress};
-use crate::replay::{failure, open_replay};
+use crate::output::{Results, progress, show};
 
 const RING_LINES: usize = 4_096;
 const CLIENTS: SourceId = SourceId(1);
@@ -73,13 +72,7 @@ pub(crate) fn main(args: &RestartArgs) -> Result<(), Failure> {
         from_snapshot,
         from_first_record,
     };
-    let mut results = Results::new();
-    if args.output.json {
-        results.json(&summary)?;
-    } else {
-        print(&summary, &mut results)?;
-    }
-    results.flush()?;
+    show(&args.output, &summary, print)?;
     if from_snapshot.state_hash == from_first_record.state_hash && from_snapshot.from_seq == snapshot_seq {
         Ok(())
     } else {
@@ -234,15 +227,13 @@ fn sources(start_ns: u64) -> Result<(Sources, Vec<Inlet>), RigError> {
 
 /// Writes a snapshot behind the record `seq` or its last output; gives the sequence behind it.
 fn snapshot(archive_dir: &Path, seq: u64) -> Result<u64, Failure> {
-    let place = Place {
-        archive_dir: archive_dir.to_owned(),
+    let journal = args::Journal {
+        place: Place {
+            archive_dir: archive_dir.to_owned(),
+        },
+        live: None,
     };
-    let mut replay = open_replay(&place, None)?;
-    replay.end_at(seq, u64::MAX);
-    while replay.step().map_err(|e| failure(&place, None, &replay, e))? {}
-    let snapshot = replay
-        .into_snapshot()
-        .ok_or_else(|| Failure::Data("the journal holds no epoch".to_owned()))?;
+    let (_, snapshot) = crate::snapshot::take(&journal, Some(Bound::Seq(seq)))?;
     snapshot.write(archive_dir)?;
     Ok(snapshot.next_seq)
 }

@@ -19,7 +19,7 @@ use pinrail_types::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::ended;
+use super::{ended, segments};
 
 /// Several epochs and segments, one of them torn and gone on behind; and one whose last segment is torn.
 const NAMES: [&str; 2] = ["clean", "torn"];
@@ -194,16 +194,6 @@ fn embedders_own(seq: u64) -> Frame {
     .pack();
     header.crc = 0;
     frame
-}
-
-fn segments(dir: &Path) -> Vec<PathBuf> {
-    let mut files: Vec<PathBuf> = fs::read_dir(dir)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|e| e == "seg"))
-        .collect();
-    files.sort();
-    files
 }
 
 fn expected(journal: &Path) -> String {

@@ -1,26 +1,16 @@
 //! `pinrail journal verify`.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use pinrail_journal::JournalConfig;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{ended, journal_in};
+use super::{ended, journal_in, segments};
 
 fn json(out: &str) -> Value {
     serde_json::from_str(out).unwrap()
-}
-
-fn segments(archive: &str) -> Vec<PathBuf> {
-    let mut files: Vec<PathBuf> = fs::read_dir(archive)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|e| e == "seg"))
-        .collect();
-    files.sort();
-    files
 }
 
 fn change(file: &Path, byte: impl FnOnce(&[u8]) -> usize) -> usize {

@@ -4,7 +4,6 @@
 //! rows, which stream into one file for each type ([`tables`]). Both readings end at the same record, even if the
 //! journal is being written.
 
-use pinrail_journal::archive::Reader;
 use pinrail_report::table::{Table, bytes, count};
 use pinrail_types::Frame;
 use serde::Serialize;
@@ -13,7 +12,7 @@ use super::filter::Filter;
 use super::print::warn_if_torn;
 use crate::args::ExportArgs;
 use crate::failure::Failure;
-use crate::output::{Results, progress};
+use crate::output::{Results, progress, show};
 
 #[cfg(feature = "parquet")]
 mod parquet;
@@ -62,18 +61,12 @@ pub(super) fn main(args: &ExportArgs) -> Result<(), Failure> {
             file.values_too_large
         );
     }
-    let mut results = Results::new();
-    if args.output.json {
-        results.json(&exported)?;
-    } else {
-        print(&exported, &mut results)?;
-    }
-    results.flush()
+    show(&args.output, &exported, print)
 }
 
 /// Puts the records that pass into the tables, and gives their number.
 fn copy(args: &ExportArgs, survey: &Survey, tables: &mut Tables<'_>) -> Result<u64, Failure> {
-    let mut reader = Reader::open(&args.place.archive_dir, args.live.as_deref())?;
+    let mut reader = args.journal.open()?;
     let mut filter = Filter::new(&args.filter);
     let mut frame = Frame::default();
     let mut exported = 0;
@@ -82,7 +75,7 @@ fn copy(args: &ExportArgs, survey: &Survey, tables: &mut Tables<'_>) -> Result<u
         if reader.next(&mut frame)?.is_none() {
             return Err(Failure::Data(format!(
                 "{} became shorter while it was read",
-                args.place.archive_dir.display()
+                args.journal.archive_dir().display()
             )));
         }
         if let Some(decoded) = filter.take(&frame) {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use pinrail_journal::archive::{Reader, Tail};
+use pinrail_journal::archive::Tail;
 use pinrail_types::record::{AssetDef, InstrumentDef};
 use pinrail_types::{Decimal, Frame, Grid, Px, Scaled};
 
@@ -56,7 +56,7 @@ pub(super) struct Survey {
 
 impl Survey {
     pub(super) fn of(args: &ExportArgs) -> Result<Survey, Failure> {
-        let mut reader = Reader::open(&args.place.archive_dir, args.live.as_deref())?;
+        let mut reader = args.journal.open()?;
         let filter = Filter::new(&args.filter);
         let mut survey = Survey {
             journal_id: reader.journal_id().to_string(),
