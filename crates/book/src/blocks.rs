@@ -79,11 +79,14 @@ impl Blocks {
         let blocks = 2 * levels_max / MERGE + 2;
         let mut floors = vec![i64::MAX; blocks + 1].into_boxed_slice();
         floors[0] = i64::MIN;
+        // All of them for a moment, when everything is cleared.
+        let mut free = Vec::with_capacity(blocks);
+        free.extend((1..blocks as u16).rev());
         Blocks {
             pool: vec![Block::FREE; blocks].into_boxed_slice(),
             entries: vec![Entry { block: 0, len: 0 }; blocks].into_boxed_slice(),
             floors,
-            free: (1..blocks as u16).rev().collect(),
+            free,
             used: 1,
             last: 0,
         }
