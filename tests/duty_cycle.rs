@@ -6,6 +6,8 @@
 mod desk;
 mod stepped;
 
+use std::cmp::Ordering;
+
 use desk::Desk;
 use pinrail_engine::Engine;
 use pinrail_journal::{Journal, archive};
@@ -19,7 +21,7 @@ use pinrail_types::record::{
 };
 use pinrail_types::{Cause, Commit, Flags, Frame, Reason, RecordHeader, RecordType, SourceId, VenueId};
 use proptest::prelude::*;
-use stepped::{BOUNDS, CLIENTS, Live, Place, VENUES, activate, found, request, snapshot, sources};
+use stepped::{BOUNDS, CLIENTS, Live, Place, VENUES, activate, found, request, snapshot, sources_over};
 
 #[global_allocator]
 static ALLOCATOR: CountingAllocator = CountingAllocator;
@@ -234,8 +236,8 @@ fn the_core_allocates_nothing_and_touches_no_new_page_after_warm_up() {
 /// What each source sends in a playback, by due time.
 type Script = Vec<(usize, u64)>;
 
-/// Plays a script with the pushes cut into chunks as `chunks` says; gives the journal's digest.
-fn play(script: &Script, chunks: &[usize], segment_bytes: u64) -> archive::Digest {
+/// Plays a script through rings of some size with the pushes cut into chunks as `chunks` says; gives the journal's digest.
+fn play(script: &Script, ring_lines: usize, chunks: &[usize], segment_bytes: u64) -> archive::Digest {
     let place = Place::new();
     let journal = pinrail_journal::open(&place.config(segment_bytes)).unwrap();
     let Journal {
@@ -244,7 +246,7 @@ fn play(script: &Script, chunks: &[usize], segment_bytes: u64) -> archive::Diges
         mut preparer,
         ..
     } = journal;
-    let (mut senders, inlets) = sources();
+    let (mut senders, inlets) = sources_over(ring_lines);
     let mut configuration = Desk::configuration();
     configuration.push(activate());
     let mut core = Playback::new(
@@ -276,15 +278,15 @@ fn play(script: &Script, chunks: &[usize], segment_bytes: u64) -> archive::Diges
         assert!(round < 100_000, "the playback stands still");
         for (lane, sender) in senders.iter_mut().enumerate() {
             for _ in 0..chunks[(round + lane) % chunks.len()] {
-                if at[lane] < lanes[lane].len() {
-                    sender.send(lanes[lane][at[lane]]);
-                } else if at[lane] == lanes[lane].len() {
-                    sender
+                let sent = match at[lane].cmp(&lanes[lane].len()) {
+                    Ordering::Less => sender.offer(lanes[lane][at[lane]]),
+                    Ordering::Equal => sender
                         .producer
                         .try_push(watermark(sender.source).words(), Class::Reserved)
-                        .unwrap();
-                }
-                at[lane] += 1;
+                        .is_ok(),
+                    Ordering::Greater => break,
+                };
+                at[lane] += usize::from(sent);
             }
         }
         core.do_work();
@@ -318,22 +320,23 @@ fn watermark(source: SourceId) -> Frame {
 #[test]
 fn nothing_is_taken_behind_the_end_whenever_the_end_is_seen() {
     let script = vec![(0, 1_000)];
-    let seen_late = play(&script, &[0, 0, 0, 0, 1], 64 << 10);
-    assert_eq!(seen_late, play(&script, &[1], 1 << 20));
+    let seen_late = play(&script, 1_024, &[0, 0, 0, 0, 1], 64 << 10);
+    assert_eq!(seen_late, play(&script, 1_024, &[1], 1 << 20));
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_playback_does_not_depend_on_who_is_faster(
+    fn a_playback_depends_neither_on_who_is_faster_nor_on_the_rings(
         steps in prop::collection::vec((0_usize..4, 0_u64..3_000), 1..120),
         chunks in prop::collection::vec(0_usize..5, 1..9),
+        ring_lines in prop::sample::select(vec![64_usize, 256, 4_096]),
     ) {
         let mut ts = 1_000;
         let script: Script = steps.into_iter().map(|(lane, wait)| { ts += wait; (lane, ts) }).collect();
-        let even = play(&script, &[1], 1 << 20);
+        let even = play(&script, 1_024, &[1], 1 << 20);
         let chunks: Vec<usize> = chunks.into_iter().chain([1]).collect();
-        prop_assert_eq!(play(&script, &chunks, 64 << 10), even);
+        prop_assert_eq!(play(&script, ring_lines, &chunks, 64 << 10), even);
     }
 }

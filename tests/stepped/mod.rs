@@ -83,15 +83,26 @@ pub struct Sender {
 }
 
 impl Sender {
-    pub fn send(&mut self, mut frame: Frame) {
-        self.seq += 1;
-        frame.header_mut().cause = Cause::input(self.source, self.seq);
-        self.producer.try_push(frame.words(), Class::Reserved).unwrap();
+    pub fn send(&mut self, frame: Frame) {
+        assert!(self.offer(frame), "the ring has room");
+    }
+
+    /// Whether there was room for it.
+    pub fn offer(&mut self, mut frame: Frame) -> bool {
+        frame.header_mut().cause = Cause::input(self.source, self.seq + 1);
+        let taken = self.producer.try_push(frame.words(), Class::Reserved).is_ok();
+        self.seq += u64::from(taken);
+        taken
     }
 }
 
 /// Senders of clients, operator and two venues, and the inlets at their other ends.
 pub fn sources() -> (Vec<Sender>, Vec<Inlet>) {
+    sources_over(1_024)
+}
+
+/// The same over rings of so many lines.
+pub fn sources_over(ring_lines: usize) -> (Vec<Sender>, Vec<Inlet>) {
     let roles = [
         (CLIENTS, Role::Client),
         (SourceId(4), Role::Control),
@@ -101,7 +112,7 @@ pub fn sources() -> (Vec<Sender>, Vec<Inlet>) {
     roles
         .into_iter()
         .map(|(source, role)| {
-            let (producer, consumer) = pinrail_ring::heap(1_024).unwrap();
+            let (producer, consumer) = pinrail_ring::heap(ring_lines).unwrap();
             (
                 Sender {
                     producer,

@@ -23,6 +23,8 @@ pub struct Desk {
     pub out: Out,
     pub now: u64,
     pub seq: u64,
+    /// Everything that was put in.
+    pub inputs: Vec<Frame>,
     source_seq: u64,
     requests: u64,
     update_ids: [u64; 2],
@@ -45,6 +47,7 @@ impl Desk {
             out: Out::new(),
             now: 1_000,
             seq: 0,
+            inputs: Vec::new(),
             source_seq: 0,
             requests: 0,
             update_ids: [0; 2],
@@ -197,6 +200,7 @@ impl Desk {
         self.seq += 1;
         frame.header_mut().seq = self.seq;
         frame.header_mut().ts_core = self.now;
+        self.inputs.push(*frame);
         self.engine.on_event(frame, &mut self.out);
         let out = self.out.clone();
         self.seq += out.len() as u64;

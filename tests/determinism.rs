@@ -1,0 +1,224 @@
+//! The same inputs give the same outputs on every machine and in every build, and nothing else has a say in them.
+
+#![allow(clippy::unwrap_used)]
+
+#[path = "../crates/engine/tests/desk/mod.rs"]
+mod desk;
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::hint::black_box;
+use std::time::Instant;
+
+use bytemuck::Zeroable;
+use desk::{Desk, STALE_NS};
+use pinrail_book::Consolidated;
+use pinrail_engine::{Bounds, Engine, Out};
+use pinrail_pricing::{PriceRequest, Pricer, Prices, SweepPricer};
+use pinrail_runtime::usage::{CountingAllocator, Usage};
+use pinrail_types::record::{EpochStart, Quote, Scope, TierSpread, TradingState, TradingStateSet};
+use pinrail_types::state::{StateError, Visitor};
+use pinrail_types::{BEHAVIOUR_VERSION, E8, Frame, Px, Reason, VenueId};
+use rand_core::{Rng, SeedableRng};
+use rand_xoshiro::Xoshiro256PlusPlus;
+
+#[global_allocator]
+static ALLOCATOR: CountingAllocator = CountingAllocator;
+
+/// Inputs of a desk at work: markets that move, leave and come back, requests of all kinds, accepts early and late, passes,
+/// commands and changed configuration.
+fn inputs() -> Vec<Frame> {
+    let mut draws = Xoshiro256PlusPlus::seed_from_u64(7);
+    let mut below = |bound: u64| draws.next_u64() % bound;
+    let mut desk = Desk::active();
+    let mut quotes: Vec<Quote> = Vec::new();
+    for _ in 0..30_000 {
+        desk.now += below(3_000);
+        match below(32) {
+            0..8 => {
+                let (mid, size) = (10_000 + below(200) as i64, 1 + below(600) as i64);
+                let side = |sign: i64| [1, 4, 5].map(|n| (mid + sign * n, size + n));
+                desk.snapshot(VenueId(below(2) as u16), &side(-1), &side(1));
+            }
+            8..22 => {
+                let side = [0, b'1', b'2'][below(3) as usize];
+                let request = desk.request(below(3) as u32, side, 1 + below(900) as i64);
+                quotes.extend(desk.put(request).find::<Quote>());
+            }
+            22..26 if !quotes.is_empty() => {
+                let recent = quotes.len() - 1 - below(quotes.len().min(5) as u64) as usize;
+                let side = [b'1', b'2'][below(2) as usize];
+                desk.put(Desk::order(&quotes[recent], side));
+            }
+            26 if !quotes.is_empty() => {
+                desk.put(Desk::pass(&quotes[quotes.len() - 1]));
+            }
+            27 => {
+                desk.put(TierSpread {
+                    half_spread_e8: E8 / 2_000 + below(50_000) as i64,
+                    ..Zeroable::zeroed()
+                });
+            }
+            28 if below(20) == 0 => {
+                let state = [TradingState::Halted, TradingState::Reducing][below(2) as usize];
+                desk.set_state(Scope::Global, 0, state);
+                desk.go_on();
+                desk.set_state(Scope::Global, 0, TradingState::Active);
+            }
+            29 if below(20) == 0 => desk.now += 2 * STALE_NS,
+            _ => {
+                desk.tick();
+            }
+        }
+    }
+    assert!(quotes.len() > 5_000, "{} quotes", quotes.len());
+    desk.inputs
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Outcome {
+    outputs: u64,
+    output_hash: u64,
+    state_hash: u64,
+}
+
+/// Takes every input; gives what came of it, and how often memory was allocated or freed once trading had begun:
+/// definitions make tables, and none is taken any more from then on.
+fn run<P: Pricer>(inputs: &[Frame], make_pricer: &dyn Fn(&Bounds) -> P) -> (Outcome, u64) {
+    let bounds = Bounds::of(inputs[0].get::<EpochStart>().unwrap());
+    let mut engine = Engine::new(bounds, make_pricer(&bounds));
+    let mut out = Out::new();
+    let mut seq = 0;
+    let begun = inputs
+        .iter()
+        .position(|input| input.get::<TradingStateSet>().is_some());
+    let mut before = Usage::of_this_thread();
+    for (at, input) in inputs.iter().enumerate() {
+        if Some(at) == begun {
+            before = Usage::of_this_thread();
+        }
+        seq += 1;
+        let mut input = *input;
+        input.header_mut().seq = seq;
+        engine.on_event(&input, &mut out);
+        seq += out.len() as u64;
+        engine.seal(&mut out);
+    }
+    let spent = Usage::of_this_thread().since(&before);
+    let outcome = Outcome {
+        outputs: seq - inputs.len() as u64,
+        output_hash: engine.output_hash(),
+        state_hash: engine.state_hash(),
+    };
+    (outcome, spent.allocations + spent.frees)
+}
+
+/// What is not as it must be: the outcome, the allocations.
+fn faults<P: Pricer>(inputs: &[Frame], make_pricer: impl Fn(&Bounds) -> P) -> Vec<&'static str> {
+    let (first, allocations) = run(inputs, &make_pricer);
+    let (second, _) = run(inputs, &make_pricer);
+    let mut faults = Vec::new();
+    if first != second {
+        faults.push("differs from run to run");
+    }
+    if allocations > 0 {
+        faults.push("allocates");
+    }
+    faults
+}
+
+fn honest(bounds: &Bounds) -> SweepPricer {
+    SweepPricer::new(bounds.instruments)
+}
+
+/// The pins change only with the behaviour version: replays of older journals go by it.
+#[test]
+fn outputs_are_those_of_this_behaviour_version_in_every_build() {
+    let (outcome, _) = run(&inputs(), &honest);
+    let pinned = Outcome {
+        outputs: 23_620,
+        output_hash: 0xcaa5_c27f_7129_640f,
+        state_hash: 0x6585_13f6_2420_5c98,
+    };
+    assert_eq!((BEHAVIOUR_VERSION, outcome), (3, pinned));
+}
+
+#[test]
+fn an_engine_neither_differs_nor_allocates() {
+    assert!(CountingAllocator::is_installed());
+    assert_eq!(faults(&inputs(), honest), [""; 0]);
+}
+
+/// What a pricer must not be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Vice {
+    Clock,
+    Chance,
+    HashOrder,
+    Allocation,
+}
+
+/// A pricer with a vice.
+#[derive(Debug)]
+struct Vicious {
+    vice: Vice,
+    honest: SweepPricer,
+    started: Instant,
+    table: HashMap<i64, i64>,
+}
+
+impl Vicious {
+    fn new(vice: Vice, bounds: &Bounds) -> Vicious {
+        Vicious {
+            vice,
+            honest: honest(bounds),
+            started: Instant::now(),
+            table: (0..16).map(|n| (n, n)).collect(),
+        }
+    }
+
+    /// One or nothing, by what no record says.
+    fn whim(&self) -> i64 {
+        match self.vice {
+            Vice::Clock => self.started.elapsed().as_nanos() as i64 & 1,
+            Vice::Chance => RandomState::new().build_hasher().finish() as i64 & 1,
+            Vice::HashOrder => self.table.values().take(3).sum::<i64>() & 1,
+            Vice::Allocation => black_box(Vec::<i64>::with_capacity(black_box(4))).len() as i64,
+        }
+    }
+}
+
+impl Pricer for Vicious {
+    fn price(&mut self, request: &PriceRequest<'_>, venues: &Consolidated) -> Result<Prices, Reason> {
+        let mut prices = self.honest.price(request, venues)?;
+        if prices.offer_px != Px::NONE {
+            prices.offer_px.0 += self.whim();
+        }
+        Ok(prices)
+    }
+
+    fn on_tier_spread(&mut self, spread: &TierSpread) -> Result<(), Reason> {
+        self.honest.on_tier_spread(spread)
+    }
+
+    fn visit(&mut self, visitor: &mut impl Visitor) -> Result<(), StateError> {
+        self.honest.visit(visitor)
+    }
+}
+
+#[test]
+fn a_clock_chance_hash_order_or_an_allocation_is_caught() {
+    let inputs = inputs();
+    for vice in [Vice::Clock, Vice::Chance] {
+        let found = faults(&inputs, |bounds| Vicious::new(vice, bounds));
+        assert_eq!(found, ["differs from run to run"], "{vice:?}");
+    }
+    // Two tables of one order are not rare, eight in a row are.
+    let caught = (0..8).any(|_| {
+        let found = faults(&inputs[..2_000], |bounds| Vicious::new(Vice::HashOrder, bounds));
+        found == ["differs from run to run"]
+    });
+    assert!(caught, "{:?}", Vice::HashOrder);
+    let found = faults(&inputs, |bounds| Vicious::new(Vice::Allocation, bounds));
+    assert_eq!(found, ["allocates"]);
+}
