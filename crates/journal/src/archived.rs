@@ -46,6 +46,8 @@ pub(crate) struct ArchivedSegment {
 impl ArchivedSegment {
     /// Reads a segment; the fault if its header is not what it should be.
     pub(crate) fn open(file: &SegmentFile) -> Result<Result<ArchivedSegment, HeaderFault>, ReadError> {
+        #[cfg(loom)]
+        let _turn = crate::map::turn();
         let bytes = std::fs::read(&file.path).map_err(ReadError::io("read", &file.path))?;
         let opened = ArchivedSegment::over(bytes, file.path.clone());
         Ok(opened.and_then(|segment| {

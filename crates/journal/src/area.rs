@@ -2,11 +2,15 @@
 //!
 //! The area begins as zeros and is written once. A record's words are stored first and its first word last, with
 //! release; whoever loads a first word that is not zero, with acquire, sees the rest. Nothing here knows where the
-//! words lie, so that it runs under Miri on plain memory.
+//! words lie, so that it runs under Miri and loom on plain memory.
 
+#[cfg(not(loom))]
+pub(crate) use core::sync::atomic::AtomicU64 as Word;
+use core::sync::atomic::Ordering;
 use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
-use core::sync::atomic::{AtomicU64, Ordering};
 
+#[cfg(loom)]
+pub(crate) use loom::sync::atomic::AtomicU64 as Word;
 use pinrail_types::{Frame, LINE_WORDS, LINES_MAX};
 
 use crate::format::END_WORD;
@@ -29,7 +33,7 @@ pub(crate) enum Found {
 /// # Panics
 /// If they do not fit.
 #[inline]
-pub(crate) fn put(area: &[AtomicU64], at: usize, words: &[u64]) {
+pub(crate) fn put(area: &[Word], at: usize, words: &[u64]) {
     let (slots, _) = area[at..at + words.len()].as_chunks::<LINE_WORDS>();
     let (lines, _) = words.as_chunks::<LINE_WORDS>();
     let (Some((first_slot, slots)), Some((first, lines))) = (slots.split_first(), lines.split_first()) else {
@@ -37,7 +41,7 @@ pub(crate) fn put(area: &[AtomicU64], at: usize, words: &[u64]) {
     };
     #[cfg(test)]
     if crate::crash::Sabotage::CommitWordFirst.is_on() {
-        store(&first_slot[0], first[0], Release);
+        store(&first_slot[0], first[0], release());
     }
     for (slot, line) in slots.iter().zip(lines) {
         for i in 0..LINE_WORDS {
@@ -47,12 +51,31 @@ pub(crate) fn put(area: &[AtomicU64], at: usize, words: &[u64]) {
     for i in 1..LINE_WORDS {
         store(&first_slot[i], first[i], Relaxed);
     }
-    store(&first_slot[0], first[0], Release);
+    store(&first_slot[0], first[0], release());
+}
+
+/// The order of a store that shows all that was stored before it to whoever loads it with [`acquire`]. The unit tests can
+/// leave it out.
+#[inline]
+pub(crate) fn release() -> Ordering {
+    #[cfg(test)]
+    return crate::crash::Sabotage::ReleaseLeftOut.or(Release, Relaxed);
+    #[cfg(not(test))]
+    Release
+}
+
+/// The order of a load that sees all that was stored before a store with [`release`].
+#[inline]
+pub(crate) fn acquire() -> Ordering {
+    #[cfg(test)]
+    return crate::crash::Sabotage::AcquireLeftOut.or(Acquire, Relaxed);
+    #[cfg(not(test))]
+    Acquire
 }
 
 /// Stores a word. The unit tests can kill the writer here.
 #[inline]
-pub(crate) fn store(slot: &AtomicU64, word: u64, order: Ordering) {
+pub(crate) fn store(slot: &Word, word: u64, order: Ordering) {
     #[cfg(test)]
     crate::crash::tap::before_store();
     slot.store(word, order);
@@ -60,11 +83,11 @@ pub(crate) fn store(slot: &AtomicU64, word: u64, order: Ordering) {
 
 /// Copies what stands at word `at` into `frame`.
 #[inline]
-pub(crate) fn take(area: &[AtomicU64], at: usize, frame: &mut Frame) -> Found {
+pub(crate) fn take(area: &[Word], at: usize, frame: &mut Frame) -> Found {
     let Some(first) = area.get(at) else {
         return Found::Bad("no end before the end of the file");
     };
-    let first = first.load(Acquire);
+    let first = first.load(acquire());
     if first == 0 {
         return Found::Nothing;
     }
@@ -95,8 +118,8 @@ mod tests {
     use crate::chain::ChainHash;
     use crate::format::End;
 
-    fn area(lines: usize) -> Vec<AtomicU64> {
-        (0..lines * LINE_WORDS).map(|_| AtomicU64::new(0)).collect()
+    fn area(lines: usize) -> Vec<Word> {
+        (0..lines * LINE_WORDS).map(|_| Word::new(0)).collect()
     }
 
     fn record(lines: u64, seq: u64) -> Vec<u64> {

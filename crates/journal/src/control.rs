@@ -2,9 +2,9 @@
 
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::atomic::Ordering::Relaxed;
 
+use crate::area::{Word, acquire, release};
 use crate::error::{JournalError, ReadError};
 use crate::format::{FORMAT_VERSION, JournalId};
 use crate::map::{Map, allocate};
@@ -192,7 +192,7 @@ impl Control {
         let words = self.words();
         words[COMMITTED_SEQ].store(seq, Relaxed);
         words[HEARTBEAT_NS].store(now_ns, Relaxed);
-        words[COMMITTED_POSITION].store(position, Release);
+        words[COMMITTED_POSITION].store(position, release());
     }
 
     pub(crate) fn drained(&self, position: u64) {
@@ -213,17 +213,17 @@ impl Control {
         self.store(PID, 0);
     }
 
-    fn words(&self) -> &[AtomicU64] {
+    fn words(&self) -> &[Word] {
         self.map.words()
     }
 
     fn load(&self, word: usize) -> u64 {
-        self.words()[word].load(Acquire)
+        self.words()[word].load(acquire())
     }
 
     fn store(&self, word: usize, value: u64) {
         assert!(self.map.is_writable(), "a reader's control file");
-        self.words()[word].store(value, Release);
+        self.words()[word].store(value, release());
     }
 
     pub(crate) fn lock_in_memory(&self) -> std::io::Result<()> {

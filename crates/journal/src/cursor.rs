@@ -190,3 +190,99 @@ pub(crate) fn judge_headless(
         })),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::chain::ChainHash;
+    use crate::format::{HEADER_BYTES, Mark, Stamp};
+
+    const ID: JournalId = JournalId([3; 16]);
+
+    /// The header page of segment 7, which begins at sequence 10 and position 640.
+    fn page(journal_id: JournalId, epoch: u32) -> Vec<u8> {
+        let stamp = Stamp {
+            behaviour_version: 1,
+            schema_hash: 2,
+            playback: false,
+            journal_id,
+            epoch,
+            segment_bytes: 8192,
+        };
+        let mut header = SegmentHeader::prepared(&stamp, 7, (0, 0));
+        header.begin(10, 640);
+        let mut page = vec![0; HEADER_BYTES];
+        page[..256].copy_from_slice(bytemuck::bytes_of(&header.archived(ChainHash::NONE)));
+        page
+    }
+
+    fn cursor(journal_id: JournalId, epoch: u32) -> ArchivedSegment {
+        ArchivedSegment::over(page(journal_id, epoch), PathBuf::new()).unwrap()
+    }
+
+    #[test]
+    fn only_what_begins_where_this_ends_follows() {
+        let next = Cursor::Archived(cursor(ID, 2));
+        let leads = |segment: ArchivedSegment, step| Cursor::Archived(segment).leads_to(step, &next);
+        assert!(leads(cursor(ID, 2), Step::Sealed));
+        // A cut segment is followed by a later epoch only.
+        assert!(!leads(cursor(ID, 2), Step::Open));
+        assert!(!leads(cursor(ID, 3), Step::Damaged("")));
+        assert!(leads(cursor(ID, 1), Step::Open));
+        assert!(leads(cursor(ID, 1), Step::Damaged("")));
+        assert!(!leads(cursor(JournalId([4; 16]), 2), Step::Sealed));
+        let mut elsewhere = cursor(ID, 2);
+        elsewhere.position += 64;
+        assert!(!leads(elsewhere, Step::Sealed));
+        let mut elsewhere = cursor(ID, 2);
+        elsewhere.next_seq += 1;
+        assert!(!leads(elsewhere, Step::Sealed));
+    }
+
+    /// What a file of these bytes, named as segment 7 of epoch 2, is behind position 640.
+    fn judged(bytes: &[u8]) -> Result<Option<Torn>, ReadError> {
+        let dir = tempfile::tempdir().unwrap();
+        let file = SegmentFile::new(dir.path(), 7, 2, ARCHIVED);
+        std::fs::write(&file.path, bytes).unwrap();
+        judge_headless(&file, ID, 640, 10)
+    }
+
+    #[test]
+    fn a_lost_header_is_a_tear_until_a_mark_calls_what_is_behind_it_durable() {
+        let with_mark = |durable, epoch| {
+            let mark = Mark {
+                seq: 10,
+                position: 640,
+                durable,
+                batch_bytes: 64,
+                offset: HEADER_BYTES as u64,
+            };
+            let mut bytes = vec![0; HEADER_BYTES];
+            bytes.extend_from_slice(bytemuck::bytes_of(&mark.line(Salt::new(ID, epoch, 7))));
+            bytes
+        };
+        assert_eq!(judged(&[]).unwrap(), None);
+        assert_eq!(judged(&[0; HEADER_BYTES]).unwrap(), None);
+        let torn = judged(&with_mark(640, 2)).unwrap().unwrap();
+        assert_eq!((torn.offset, torn.position, torn.seq), (0, 640, 10));
+        assert!(matches!(
+            judged(&with_mark(641, 2)),
+            Err(ReadError::Corrupt {
+                offset: 0,
+                position: 640,
+                seq: 10,
+                ..
+            })
+        ));
+        // The mark of another epoch's segment says nothing of this one.
+        assert!(judged(&with_mark(641, 1)).unwrap().is_some());
+        let mut newer = page(ID, 2);
+        newer[8] = 9;
+        assert!(matches!(
+            judged(&newer),
+            Err(ReadError::Unsupported { found: 9, .. })
+        ));
+    }
+}

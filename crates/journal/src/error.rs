@@ -136,6 +136,17 @@ impl ReadError {
 }
 
 impl JournalError {
+    /// That a file at `path` would need `needed` bytes, and how many are left there.
+    pub(crate) fn no_room(path: &Path, needed: u64) -> JournalError {
+        let dir = path.parent().unwrap_or(path);
+        let available = rustix::fs::statvfs(dir).map_or(0, |stat| stat.f_bavail * stat.f_frsize);
+        JournalError::NoRoom {
+            path: path.to_owned(),
+            needed,
+            available,
+        }
+    }
+
     pub(crate) fn io(op: &'static str, path: &Path) -> impl FnOnce(io::Error) -> JournalError {
         let path = path.to_owned();
         move |source| JournalError::Io { op, path, source }

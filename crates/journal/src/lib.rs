@@ -15,8 +15,8 @@ use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 
+#[cfg(not(loom))]
 use crossbeam_queue::ArrayQueue;
 use crossbeam_utils::CachePadded;
 use rustix::fs::{FlockOperation, flock};
@@ -33,7 +33,10 @@ mod crash;
 mod cursor;
 mod error;
 mod format;
+#[cfg(all(test, loom))]
+mod interleavings;
 mod live;
+#[cfg_attr(any(loom, miri), path = "plain.rs")]
 mod map;
 mod preparer;
 mod reader;
@@ -54,7 +57,10 @@ pub use reader::{From, Reader};
 pub use writer::{Room, Writer};
 
 use archive::{Torn, read_meta};
+use area::Word;
 use format::{ARCHIVED, HeaderFault, Meta, SegmentFile, Stamp};
+#[cfg(loom)]
+use map::ArrayQueue;
 use map::Map;
 use preparer::{clock_anchor, remove_prepared};
 use storage::{Storage, replace, sync_dir_of};
@@ -163,7 +169,7 @@ pub(crate) struct Shared {
     /// Segments that the writer is done with, to be unmapped.
     retired: ArrayQueue<Map>,
     /// Live segments that the archiver has removed in this epoch.
-    unlinked: CachePadded<AtomicU64>,
+    unlinked: CachePadded<Word>,
     control: Control,
     /// Held for as long as any part lives.
     _locks: [File; 2],
@@ -213,7 +219,7 @@ pub fn open(config: &JournalConfig) -> Result<Journal, JournalError> {
     let shared = Arc::new(Shared {
         ready: ArrayQueue::new(config.segments_ahead),
         retired: ArrayQueue::new(config.segments_max),
-        unlinked: CachePadded::new(AtomicU64::new(0)),
+        unlinked: CachePadded::new(Word::new(0)),
         control,
         _locks: locks,
     });
@@ -316,6 +322,10 @@ fn lock(path: &Path) -> Result<File, JournalError> {
 /// Says so if `live_dir` is on a file system that writes pages back, which can stall a store for long.
 fn not_tmpfs(live_dir: &Path) -> Option<String> {
     const TMPFS_MAGIC: u64 = 0x0102_1994;
+    if cfg!(miri) {
+        // It knows no `statfs`.
+        return None;
+    }
     let stat = rustix::fs::statfs(live_dir).ok()?;
     (stat.f_type as u64 != TMPFS_MAGIC)
         .then(|| format!("{} is not on a tmpfs: appends may stall", live_dir.display()))

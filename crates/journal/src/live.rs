@@ -1,12 +1,11 @@
 //! A live segment as everybody but its writer sees it.
 
 use std::path::PathBuf;
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering::{Acquire, Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 
 use pinrail_types::Frame;
 
-use crate::area::{Found, take};
+use crate::area::{Found, Word, acquire, take};
 use crate::chain::ChainHash;
 use crate::error::ReadError;
 use crate::format::{End, HEADER_BYTES, HEADER_WORDS, HeaderFault, SegmentFile, SegmentHeader};
@@ -49,7 +48,7 @@ impl LiveSegment {
             return Err(HeaderFault::Bad("shorter than a header page").at(&path));
         }
         let mut head = [0; HEADER_WORDS];
-        head[0] = words[0].load(Acquire);
+        head[0] = words[0].load(acquire());
         if head[0] == 0 {
             return Ok(None);
         }
@@ -72,7 +71,7 @@ impl LiveSegment {
         }))
     }
 
-    fn area(&self) -> &[AtomicU64] {
+    fn area(&self) -> &[Word] {
         &self.map.words()[HEADER_BYTES / 8..]
     }
 

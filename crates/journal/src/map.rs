@@ -95,17 +95,7 @@ pub(crate) fn allocate(file: &File, path: &Path, bytes: u64) -> Result<(), Journ
     use rustix::fs::{FallocateFlags, fallocate};
     match fallocate(file, FallocateFlags::empty(), 0, bytes) {
         Ok(()) => Ok(()),
-        Err(rustix::io::Errno::NOSPC) => Err(no_room(path, bytes)),
+        Err(rustix::io::Errno::NOSPC) => Err(JournalError::no_room(path, bytes)),
         Err(e) => Err(JournalError::io("allocate", path)(e.into())),
-    }
-}
-
-pub(crate) fn no_room(path: &Path, needed: u64) -> JournalError {
-    let dir = path.parent().unwrap_or(path);
-    let available = rustix::fs::statvfs(dir).map_or(0, |stat| stat.f_bavail * stat.f_frsize);
-    JournalError::NoRoom {
-        path: path.to_owned(),
-        needed,
-        available,
     }
 }

@@ -9,7 +9,6 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use crate::error::JournalError;
-use crate::map::no_room;
 
 #[cfg(not(test))]
 type Disk = System;
@@ -133,7 +132,9 @@ impl Storage {
             let len = ZEROS.len().min((bytes - at) as usize);
             match storage.write_at(&ZEROS[..len], at) {
                 Ok(()) => at += len as u64,
-                Err(e) if e.source.kind() == io::ErrorKind::StorageFull => return Err(no_room(path, bytes)),
+                Err(e) if e.source.kind() == io::ErrorKind::StorageFull => {
+                    return Err(JournalError::no_room(path, bytes));
+                }
                 Err(e) => return Err(e.into()),
             }
         }

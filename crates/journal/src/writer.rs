@@ -1,13 +1,12 @@
 //! The core's end of the journal: no system call, no allocation, no page fault, no wait.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering::{Relaxed, Release};
+use std::sync::atomic::Ordering::Relaxed;
 
 use pinrail_types::{LINE_BYTES, LINE_WORDS, LINES_MAX};
 
 use crate::Shared;
-use crate::area::{put, store};
+use crate::area::{Word, put, release, store};
 use crate::chain::ChainHash;
 use crate::format::{End, HEADER_BYTES, HEADER_WORDS, SegmentHeader};
 use crate::map::Map;
@@ -25,10 +24,14 @@ impl Prepared {
         self.header.begin(base_seq, base_position);
         let words: [u64; HEADER_WORDS] = self.header.words();
         let slots = self.map.words();
+        #[cfg(test)]
+        if crate::crash::Sabotage::MagicFirst.is_on() {
+            store(&slots[0], words[0], release());
+        }
         for (slot, word) in slots.iter().zip(words).skip(1) {
             store(slot, word, Relaxed);
         }
-        store(&slots[0], words[0], Release);
+        store(&slots[0], words[0], release());
         self.map
     }
 }
@@ -38,7 +41,7 @@ const WARM_LINES: usize = 8;
 
 /// Asks for `word`'s line to be moved into this core's cache, to be written there. Waits for nothing, changes nothing.
 #[inline]
-fn claim(word: &AtomicU64) {
+fn claim(word: &Word) {
     let address = core::ptr::from_ref(word).addr();
     #[cfg(all(target_arch = "x86_64", not(miri)))]
     // SAFETY: PREFETCHW is a hint: it reads and writes no register, flag or memory that a program could see, faults for
@@ -194,7 +197,7 @@ impl Writer {
     }
 
     #[inline]
-    fn area(&self) -> &[AtomicU64] {
+    fn area(&self) -> &[Word] {
         &self.map.words()[HEADER_BYTES / 8..]
     }
 
@@ -218,6 +221,10 @@ impl Writer {
             .pop()
             .expect("room was checked before appending");
         let position = self.position();
+        #[cfg(test)]
+        if crate::crash::Sabotage::EndBeforeHeader.is_on() {
+            self.end_segment();
+        }
         let map = next.begin(self.next_seq, position);
         self.end_segment();
         let old = core::mem::replace(&mut self.map, map);

@@ -6,7 +6,7 @@
 //! caught.
 
 mod check;
-mod history;
+pub(crate) mod history;
 mod images;
 mod model;
 pub(crate) mod tap;
@@ -39,6 +39,14 @@ pub(crate) enum Sabotage {
     SyncSkipped,
     /// A record is shown before it is written.
     CommitWordFirst,
+    /// What is stored with release is stored relaxed.
+    ReleaseLeftOut,
+    /// What is loaded with acquire is loaded relaxed.
+    AcquireLeftOut,
+    /// A segment is shown before its header is written.
+    MagicFirst,
+    /// A segment ends before the next one begins.
+    EndBeforeHeader,
     /// Batches have no mark.
     MarkLeftOut,
     /// Marks call nothing durable.
@@ -52,6 +60,11 @@ thread_local! {
 }
 
 impl Sabotage {
+    /// Breaks the journal on this thread, until the next call.
+    pub(crate) fn set(sabotage: Option<Sabotage>) {
+        SABOTAGE.set(sabotage);
+    }
+
     pub(crate) fn is_on(self) -> bool {
         SABOTAGE.get() == Some(self)
     }
@@ -110,18 +123,18 @@ fn as_many_images_as_are_asked_for() {
 
 /// Runs images of a broken build until a broken rule says `what`.
 fn assert_caught(sabotage: Sabotage, what: &str) {
-    SABOTAGE.set(Some(sabotage));
+    Sabotage::set(Some(sabotage));
     let mut told = Vec::new();
     for seed in 1..40 {
         let mut report = Report::default();
         images::of_seed(seed, 100, &mut report);
         told.extend(report.broken);
         if told.iter().any(|rule| rule.contains(what)) {
-            SABOTAGE.set(None);
+            Sabotage::set(None);
             return;
         }
     }
-    SABOTAGE.set(None);
+    Sabotage::set(None);
     panic!("{sabotage:?} is not caught by \"{what}\": {told:#?}");
 }
 

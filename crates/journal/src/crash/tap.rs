@@ -173,6 +173,8 @@ fn call<R>(
     failed: impl FnOnce(String) -> Option<Op>,
     run: impl FnOnce() -> io::Result<R>,
 ) -> io::Result<R> {
+    #[cfg(loom)]
+    let _turn = crate::map::turn();
     match with(Recorder::count).flatten() {
         None => {
             let done = run()?;
