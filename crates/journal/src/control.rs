@@ -190,7 +190,7 @@ impl Control {
     #[inline]
     pub(crate) fn publish(&self, position: u64, seq: u64, now_ns: u64) {
         let words = self.words();
-        words[COMMITTED_SEQ].store(seq, Relaxed);
+        words[COMMITTED_SEQ].store(seq, release());
         words[HEARTBEAT_NS].store(now_ns, Relaxed);
         words[COMMITTED_POSITION].store(position, release());
     }

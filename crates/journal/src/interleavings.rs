@@ -179,6 +179,31 @@ fn prepared_and_retired_segments_change_hands() {
     model(hand_over);
 }
 
+fn committed(config: &JournalConfig) {
+    let Journal { mut writer, .. } = open(config).expect("a journal");
+    let mut tail = Tail::open(config, &[1, 2]);
+    let writing = thread::spawn(move || {
+        for lines in [1, 2] {
+            append(&mut writer, &[lines]);
+            writer.publish(1);
+        }
+    });
+    let control = tail.reader.control();
+    let (position, seq) = (control.committed_position(), control.committed_seq());
+    tail.read_on();
+    assert!(
+        tail.reader.position() >= position,
+        "position {position} is committed"
+    );
+    assert!(tail.reader.next_seq() > seq, "sequence {seq} is committed");
+    writing.join().expect("no panic");
+}
+
+#[test]
+fn what_is_called_committed_can_be_read() {
+    model(committed);
+}
+
 fn durable(config: &JournalConfig) {
     let Journal {
         mut writer,
