@@ -110,6 +110,10 @@ pub(crate) struct RunArgs {
 pub(crate) struct ReplayArgs {
     #[command(flatten)]
     pub(crate) journal: Journal,
+    /// Reports on what stands from this sequence, or from the first record at or behind this core time, on. The state before
+    /// it comes from the newest snapshot, or else from the first record.
+    #[arg(long, value_name = "SEQ|TIME", value_parser = parse_bound, conflicts_with = "from_snapshot")]
+    pub(crate) from: Option<Bound>,
     /// Stops behind this sequence, or before the first record that is later than this core time.
     #[arg(long, value_name = "SEQ|TIME", value_parser = parse_bound)]
     pub(crate) until: Option<Bound>,

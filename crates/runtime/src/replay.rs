@@ -146,6 +146,8 @@ pub struct Replay<P, M> {
     /// Words of that which were found in the journal.
     matched: usize,
     next: Frame,
+    /// Position of what stands in `next` if that was read but is not to be replayed yet.
+    held: Option<u64>,
     /// Sequences of inputs to be passed over.
     poison: Vec<u64>,
     /// Why the last of them was added, if not for a panic: what is wrong unless the journal says that it is poison.
@@ -186,6 +188,7 @@ impl<P: Pricer, M: FnMut(&Bounds) -> P> Replay<P, M> {
             out: Out::new(),
             matched: 0,
             next: Frame::default(),
+            held: None,
             poison: Vec::new(),
             suspect: None,
             is_start: false,
@@ -204,7 +207,7 @@ impl<P: Pricer, M: FnMut(&Bounds) -> P> Replay<P, M> {
     }
 
     /// Ends the replay behind the record with sequence `seq`, or before the first that is later than `ts_core`. To be
-    /// called before [`Replay::begin_at_newest`].
+    /// called before [`Replay::begin_at_newest`]. A replay that has ended there goes on when it is told a later end.
     pub fn end_at(&mut self, seq: u64, ts_core: u64) {
         self.until = (seq, ts_core);
     }
@@ -227,12 +230,21 @@ impl<P: Pricer, M: FnMut(&Bounds) -> P> Replay<P, M> {
                 .map_err(|e| e.to_string())
                 .and_then(|snapshot| self.begin_at(snapshot).map_err(|e| e.to_string()));
             match begun {
-                Ok(()) if self.last_ts() <= self.until.1 => return Ok(self.next_seq()),
+                Ok(()) if self.is_before_end() => return Ok(self.next_seq()),
                 Ok(()) => {}
                 Err(e) => warn!("{} is not used: {e}", path.display()),
             }
         }
         self.begin_at_first()
+    }
+
+    /// Whether no record before the place it began at is later than the end. Recorded time begins again with each epoch of
+    /// playback, so that in a later one an earlier may have passed the end.
+    fn is_before_end(&self) -> bool {
+        let begins_time = self
+            .epoch_start
+            .is_some_and(|start| start.playback != 0 && start.epoch > 1);
+        self.until.1 == u64::MAX || self.last_ts() <= self.until.1 && !begins_time
     }
 
     /// Begins at the first record; gives its sequence.
@@ -247,7 +259,7 @@ impl<P: Pricer, M: FnMut(&Bounds) -> P> Replay<P, M> {
     }
 
     /// Whether it began at the first record.
-    pub(crate) fn is_at_first(&self) -> bool {
+    pub fn is_at_first(&self) -> bool {
         self.from.is_none()
     }
 
@@ -269,6 +281,7 @@ impl<P: Pricer, M: FnMut(&Bounds) -> P> Replay<P, M> {
     fn rewind(&mut self) -> Result<(), ReplayError> {
         self.out = Out::new();
         self.matched = 0;
+        self.held = None;
         self.last_seq = 0;
         self.counts = ReplayCounts::default();
         let Some(from) = &self.from else {
@@ -299,11 +312,16 @@ impl<P: Pricer, M: FnMut(&Bounds) -> P> Replay<P, M> {
     /// [`ReplayError`]; the replay is over then.
     #[inline]
     pub fn step(&mut self) -> Result<bool, ReplayError> {
-        let Some(position) = self.reader.next(&mut self.next)? else {
-            return Ok(false);
+        let position = match self.held.take() {
+            Some(position) => position,
+            None => match self.reader.next(&mut self.next)? {
+                Some(position) => position,
+                None => return Ok(false),
+            },
         };
         let header = self.next.header();
         if header.seq > self.until.0 || header.ts_core > self.until.1 {
+            self.held = Some(position);
             return Ok(false);
         }
         self.counts.bytes += self.next.bytes().len() as u64;
@@ -531,8 +549,21 @@ impl<P: Pricer, M: FnMut(&Bounds) -> P> Replay<P, M> {
         self.last_seq
     }
 
-    /// Sequence of the next record to be read.
+    /// Sequence of the next record to be replayed.
     pub fn next_seq(&self) -> u64 {
-        self.reader.next_seq()
+        match self.held {
+            Some(_) => self.next.header().seq,
+            None => self.reader.next_seq(),
+        }
+    }
+
+    /// Position of the next record to be replayed.
+    pub fn next_position(&self) -> u64 {
+        self.held.unwrap_or(self.reader.position())
+    }
+
+    /// Whether there are records behind where it is to [end](Replay::end_at), once [`Replay::step`] has given false.
+    pub fn goes_on(&self) -> bool {
+        self.held.is_some()
     }
 }

@@ -1,17 +1,17 @@
 //! What whole runs come to: the same journal however they were run, figures that agree, a journal that outlives a
 //! kill.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use pinrail_journal::{Control, Journal, JournalConfig, archive};
+use pinrail_journal::Control;
 use pinrail_types::Frame;
-use pinrail_types::record::Quote;
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::desk::{Desk, stat};
+use crate::replays::{records, replayed};
 use crate::{ended, pinrail};
 
 #[test]
@@ -37,87 +37,6 @@ fn the_journal_depends_on_neither_speed_nor_segments() {
         seen.push((hash.to_owned(), played["output_hash"].clone(), records.clone()));
     }
     assert!(seen.iter().all(|run| *run == seen[0]), "{seen:?}");
-}
-
-/// Replays a journal, which must come out the same; gives what was printed.
-fn replayed(archive_dir: &Path, more: &[&str]) -> Value {
-    let dir = archive_dir.to_str().unwrap();
-    let (code, out, err) = ended(&[&["replay", dir, "--json"], more].concat());
-    assert_eq!(code, 0, "{err}");
-    let replayed: Value = serde_json::from_str(&out).unwrap();
-    assert_eq!(replayed["equal"], true);
-    replayed
-}
-
-#[test]
-fn a_replay_stops_where_it_is_told_and_shows_where_a_journal_differs() {
-    let desk = Desk::new();
-    desk.played(&[]);
-    assert_eq!(replayed(&desk.archive_dir, &["--until", "500"])["last_seq"], 500);
-
-    let journal = desk.archive_dir.to_str().unwrap();
-    let whole = replayed(&desk.archive_dir, &[]);
-    let mut snapshot = Value::Null;
-    let last_seq = whole["last_seq"].as_u64().unwrap();
-    for until in (0..10).map(|n| last_seq / 2 + n).chain([last_seq]) {
-        let until = until.to_string();
-        let (code, out, err) = ended(&["snapshot", journal, "--until", &until, "--json"]);
-        assert_eq!(code, 0, "{err}");
-        snapshot = serde_json::from_str(&out).unwrap();
-        let behind = replayed(&desk.archive_dir, &["--from-snapshot"]);
-        assert_eq!(behind["from_seq"], snapshot["next_seq"]);
-        assert_eq!(behind["state_hash"], whole["state_hash"], "from {until}");
-    }
-    assert_eq!(snapshot["state_hash"], whole["state_hash"]);
-    let behind = replayed(&desk.archive_dir, &["--from-snapshot"]);
-    assert_eq!(
-        (&behind["from_seq"], &behind["inputs"]),
-        (&snapshot["next_seq"], &Value::from(0))
-    );
-
-    let dir = TempDir::new().unwrap();
-    let config = JournalConfig::new(dir.path().join("archive"), dir.path().join("live"));
-    let Journal {
-        mut writer,
-        archiver,
-        preparer,
-        ..
-    } = pinrail_journal::open(&config).unwrap();
-    let mut reader = archive::Reader::open(&desk.archive_dir, None).unwrap();
-    let mut frame = Frame::default();
-    let mut changed = None;
-    while reader.next(&mut frame).unwrap().is_some() {
-        if let Some(quote) = frame.get::<Quote>()
-            && changed.is_none()
-            && quote.header.seq > 1_000
-        {
-            changed = Some(quote.header.seq);
-            let mut quote = *quote;
-            quote.offer_px.0 += 1;
-            frame = Frame::of(&Quote {
-                header: *frame.header(),
-                ..quote
-            });
-        }
-        writer.append(frame.words());
-    }
-    writer.finish(1);
-    drop(preparer);
-    archiver.finish().unwrap();
-    let seq = changed.unwrap().to_string();
-    let (code, out, err) = ended(&["replay", config.archive_dir.to_str().unwrap()]);
-    assert_eq!((code, out.as_str()), (1, ""));
-    for shown in [
-        "differs",
-        &seq,
-        "QuoteRequest",
-        "in the journal",
-        "replayed",
-        "position",
-        "book at 0",
-    ] {
-        assert!(err.contains(shown), "{shown}: {err}");
-    }
 }
 
 fn sum(by_reason: &Value) -> u64 {
@@ -153,16 +72,6 @@ fn the_figures_of_a_demo_agree() {
         (&Value::from(0), &Value::from(0))
     );
     assert_eq!(demo["journal_dir"], Value::Null);
-}
-
-/// Every record of an archive.
-fn records(archive_dir: &Path) -> Vec<Frame> {
-    let mut reader = archive::Reader::open(archive_dir, None).unwrap();
-    let (mut records, mut frame) = (Vec::new(), Frame::default());
-    while reader.next(&mut frame).unwrap().is_some() {
-        records.push(frame);
-    }
-    records
 }
 
 /// Demos on one journal, each killed, and its shared memory thrown away.

@@ -2,20 +2,21 @@
 
 use std::time::{Duration, Instant};
 
-use pinrail_engine::{Bounds, Engine};
-use pinrail_journal::archive::Tail;
+use pinrail_engine::Bounds;
+use pinrail_journal::archive::{Reader, Tail};
 use pinrail_pricing::SweepPricer;
 use pinrail_report::table::{Table, bytes, count, ns};
-use pinrail_runtime::{Difference, Replay, ReplayError};
-use pinrail_types::record::{BookLevel, BookUpdate, NewOrderSingle, QuoteRequest};
-use pinrail_types::{Frame, VenueId};
+use pinrail_runtime::{Replay, ReplayCounts, ReplayError};
+use pinrail_types::Frame;
 use serde::Serialize;
 
 use crate::args::{Bound, Journal, ReplayArgs, Speed};
-use crate::decode::{Decoder, utc};
+use crate::decode::utc;
 use crate::failure::Failure;
 use crate::output::{Results, show, spinner};
 use crate::show::torn_at;
+
+mod difference;
 
 /// Records from one look at the clock and the progress bar to the next, flat out.
 const RECORDS_PER_LOOK: u64 = 1 << 14;
@@ -29,9 +30,13 @@ struct Summary {
     outputs: u64,
     bytes: u64,
     epochs: u64,
-    /// Sequence of the first record that was replayed, and of the last.
+    /// Sequence of the first record that is reported on, and of the last.
     from_seq: u64,
     last_seq: u64,
+    /// The state before that comes from a snapshot; else from the journal's first record.
+    from_snapshot: bool,
+    /// Sequence of the first record that went through the engine to come to that state.
+    state_from_seq: u64,
     /// Core time of the last input, ns since the Unix epoch.
     last_ts_core: u64,
     /// The engine's rolling hash over all outputs of the last epoch of playback, or of all of live trading.
@@ -64,41 +69,101 @@ pub(crate) fn open_replay(journal: &Journal) -> Result<DeskReplay, Failure> {
 
 /// Replays a journal and says whether it came out the same.
 pub(crate) fn main(args: &ReplayArgs) -> Result<(), Failure> {
-    let baseline_records_per_s = args.baseline.then(|| baseline(args)).transpose()?;
     let mut replay = open_replay(&args.journal)?;
-    let (seq, ts) = last_wanted(args.until);
-    replay.end_at(seq, ts);
-    let started = Instant::now();
-    let from_seq = if args.from_snapshot {
-        replay
-            .begin_at_newest()
-            .map_err(|e| failure(&args.journal, &replay, e))?
-    } else {
-        replay.next_seq()
+    let state_from_seq = begin(args, &mut replay)?;
+    let mut summary = Summary {
+        state_from_seq,
+        from_snapshot: !replay.is_at_first(),
+        from_seq: replay.next_seq(),
+        ..Summary::default()
     };
+    if args.baseline {
+        summary.baseline_records_per_s = Some(baseline(args, replay.next_position())?);
+    }
+    let before = replay.counts();
+    let started = Instant::now();
     let outcome = run(args, &mut replay, started);
     let elapsed = started.elapsed();
     outcome.map_err(|e| failure(&args.journal, &replay, e))?;
-    let summary = Summary {
-        from_seq,
-        baseline_records_per_s,
-        ..sum_up(replay, elapsed)
-    };
+    if args.from.is_some() && replay.last_seq() < summary.from_seq {
+        return Err(Failure::Usage(format!(
+            "--until is before the record that --from names, sequence {}",
+            summary.from_seq
+        )));
+    }
+    summary.fill(replay, before, elapsed);
     show(&args.output, &summary, print)
+}
+
+/// Goes to where the replay is to be reported from; gives the sequence of the first record that it took to get there.
+fn begin(args: &ReplayArgs, replay: &mut DeskReplay) -> Result<u64, Failure> {
+    let (seq, ts) = last_wanted(args.until);
+    let Some(from) = args.from else {
+        replay.end_at(seq, ts);
+        return if args.from_snapshot {
+            replay
+                .begin_at_newest()
+                .map_err(|e| failure(&args.journal, replay, e))
+        } else {
+            Ok(replay.next_seq())
+        };
+    };
+    let (last_seq, last_ts) = last_before(from, &args.journal)?;
+    replay.end_at(last_seq, last_ts);
+    let state_from_seq = go_to_end(replay).map_err(|e| failure(&args.journal, replay, e))?;
+    if !replay.goes_on() {
+        return Err(Failure::Usage(format!(
+            "--from is beyond the journal's end: its last record has sequence {} and core time {}",
+            replay.last_seq(),
+            utc(replay.last_ts())
+        )));
+    }
+    replay.end_at(seq, ts);
+    Ok(state_from_seq)
+}
+
+/// From the newest snapshot to where the replay is to end for now.
+fn go_to_end(replay: &mut DeskReplay) -> Result<u64, ReplayError> {
+    let state_from_seq = replay.begin_at_newest()?;
+    let bar = spinner("going to --from, sequence");
+    while replay.step()? {
+        if replay.last_seq().is_multiple_of(RECORDS_PER_LOOK) {
+            bar.set_position(replay.last_seq());
+        }
+    }
+    bar.finish_and_clear();
+    Ok(state_from_seq)
+}
+
+/// Sequence and core time that everything before `from` keeps within.
+fn last_before(from: Bound, journal: &Journal) -> Result<(u64, u64), Failure> {
+    let mut first = Frame::default();
+    journal.open()?.next(&mut first)?;
+    let first = first.header();
+    match from {
+        Bound::Seq(seq) if seq > 0 && seq >= first.seq => Ok((seq - 1, u64::MAX)),
+        Bound::Time(ts) if ts > 0 && ts >= first.ts_core => Ok((u64::MAX, ts - 1)),
+        _ => Err(Failure::Usage(format!(
+            "--from is before the journal's first record, which has sequence {} and core time {}",
+            first.seq,
+            utc(first.ts_core)
+        ))),
+    }
 }
 
 /// Why a replay did not come to its end, a difference with all that it takes to understand it.
 pub(crate) fn failure(journal: &Journal, replay: &DeskReplay, error: ReplayError) -> Failure {
     match error {
-        ReplayError::Differs(difference) => show_difference(journal, replay, &difference),
+        ReplayError::Differs(difference) => difference::show_difference(journal, replay, &difference),
         ReplayError::Read(error) => error.into(),
         _ => Failure::Data(error.to_string()),
     }
 }
 
-/// Records a second when they are only read and checked.
-fn baseline(args: &ReplayArgs) -> Result<u64, Failure> {
-    let mut reader = args.journal.open()?;
+/// Records a second when those from `position` on are only read and checked.
+fn baseline(args: &ReplayArgs, position: u64) -> Result<u64, Failure> {
+    let (archive_dir, live_dir) = (args.journal.archive_dir(), args.journal.live.as_deref());
+    let mut reader = Reader::open_at(archive_dir, live_dir, position)?;
     let mut frame = Frame::default();
     let mut records = 0;
     let started = Instant::now();
@@ -143,35 +208,47 @@ fn run(args: &ReplayArgs, replay: &mut DeskReplay, started: Instant) -> Result<(
     Ok(())
 }
 
-fn sum_up(replay: DeskReplay, elapsed: Duration) -> Summary {
-    let counts = replay.counts();
-    let mut summary = Summary {
-        equal: true,
-        inputs: counts.inputs,
-        outputs: counts.outputs,
-        bytes: counts.bytes,
-        epochs: counts.epochs,
-        last_seq: replay.last_seq(),
-        last_ts_core: replay.last_ts(),
-        output_hash: None,
-        state_hash: None,
-        from_seq: 0,
-        cut_off: counts.cut_off,
-        poison: counts.poison,
-        missing_at_end: replay.tail().map_or(0, |_| replay.missing().count()) as u64,
-        torn: match replay.tail() {
+impl Summary {
+    /// What the replay came to, behind what it had come to `before`.
+    fn fill(&mut self, replay: DeskReplay, before: ReplayCounts, elapsed: Duration) {
+        let counts = replay.counts();
+        // A replay that began again for a poison input has counted everything anew.
+        let since = |now: u64, before: u64| now.saturating_sub(before);
+        self.equal = true;
+        self.inputs = since(counts.inputs, before.inputs);
+        self.outputs = since(counts.outputs, before.outputs);
+        self.bytes = since(counts.bytes, before.bytes);
+        self.epochs = since(counts.epochs, before.epochs);
+        self.cut_off = since(counts.cut_off, before.cut_off);
+        self.poison = since(counts.poison, before.poison);
+        self.last_seq = replay.last_seq();
+        self.last_ts_core = replay.last_ts();
+        self.missing_at_end = replay.tail().map_or(0, |_| replay.missing().count()) as u64;
+        self.torn = match replay.tail() {
             Some(Tail::Torn(torn)) => Some(torn_at(torn)),
             _ => None,
-        },
-        elapsed_ns: elapsed.as_nanos() as u64,
-        records_per_s: per_second(counts.inputs + counts.outputs, elapsed),
-        baseline_records_per_s: None,
-    };
-    if let Some(mut engine) = replay.into_engine() {
-        summary.output_hash = Some(format!("{:#018x}", engine.output_hash()));
-        summary.state_hash = Some(format!("{:#018x}", engine.state_hash()));
+        };
+        self.elapsed_ns = elapsed.as_nanos() as u64;
+        self.records_per_s = per_second(self.inputs + self.outputs, elapsed);
+        if let Some(mut engine) = replay.into_engine() {
+            self.output_hash = Some(format!("{:#018x}", engine.output_hash()));
+            self.state_hash = Some(format!("{:#018x}", engine.state_hash()));
+        }
     }
-    summary
+
+    /// Where the state came from that the first record found.
+    fn origin(&self) -> String {
+        let before = self.from_seq - self.state_from_seq;
+        let origin = if self.from_snapshot {
+            format!("a snapshot before sequence {}", count(self.state_from_seq))
+        } else {
+            "the first record".to_owned()
+        };
+        match before {
+            0 => origin,
+            before => format!("{origin}, and {} records behind it", count(before)),
+        }
+    }
 }
 
 fn print(summary: &Summary, results: &mut Results) -> Result<(), Failure> {
@@ -181,6 +258,7 @@ fn print(summary: &Summary, results: &mut Results) -> Result<(), Failure> {
     table.row(["bytes", &bytes(summary.bytes)]);
     table.row(["epochs", &count(summary.epochs)]);
     table.row(["first sequence", &count(summary.from_seq)]);
+    table.row(["state before it from", &summary.origin()]);
     table.row(["last sequence", &count(summary.last_seq)]);
     table.row(["last core time", &utc(summary.last_ts_core)]);
     table.row(["output hash", summary.output_hash.as_deref().unwrap_or("none")]);
@@ -210,88 +288,4 @@ fn print(summary: &Summary, results: &mut Results) -> Result<(), Failure> {
         ]);
     }
     results.line(&table)
-}
-
-/// Both records, the input, and what of the state a reader needs first.
-fn show_difference(journal: &Journal, replay: &DeskReplay, difference: &Difference) -> Failure {
-    let mut decoder = Decoder::new();
-    if let Err(failure) = learn(journal, difference.seq, &mut decoder) {
-        tracing::warn!("names are not shown: {failure}");
-    }
-    let mut shown = |frame: Option<&Frame>| {
-        frame.map_or_else(|| "nothing".to_owned(), |frame| decoder.decode(frame).to_string())
-    };
-    let mut facts = vec![
-        ("input".to_owned(), shown(Some(&difference.input))),
-        ("in the journal".to_owned(), shown(difference.found.as_ref())),
-        ("replayed".to_owned(), shown(difference.made.as_ref())),
-    ];
-    if let Some(engine) = replay.engine() {
-        facts.extend(state(engine, &difference.input));
-    }
-    let facts: Vec<String> = facts
-        .into_iter()
-        .map(|(what, value)| format!("\n  {what:<15}{value}"))
-        .collect();
-    Failure::Check(format!(
-        "the replay differs from the journal at sequence {}, position {}: {difference}{}",
-        difference.seq,
-        difference.position,
-        facts.concat()
-    ))
-}
-
-/// Shows the decoder everything before `seq`, so that it knows names and grids.
-fn learn(journal: &Journal, seq: u64, decoder: &mut Decoder) -> Result<(), Failure> {
-    let mut reader = journal.open()?;
-    let mut frame = Frame::default();
-    while reader.next_seq() < seq && reader.next(&mut frame)?.is_some() {
-        decoder.learn(&frame);
-    }
-    Ok(())
-}
-
-/// The engine's state behind the input, as far as it bears on that.
-fn state(engine: &Engine<SweepPricer>, input: &Frame) -> Vec<(String, String)> {
-    let counts = engine.counts();
-    let mut facts = vec![(
-        "state".to_owned(),
-        format!(
-            "inputs {}, outputs {}, trading {:?}, open quotes {}",
-            counts.inputs,
-            counts.outputs,
-            engine.trading_state(),
-            engine.open_quotes()
-        ),
-    )];
-    let instrument = input
-        .get::<QuoteRequest>()
-        .map(|request| request.instrument)
-        .or(input.get::<NewOrderSingle>().map(|order| order.instrument))
-        .or(input.get::<BookUpdate>().map(|update| update.instrument));
-    let Some(instrument) = instrument.filter(|id| id.index() < engine.bounds().instruments) else {
-        return facts;
-    };
-    let position = engine.position(instrument).qty.0;
-    facts.push(("position".to_owned(), format!("{position} lots")));
-    let venues = (0..engine.bounds().venues).map(|venue| VenueId(venue as u16));
-    facts.extend(venues.filter_map(|venue| {
-        let book = engine.book(instrument, venue)?;
-        let shown = format!(
-            "{:?}, last id {}, bid {}, ask {}",
-            book.state(),
-            book.last_id(),
-            best(book.best_bid()),
-            best(book.best_ask())
-        );
-        Some((format!("book at {}", venue.0), shown))
-    }));
-    facts
-}
-
-fn best(level: Option<BookLevel>) -> String {
-    level.map_or_else(
-        || "none".to_owned(),
-        |level| format!("{}t x {}l", level.px.0, level.qty.0),
-    )
 }
