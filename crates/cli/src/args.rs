@@ -126,6 +126,14 @@ pub(crate) struct ReplayArgs {
     /// First reads the journal without replaying it, to show what of the time is reading.
     #[arg(long)]
     pub(crate) baseline: bool,
+    /// Runs the recorded inputs under this configuration, too, and reports how the decisions differ. It is a file as `run`
+    /// takes; what it says of the journal, the core, recordings and clients' flow is not looked at. `journal config` prints
+    /// the one that the journal ran under.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["from", "from_snapshot", "speed", "baseline"])]
+    pub(crate) what_if: Option<PathBuf>,
+    /// With --what-if, shows this many of the decisions that differ.
+    #[arg(long, value_name = "N", default_value_t = 3, requires = "what_if")]
+    pub(crate) differences: usize,
     #[command(flatten)]
     pub(crate) output: Output,
 }
@@ -271,6 +279,8 @@ pub(crate) enum JournalCommand {
     Verify(VerifyArgs),
     /// Writes the records of a journal as tables: JSON lines, CSV or Parquet, a file for each type of record.
     Export(ExportArgs),
+    /// Prints the configuration that a journal ran under, as a file: to be changed, and given to `replay --what-if`.
+    Config(ConfigArgs),
 }
 
 /// Where a journal is.
@@ -310,6 +320,16 @@ pub(crate) struct StatArgs {
     pub(crate) journal: Journal,
     #[command(flatten)]
     pub(crate) output: Output,
+}
+
+/// Arguments of `journal config`.
+#[derive(Debug, Args)]
+pub(crate) struct ConfigArgs {
+    #[command(flatten)]
+    pub(crate) journal: Journal,
+    /// The epoch whose configuration is wanted; by default the last.
+    #[arg(long, value_name = "N")]
+    pub(crate) epoch: Option<u32>,
 }
 
 /// Arguments of `journal verify`.

@@ -1,8 +1,9 @@
 //! What runs the engine on a machine: the pinned duty cycle, its clock, idle strategies, placement checks and counters.
 //!
 //! [`Core`] is live trading, [`Playback`] the same machine fed from recordings at their own time, and [`Replay`] the same
-//! engine fed from a journal. None needs a thread of ours: an embedder may call `do_work` or `step` by hand. A [`Gate`] gives
-//! a thread that sends the outputs that may leave the house.
+//! engine fed from a journal; [`WhatIf`] feeds a journal's inputs to an engine that is configured otherwise. None needs a
+//! thread of ours: an embedder may call `do_work` or `step` by hand. A [`Gate`] gives a thread that sends the outputs that
+//! may leave the house.
 
 pub mod affinity;
 pub mod clock;
@@ -27,6 +28,8 @@ pub use machine::SEGMENT_BYTES_MIN;
 pub use playback::Playback;
 pub use recover::{RecoverError, Recovered, recover};
 pub use release::{Gate, ReleaseError, ReleasePoint, ReleasePolicy, SendId};
-pub use replay::{Difference, Replay, ReplayCounts, ReplayError};
+pub use replay::{
+    Configurations, Difference, EpochConfiguration, Fate, Replay, ReplayCounts, ReplayError, WhatIf,
+};
 pub use send_log::{SendLog, SendLogError, SendState};
 pub use snapshot::{SNAPSHOT_VERSION, Snapshot, SnapshotError};

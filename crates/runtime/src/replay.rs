@@ -13,6 +13,12 @@ use tracing::warn;
 
 use crate::snapshot::Snapshot;
 
+mod configured;
+mod what_if;
+
+pub use configured::{Configurations, EpochConfiguration};
+pub use what_if::{Fate, WhatIf};
+
 /// Poison inputs that a replay passes over at most: it begins again for each.
 const POISON_MAX: usize = 256;
 
@@ -499,6 +505,16 @@ impl<P: Pricer, M: FnMut(&Bounds) -> P> Replay<P, M> {
             rest = after;
             Some(record)
         })
+    }
+
+    /// The last input.
+    pub fn input(&self) -> &Frame {
+        &self.input
+    }
+
+    /// What the engine made of it.
+    pub fn out(&self) -> &Out {
+        &self.out
     }
 
     /// What it went through so far.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use pinrail_types::Decimal;
 use serde::Deserialize;
@@ -64,6 +64,15 @@ pub(super) struct File {
     #[serde(default)]
     pub(super) limits: Vec<LimitsSection>,
     pub(super) flow: Option<FlowSection>,
+}
+
+impl File {
+    /// Where the captures lie that it names; `data` replaces its own `data` key.
+    pub(super) fn captures(&self, file: &Path, data: Option<&Path>) -> PathBuf {
+        let dir = file.parent().unwrap_or(Path::new(""));
+        let own = || dir.join(self.data.as_deref().unwrap_or(Path::new("")));
+        data.map_or_else(own, Path::to_owned)
+    }
 }
 
 #[derive(Debug, Deserialize)]

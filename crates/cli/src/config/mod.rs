@@ -15,13 +15,17 @@ use pinrail_types::record::{SequenceRule, TradingStateSet};
 use pinrail_types::{Frame, Instrument, InstrumentId, VenueId};
 use serde::Deserialize;
 
+mod definitions;
 mod error;
 mod file;
 mod names;
 mod resolve;
 mod value;
+mod write;
 
+pub(crate) use definitions::Definitions;
 pub use error::ConfigError;
+pub(crate) use write::to_toml;
 
 /// Most clients of one desk.
 pub const CLIENTS_MAX: usize = 65_536;
@@ -152,10 +156,7 @@ impl Config {
     /// # Errors
     /// [`ConfigError`]; also where a capture does not exist.
     pub fn load(file: &Path) -> Result<Config, ConfigError> {
-        let text = std::fs::read_to_string(file).map_err(|source| ConfigError::Read {
-            file: file.to_owned(),
-            source,
-        })?;
+        let text = read(file)?;
         let data = std::env::var_os("PINRAIL_DATA").filter(|dir| !dir.is_empty());
         Config::parse(&text, file, data.as_deref().map(Path::new))
     }
@@ -167,8 +168,23 @@ impl Config {
     pub fn parse(text: &str, file: &Path, data: Option<&Path>) -> Result<Config, ConfigError> {
         toml::from_str(text)
             .map_err(error::Problem::from)
-            .and_then(|parsed: file::File| resolve::resolve(&parsed, file, data))
+            .and_then(|parsed: file::File| {
+                let captures = parsed.captures(file, data);
+                resolve::resolve(&parsed, file, Some(&captures))
+            })
             .map_err(|problem| problem.locate(file, text))
+    }
+
+    /// Reads and checks a file of which no recordings are to be played: they need not be there, and no listing has one.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub fn load_definitions(file: &Path) -> Result<Config, ConfigError> {
+        let text = read(file)?;
+        toml::from_str(&text)
+            .map_err(error::Problem::from)
+            .and_then(|parsed: file::File| resolve::resolve(&parsed, file, None))
+            .map_err(|problem| problem.locate(file, &text))
     }
 
     /// The records that begin an epoch. A desk that `goes_on` from an earlier one keeps the trading states that it was
@@ -178,6 +194,13 @@ impl Config {
         let kept = self.records.iter().filter(|frame| !(goes_on && is_state(frame)));
         kept.copied().collect()
     }
+}
+
+fn read(file: &Path) -> Result<String, ConfigError> {
+    std::fs::read_to_string(file).map_err(|source| ConfigError::Read {
+        file: file.to_owned(),
+        source,
+    })
 }
 
 #[cfg(test)]

@@ -22,7 +22,8 @@ use super::names::Names;
 use super::value::{Resolved, amount, at, bps_e8, ms_to_ns, short_text, steps, text, whole};
 use super::{CLIENTS_MAX, Clock, Config, Core, Flow, Listing, Start, Sync, TIERS_MAX, Venue};
 
-pub(super) fn resolve(file: &File, path: &Path, data: Option<&Path>) -> Resolved<Config> {
+/// `captures` is where the captures lie; without it they are not looked for.
+pub(super) fn resolve(file: &File, path: &Path, captures: Option<&Path>) -> Resolved<Config> {
     let dir = path.parent().unwrap_or(Path::new(""));
     let mut desk = Desk::default();
     for section in &file.asset {
@@ -35,12 +36,8 @@ pub(super) fn resolve(file: &File, path: &Path, data: Option<&Path>) -> Resolved
         desk.venue(section)?;
     }
     let core = core(&file.core)?;
-    let data = data.map_or_else(
-        || dir.join(file.data.as_deref().unwrap_or(Path::new(""))),
-        Path::to_owned,
-    );
     for (id, section) in file.venue.iter().enumerate() {
-        desk.listings(id, section, core.clock, &data)?;
+        desk.listings(id, section, core.clock, captures)?;
     }
     desk.clients(file)?;
     for (tier, section) in file.tier.iter().enumerate() {
@@ -188,7 +185,13 @@ impl Desk {
         Ok(())
     }
 
-    fn listings(&mut self, venue: usize, section: &VenueSection, clock: Clock, data: &Path) -> Resolved<()> {
+    fn listings(
+        &mut self,
+        venue: usize,
+        section: &VenueSection,
+        clock: Clock,
+        captures: Option<&Path>,
+    ) -> Resolved<()> {
         let mut listed = Names::of("listing");
         for listing in &section.listing {
             listed.add(listing.instrument.get_ref(), &listing.instrument)?;
@@ -206,7 +209,10 @@ impl Desk {
             self.venues[venue].listings.push(Listing {
                 instrument: def.instrument,
                 symbol: listing.symbol.get_ref().clone(),
-                capture: capture(listing, clock, data)?,
+                capture: match captures {
+                    Some(captures) => capture(listing, clock, captures)?,
+                    None => None,
+                },
             });
         }
         Ok(())

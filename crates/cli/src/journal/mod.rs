@@ -5,6 +5,7 @@ use pinrail_journal::ReadError;
 use crate::args::JournalCommand;
 use crate::failure::Failure;
 
+mod config;
 mod export;
 mod filter;
 mod print;
@@ -21,6 +22,7 @@ pub(crate) fn main(command: &JournalCommand) -> Result<(), Failure> {
         JournalCommand::Tail(args) => print::tail(args),
         JournalCommand::Verify(args) => verify::main(args),
         JournalCommand::Export(args) => export::main(args),
+        JournalCommand::Config(args) => config::main(args),
     }
 }
 

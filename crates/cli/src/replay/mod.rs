@@ -17,6 +17,7 @@ use crate::output::{Results, show, spinner};
 use crate::show::torn_at;
 
 mod difference;
+mod what_if;
 
 /// Records from one look at the clock and the progress bar to the next, flat out.
 const RECORDS_PER_LOOK: u64 = 1 << 14;
@@ -62,13 +63,19 @@ pub(crate) type DeskReplay = Replay<SweepPricer, fn(&Bounds) -> SweepPricer>;
 
 /// A replay with the pricer that this program writes journals with.
 pub(crate) fn open_replay(journal: &Journal) -> Result<DeskReplay, Failure> {
-    let make_pricer: fn(&Bounds) -> SweepPricer = |bounds| SweepPricer::new(bounds.instruments);
     let (archive_dir, live_dir) = (journal.archive_dir(), journal.live.as_deref());
-    Ok(Replay::open(archive_dir, live_dir, make_pricer)?)
+    Ok(Replay::open(archive_dir, live_dir, sweep_pricer())?)
+}
+
+fn sweep_pricer() -> fn(&Bounds) -> SweepPricer {
+    |bounds| SweepPricer::new(bounds.instruments)
 }
 
 /// Replays a journal and says whether it came out the same.
 pub(crate) fn main(args: &ReplayArgs) -> Result<(), Failure> {
+    if let Some(file) = &args.what_if {
+        return what_if::main(args, file);
+    }
     let mut replay = open_replay(&args.journal)?;
     let state_from_seq = begin(args, &mut replay)?;
     let mut summary = Summary {
