@@ -198,7 +198,7 @@ impl Pricer for Fragile {
 
 const HOUR_NS: u64 = 3_600_000_000_000;
 
-fn configuration(quote_ttl_ns: u64) -> Vec<Frame> {
+pub fn configuration(quote_ttl_ns: u64) -> Vec<Frame> {
     let patient = |frame: Frame| {
         if let Some(def) = frame.get::<VenueDef>() {
             return Frame::of(&VenueDef {
@@ -239,7 +239,7 @@ impl Live {
         Live::begin(place, 1 << 20, configuration(HOUR_NS))
     }
 
-    fn begin(place: Place, segment_bytes: u64, mut configuration: Vec<Frame>) -> Live {
+    pub fn begin(place: Place, segment_bytes: u64, mut configuration: Vec<Frame>) -> Live {
         let Journal {
             mut writer,
             archiver,
