@@ -5,7 +5,7 @@ use std::fmt::Write;
 use pinrail_types::record::{
     AssetDef, ClientDef, EpochStart, InstrumentDef, Scope, SequenceRule, TradingState, VenueDef,
 };
-use pinrail_types::{Amount, AssetId, Decimal, Grid, Instrument, InstrumentId, Qty, Scaled};
+use pinrail_types::{Amount, AssetId, Decimal, Grid, Instrument, InstrumentId, Qty, Scaled, Text};
 
 use super::Definitions;
 
@@ -132,7 +132,7 @@ impl File<'_> {
                 })?;
                 by_symbol.push(format!("{symbol} = {}", bps(spread.half_spread_e8)?));
             }
-            let name = quoted(&tier_name(tier));
+            let name = in_quotes(&tier_name(tier));
             line!(self, "\n[[tier]]\nname = {name}");
             line!(self, "half_spread_bps = {{ {} }}", by_symbol.join(", "));
         }
@@ -159,7 +159,7 @@ impl File<'_> {
             line!(
                 self,
                 "\n[[client_group]]\nprefix = {}\ncount = {}",
-                quoted(&prefix),
+                in_quotes(&prefix),
                 group.len()
             );
             self.terms(group[0])?;
@@ -179,7 +179,7 @@ impl File<'_> {
                 client.name, client.tier
             ));
         }
-        line!(self, "tier = {}", quoted(&tier_name(client.tier)));
+        line!(self, "tier = {}", in_quotes(&tier_name(client.tier)));
         line!(
             self,
             "credit = {}",
@@ -250,7 +250,7 @@ fn goes_on(group: &[&ClientDef], client: &ClientDef) -> bool {
 
 /// A name that ends in a number, taken apart.
 fn numbered(client: &ClientDef) -> Option<(String, u64)> {
-    let name = client.name.to_string();
+    let name = plain(&client.name);
     let prefix = name.trim_end_matches(|c: char| c.is_ascii_digit());
     let digits = &name[prefix.len()..];
     let number = digits.parse().ok()?;
@@ -261,8 +261,17 @@ fn tier_name(tier: u8) -> String {
     format!("tier-{tier}")
 }
 
-fn quoted(text: &impl ToString) -> String {
-    toml::Value::String(text.to_string()).to_string()
+fn quoted<const N: usize>(text: &Text<N>) -> String {
+    in_quotes(&plain(text))
+}
+
+fn in_quotes(text: &str) -> String {
+    toml::Value::String(text.to_owned()).to_string()
+}
+
+/// A text as it is, not as it is shown.
+fn plain<const N: usize>(text: &Text<N>) -> String {
+    String::from_utf8_lossy(text.as_bytes()).into_owned()
 }
 
 fn rule(venue: &VenueDef) -> Result<&'static str, Inexpressible> {

@@ -1,6 +1,6 @@
 //! `pinrail journal config`.
 
-use pinrail_runtime::Configurations;
+use pinrail_runtime::{Configurations, EpochConfiguration};
 
 use crate::args::ConfigArgs;
 use crate::config::{Definitions, to_toml};
@@ -12,11 +12,8 @@ pub(super) fn main(args: &ConfigArgs) -> Result<(), Failure> {
     let archive_dir = args.journal.archive_dir();
     let found = Configurations::read(archive_dir, args.journal.live.as_deref())?;
     let epochs = &found.epochs;
-    let epoch = match args.epoch {
-        Some(number) => epochs.iter().find(|epoch| epoch.start.epoch == number),
-        None => epochs.last(),
-    };
-    let Some(epoch) = epoch else {
+    let is_wanted = |epoch: &EpochConfiguration| args.epoch.is_none_or(|n| epoch.start.epoch == n);
+    let Some(at) = epochs.iter().rposition(is_wanted) else {
         let numbers: Vec<String> = epochs.iter().map(|epoch| epoch.start.epoch.to_string()).collect();
         return Err(Failure::Usage(format!(
             "{} holds no such epoch; it holds: {}",
@@ -24,7 +21,20 @@ pub(super) fn main(args: &ConfigArgs) -> Result<(), Failure> {
             numbers.join(", ")
         )));
     };
-    let text = to_toml(&epoch.start, &Definitions::of(&epoch.records)).map_err(|what| {
+    let epoch = &epochs[at];
+    let mut definitions = Definitions::of(&epoch.records);
+    if definitions.states.is_empty() {
+        // An epoch that goes on is put into no trading state; the one that it goes on from was.
+        let before = epochs[..at]
+            .iter()
+            .rev()
+            .map(|epoch| Definitions::of(&epoch.records).states);
+        definitions.states = before
+            .into_iter()
+            .find(|states| !states.is_empty())
+            .unwrap_or_default();
+    }
+    let text = to_toml(&epoch.start, &definitions).map_err(|what| {
         Failure::Data(format!(
             "epoch {} of {} can't be said in a file: {what}",
             epoch.start.epoch,

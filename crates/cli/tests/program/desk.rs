@@ -76,6 +76,8 @@ pub(crate) struct Desk {
     pub(crate) segment_bytes: u64,
     /// More lines of the section `[core]`.
     pub(crate) core: &'static str,
+    /// What of [`REST`] is otherwise: each first text with the second in its place.
+    pub(crate) changes: Vec<(&'static str, &'static str)>,
 }
 
 impl Desk {
@@ -87,6 +89,7 @@ impl Desk {
             live_dir: dir.path().join("live"),
             segment_bytes: 64 << 10,
             core: "",
+            changes: Vec::new(),
             dir,
         };
         desk.record(&lines());
@@ -106,10 +109,20 @@ impl Desk {
 
     /// The configuration, written.
     pub(crate) fn config(&self) -> String {
+        self.config_with(&self.changes)
+    }
+
+    /// The same, with other changes.
+    pub(crate) fn config_with(&self, changes: &[(&str, &str)]) -> String {
+        let mut rest = REST.to_owned();
+        for (old, new) in changes {
+            assert!(rest.contains(old), "{old}");
+            rest = rest.replace(old, new);
+        }
         let text = format!(
             "data = \".\"\nstart = \"active\"\n\
              [journal]\narchive_dir = \"{}\"\nlive_dir = \"{}\"\nsegment_bytes = {}\n\
-             [core]\nclock = \"playback\"\nidle = \"yield\"\n{}\n{REST}",
+             [core]\nclock = \"playback\"\nidle = \"yield\"\n{}\n{rest}",
             self.archive_dir.display(),
             self.live_dir.display(),
             self.segment_bytes,

@@ -24,6 +24,7 @@ mod machine;
 mod replays;
 mod runs;
 mod verify;
+mod what_if;
 
 fn pinrail(args: &[&str]) -> Command {
     let mut command = Command::cargo_bin("pinrail").unwrap();

@@ -23,6 +23,8 @@ pub(super) struct Requests {
     pub(super) quoted_only_before: u64,
     pub(super) quoted_only_now: u64,
     pub(super) refused_in_both: u64,
+    /// Of those, for another reason now.
+    pub(super) refused_otherwise: u64,
     /// Quoted only before, by the reason why not now.
     pub(super) lost_by_reason: Reasons,
     /// Quoted in both, good until another time.
@@ -220,7 +222,10 @@ impl Comparison {
                 *self.requests.lost_by_reason.entry(reason(code)).or_default() += 1;
             }
             (Err(_), Ok(_)) => self.requests.quoted_only_now += 1,
-            (Err(_), Err(_)) => self.requests.refused_in_both += 1,
+            (Err(before), Err(now)) => {
+                self.requests.refused_in_both += 1;
+                self.requests.refused_otherwise += u64::from(before != now);
+            }
         }
         let decision = |answer: Result<Quote, u16>| answer.map(|q| (q.bid_px, q.offer_px, q.valid_until));
         if decision(before) != decision(now) {

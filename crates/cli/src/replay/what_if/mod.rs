@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use pinrail_runtime::{Configurations, WhatIf};
-use pinrail_types::{Frame, Scaled, Side};
+use pinrail_types::{Scaled, Side};
 use serde::Serialize;
 
 use super::{RECORDS_PER_LOOK, failure, last_wanted, sweep_pricer};
@@ -34,12 +34,10 @@ struct Summary {
     outputs: Pair,
     hash_before: String,
     hash_now: String,
-    /// What the file says otherwise than the last epoch's configuration.
+    /// What the file says otherwise than the configuration of some epoch.
     changes: Vec<Change>,
     /// Definitions and limits that the journal has as later commands: they stand above the file's.
     given_later: u64,
-    /// Epochs of the journal that were configured otherwise than the last.
-    epochs_configured_otherwise: u64,
     last_seq: u64,
     last_ts_core: u64,
     inputs: Inputs,
@@ -89,20 +87,23 @@ pub(super) fn main(args: &ReplayArgs, file: &Path) -> Result<(), Failure> {
     let (archive_dir, live_dir) = (args.journal.archive_dir(), args.journal.live.as_deref());
     let recorded = Configurations::read(archive_dir, live_dir)?;
     let mut other = recorded.clone();
+    let mut changes = Vec::new();
     for epoch in &mut other.epochs {
-        epoch.records = adapt::adapt(&config.records, &epoch.records).map_err(|what| {
+        let adapted = adapt::adapt(&config.records, &epoch.records).map_err(|what| {
             let (file, epoch) = (file.display(), epoch.start.epoch);
             Failure::Usage(format!(
                 "{file} can't stand in for epoch {epoch}'s configuration: {what}"
             ))
         })?;
+        for change in adapt::changes(&epoch.records, &adapted) {
+            if !changes.contains(&change) {
+                changes.push(change);
+            }
+        }
+        epoch.records = adapted;
     }
-    let last = |configurations: &Configurations| -> Vec<Frame> {
-        let last = configurations.epochs.last();
-        last.map_or_else(Vec::new, |epoch| epoch.records.clone())
-    };
-    let (last_recorded, last_other) = (last(&recorded), last(&other));
-    let definitions = Definitions::of(&last_recorded);
+    let last = recorded.epochs.last();
+    let definitions = last.map_or_else(Definitions::default, |epoch| Definitions::of(&epoch.records));
     let mut what_if = WhatIf::open(archive_dir, live_dir, other, sweep_pricer())?;
     let (seq, ts) = last_wanted(args.until);
     what_if.end_at(seq, ts);
@@ -134,9 +135,8 @@ pub(super) fn main(args: &ReplayArgs, file: &Path) -> Result<(), Failure> {
     let replay = what_if.recorded();
     let open = |engine: Option<&pinrail_engine::Engine<_>>| engine.map_or(0, |e| e.open_quotes() as u64);
     let summary = Summary {
-        changes: adapt::changes(&last_recorded, &last_other),
+        changes,
         given_later: recorded.given_later,
-        epochs_configured_otherwise: configured_otherwise(&recorded, &last_recorded),
         last_seq: replay.last_seq(),
         last_ts_core: replay.last_ts(),
         open_at_end: Pair {
@@ -146,18 +146,6 @@ pub(super) fn main(args: &ReplayArgs, file: &Path) -> Result<(), Failure> {
         ..Summary::of(comparison, &definitions)
     };
     show(&args.output, &summary, print::print)
-}
-
-/// How many epochs were configured otherwise than `last`.
-fn configured_otherwise(recorded: &Configurations, last: &[Frame]) -> u64 {
-    let is_other = |records: &[Frame]| {
-        let mut changes = adapt::changes(records, last);
-        // An epoch that goes on from another is put into no trading state.
-        changes.retain(|change| change.record != "TradingStateSet");
-        !changes.is_empty()
-    };
-    let others = recorded.epochs.iter().filter(|epoch| is_other(&epoch.records));
-    others.count() as u64
 }
 
 impl Summary {
@@ -182,7 +170,6 @@ impl Summary {
             hash_now: format!("{:#018x}", now.hash()),
             changes: Vec::new(),
             given_later: 0,
-            epochs_configured_otherwise: 0,
             last_seq: 0,
             last_ts_core: 0,
             inputs: comparison.inputs,

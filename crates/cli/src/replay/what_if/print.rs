@@ -11,24 +11,16 @@ use crate::output::Results;
 
 pub(super) fn print(summary: &Summary, results: &mut Results) -> Result<(), Failure> {
     results.line(changes(summary))?;
-    for (count, what) in [
-        (
-            summary.given_later,
-            "definitions and limits stand in the journal as later commands, above the file's",
-        ),
-        (
-            summary.epochs_configured_otherwise,
-            "epochs of the journal were configured otherwise than the last, and now as the file says",
-        ),
-    ] {
-        if count > 0 {
-            results.line(format_args!("{count} {what}."))?;
-        }
+    if summary.given_later > 0 {
+        results.line(format_args!(
+            "{} definitions and limits stand in the journal as later commands, above the file's.",
+            count(summary.given_later)
+        ))?;
     }
     if summary.same {
         results.line("\nEvery output is the same, byte for byte.")?;
     }
-    let mut tables = vec![decisions(summary), fills(summary)];
+    let mut tables = vec![decisions(summary), compared(summary)];
     for (title, reasons) in [
         ("requests refused, by reason", &summary.request_rejects),
         ("accepts refused, by reason", &summary.accept_rejects),
@@ -48,8 +40,9 @@ pub(super) fn print(summary: &Summary, results: &mut Results) -> Result<(), Fail
     }
     differences(summary, results)?;
     results.line(format_args!(
-        "\nUp to sequence {}, {}. What clients asked for is what was recorded. Prices are better (above zero) or worse as\n\
-         the client sees them; a client accepts at an equal or better price, and not at a worse one.",
+        "\nUp to sequence {}, {}. Clients ask for what they asked for. Prices are\n\
+         better (above zero) or worse as clients see them: one accepts at an equal or better price and not\n\
+         at a worse one. Profit is cash and the position at the last mid, without what a hedge would cost.",
         count(summary.last_seq),
         summary.until()
     ))
@@ -93,23 +86,27 @@ fn decisions(summary: &Summary) -> Table {
     table
 }
 
-fn fills(summary: &Summary) -> Table {
+/// What became of requests, fills and accepts; nothing of what did not occur.
+fn compared(summary: &Summary) -> Table {
     let (requests, fills) = (&summary.requests, &summary.fills_compared);
     let (accepts, passes) = (&summary.accepts, &summary.passes);
     let mut table = Table::figures(&["compared", "count"]);
     let mut row = |what: &str, n: u64| {
-        table.row([what.to_owned(), count(n)]);
+        if n > 0 {
+            table.row([what.to_owned(), count(n)]);
+        }
     };
     row("requests quoted in both", requests.quoted_in_both);
+    row("requests quoted only now", requests.quoted_only_now);
     row("requests quoted only before", requests.quoted_only_before);
     for (reason, n) in &requests.lost_by_reason {
-        row(&format!("  refused now: {reason}"), *n);
+        row(&format!("- refused now, {reason}"), *n);
     }
-    row("requests quoted only now", requests.quoted_only_now);
     row("requests refused in both", requests.refused_in_both);
+    row("- for another reason now", requests.refused_otherwise);
     row("quotes good until another time", requests.other_validity);
     row(
-        "quotes better now and not filled before: may be won",
+        "quotes better now that were not filled: may be won",
         requests.better_and_not_filled,
     );
     row("fills kept at the same price", fills.kept_at_same_price);
@@ -117,17 +114,17 @@ fn fills(summary: &Summary) -> Table {
         "fills kept at a price better for the client",
         fills.kept_at_better_price,
     );
-    row("fills lost: no quote now", fills.lost_without_quote);
-    row("fills lost: worse price now", fills.lost_at_worse_price);
+    row("fills lost, no quote now", fills.lost_without_quote);
+    row("fills lost, worse price now", fills.lost_at_worse_price);
     for (reason, n) in &fills.lost_by_reason {
-        row(&format!("fills lost: accept refused now, {reason}"), *n);
+        row(&format!("fills lost, accept refused now, {reason}"), *n);
     }
-    row("fills won: accept refused before", fills.won);
+    row("fills won, accept refused before", fills.won);
     row("accepts recorded", accepts.all);
-    row("accepts not sent: no quote now", accepts.without_quote);
-    row("accepts not sent: worse price now", accepts.at_worse_price);
+    row("- not sent, no quote now", accepts.without_quote);
+    row("- not sent, worse price now", accepts.at_worse_price);
     row("passes recorded", passes.all);
-    row("passes not sent: no quote now", passes.without_quote);
+    row("- not sent, no quote now", passes.without_quote);
     table
 }
 
