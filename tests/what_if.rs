@@ -116,11 +116,11 @@ fn trade(live: &mut Live, from: u64) {
     for n in from..from + 24 {
         live.ask_for(n, 500 + n as i64 % 24);
         live.work();
-        let quotes = found::<Quote>(&live.place.records(true));
-        let quote = quotes
-            .into_iter()
-            .filter(|quote| quote.quote_req_id.to_string() == format!("R{n}"));
-        let Some(quote) = quote.last() else { continue };
+        let mut quotes = found::<Quote>(&live.place.records(true)).into_iter();
+        let name = format!("R{n}");
+        let Some(quote) = quotes.rfind(|quote| quote.quote_req_id.to_string() == name) else {
+            continue;
+        };
         match n % 4 {
             0 => accept(live, &quote),
             1 => live.senders[0].send(Frame::of(&desk::Desk::pass(&quote))),
