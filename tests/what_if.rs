@@ -11,8 +11,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use bytemuck::Zeroable;
 use pinrail_runtime::{Configurations, Fate, WhatIf};
 use pinrail_types::record::{
-    Continue, EpochStart, ExecType, ExecutionReport, InstrumentLimits, NewOrderSingle, Quote, QuoteRequest,
-    QuoteResponse, QuoteStatusReport, Scope, TierSpread, TradingState, TradingStateSet,
+    Continue, EpochStart, ExecType, ExecutionReport, InputReject, InstrumentLimits, NewOrderSingle, Quote,
+    QuoteRequest, QuoteResponse, QuoteStatusReport, Scope, TierSpread, TradingState, TradingStateSet,
 };
 use pinrail_types::{Cause, Frame, OutId, Px, Qty, Reason, SourceId};
 use stepped::{Fragile, Live, Place, configuration, found};
@@ -43,6 +43,10 @@ fn run(place: &Place, change: impl Fn(&Frame) -> Option<Frame>) -> Run {
         assert!(epoch.records.len() > 5, "{}", epoch.records.len());
         epoch.records = epoch.records.iter().filter_map(&change).collect();
     }
+    run_under(place, configurations)
+}
+
+fn run_under(place: &Place, configurations: Configurations) -> Run {
     let mut what_if = WhatIf::open(&place.archive_dir(), None, configurations, Fragile::new).unwrap();
     let mut run = Run::default();
     let mut next_seq = 1;
@@ -64,6 +68,7 @@ fn run(place: &Place, change: impl Fn(&Frame) -> Option<Frame>) -> Run {
         next_seq += u64::from(fate == Fate::PassedOver);
         run.fates.push((*what_if.recorded().input(), fate));
     }
+    assert!(!what_if.engine().unwrap().wants_continue());
     check_inputs(&run);
     run
 }
@@ -71,6 +76,10 @@ fn run(place: &Place, change: impl Fn(&Frame) -> Option<Frame>) -> Run {
 /// What the other engine took is what was recorded, in its order, but for what depends on its own state.
 fn check_inputs(run: &Run) {
     let is_own = |frame: &Frame| Cause::source(frame.header().cause).0 == SourceId::RUNTIME;
+    let own = run.taken.iter().filter(|frame| is_own(frame));
+    let numbers = own.map(|frame| Cause::source(frame.header().cause).1);
+    assert!(numbers.eq(1..=run.taken.iter().filter(|frame| is_own(frame)).count() as u64));
+    assert!(found::<InputReject>(&run.made).is_empty());
     let recorded = run.fates.iter().filter(|(_, fate)| *fate == Fate::Taken);
     let recorded: Vec<&Frame> = recorded.map(|(input, _)| input).filter(|f| !is_own(f)).collect();
     let taken: Vec<&Frame> = run.taken.iter().filter(|f| !is_own(f)).collect();
@@ -229,20 +238,11 @@ fn quotes_that_were_not_there_are_withdrawn_by_a_kill() {
     for epoch in &mut configurations.epochs {
         epoch.records.insert(0, limits);
     }
-    let mut what_if = WhatIf::open(&place.archive_dir(), None, configurations, Fragile::new).unwrap();
-    let (mut taken, mut made) = (Vec::new(), Vec::new());
-    while what_if
-        .step(|input, out| {
-            taken.push(*input);
-            made.extend(out.find::<QuoteStatusReport>());
-        })
-        .unwrap()
-        .is_some()
-    {}
-    let withdrawn = made.iter().filter(|end| end.reason == Reason::Withdrawn.code());
-    assert!(withdrawn.count() > 10, "{}", made.len());
-    assert!(found::<Continue>(&taken).len() > found::<Continue>(&frames).len());
-    assert!(!what_if.engine().unwrap().wants_continue());
+    let run = run_under(&place, configurations);
+    let ends = found::<QuoteStatusReport>(&run.made);
+    let withdrawn = ends.iter().filter(|end| end.reason == Reason::Withdrawn.code());
+    assert!(withdrawn.count() > 10, "{}", ends.len());
+    assert!(found::<Continue>(&run.taken).len() > found::<Continue>(&frames).len());
 }
 
 #[test]
