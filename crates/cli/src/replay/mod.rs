@@ -253,7 +253,7 @@ impl Summary {
         };
         match before {
             0 => origin,
-            before => format!("{origin}, and {} records behind it", count(before)),
+            before => format!("{origin}; {} records replayed to get there", count(before)),
         }
     }
 }
