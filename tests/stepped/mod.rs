@@ -182,6 +182,8 @@ impl Fragile {
 }
 
 impl Pricer for Fragile {
+    const NAME: &'static str = SweepPricer::NAME;
+
     fn price(&mut self, request: &PriceRequest<'_>, venues: &Consolidated) -> Result<Prices, Reason> {
         assert!(request.qty.0 != Fragile::POISON, "poison");
         self.0.price(request, venues)

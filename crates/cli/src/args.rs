@@ -146,8 +146,18 @@ pub(crate) struct SnapshotArgs {
     /// Takes the state behind this sequence, or before the first record that is later than this core time.
     #[arg(long, value_name = "SEQ|TIME", value_parser = parse_bound)]
     pub(crate) until: Option<Bound>,
+    /// How many snapshots are kept, this one included: older ones are removed.
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = parse_keep)]
+    pub(crate) keep: usize,
     #[command(flatten)]
     pub(crate) output: Output,
+}
+
+fn parse_keep(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(keep @ 1..=1_000) => Ok(keep),
+        _ => Err("expected a whole number from 1 to 1000".to_owned()),
+    }
 }
 
 /// How fast recordings are played.

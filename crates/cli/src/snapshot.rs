@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use pinrail_report::table::{Table, count, ns};
-use pinrail_runtime::{Snapshot, SnapshotError};
+use pinrail_runtime::{Snapshot, SnapshotDir, SnapshotError};
 use serde::Serialize;
 
 use crate::args::{Bound, Journal, SnapshotArgs};
@@ -32,7 +32,7 @@ struct Summary {
 pub(crate) fn main(args: &SnapshotArgs) -> Result<(), Failure> {
     let started = Instant::now();
     let (from_seq, snapshot) = take(&args.journal, args.until)?;
-    let file = snapshot.write(args.journal.archive_dir())?;
+    let file = SnapshotDir::open(args.journal.archive_dir(), args.keep)?.write(&snapshot)?;
     let summary = Summary {
         file,
         from_seq,
@@ -81,7 +81,7 @@ fn print(summary: &Summary, results: &mut Results) -> Result<(), Failure> {
 impl From<SnapshotError> for Failure {
     fn from(error: SnapshotError) -> Failure {
         match error {
-            SnapshotError::Io { .. } => Failure::Machine(error.to_string()),
+            SnapshotError::Io { .. } | SnapshotError::Locked { .. } => Failure::Machine(error.to_string()),
             _ => Failure::Data(error.to_string()),
         }
     }

@@ -51,6 +51,10 @@ pub struct Prices {
 
 /// Makes prices. Dispatched statically: the engine is generic over it.
 pub trait Pricer {
+    /// What the model is called, with a version that is raised whenever it prices otherwise or keeps other state: "sweep 1".
+    /// 1 to 32 characters of printable ASCII. A snapshot names the model that it is of, and is no good for another.
+    const NAME: &'static str;
+
     /// Prices a request from the venues that list its instrument.
     ///
     /// # Errors

@@ -71,6 +71,8 @@ impl SweepPricer {
 }
 
 impl Pricer for SweepPricer {
+    const NAME: &'static str = "sweep 1";
+
     #[inline]
     fn price(&mut self, request: &PriceRequest<'_>, venues: &Consolidated) -> Result<Prices, Reason> {
         self.prices(request, venues)

@@ -20,6 +20,7 @@ mod release;
 mod replay;
 mod send_log;
 mod snapshot;
+mod snapshot_dir;
 pub mod usage;
 
 pub use crate::core::{Core, CoreCounters, CoreCounts, Observer};
@@ -33,3 +34,4 @@ pub use replay::{
 };
 pub use send_log::{SendLog, SendLogError, SendState};
 pub use snapshot::{SNAPSHOT_VERSION, Snapshot, SnapshotError};
+pub use snapshot_dir::SnapshotDir;

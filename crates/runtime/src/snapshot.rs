@@ -4,8 +4,8 @@
 //! what its engine came to. The core never pauses for one. A snapshot is never needed: a start that finds none that is
 //! good replays from the first record and comes to the same state.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use bytemuck::Zeroable;
@@ -13,19 +13,27 @@ use pinrail_engine::{Bounds, Engine, Pricer, hash_of};
 use pinrail_journal::JournalId;
 use pinrail_types::record::EpochStart;
 use pinrail_types::state::StateError;
-use pinrail_types::{BEHAVIOUR_VERSION, Record};
+use pinrail_types::{BEHAVIOUR_VERSION, Record, Text, schema};
 use thiserror::Error;
 
 /// Version of the layout.
-pub const SNAPSHOT_VERSION: u32 = 1;
+pub const SNAPSHOT_VERSION: u32 = 2;
 
 const MAGIC: u64 = u64::from_le_bytes(*b"PINRAILS");
 /// Directory in the archive's.
-const DIR: &str = "snapshots";
-const EXTENSION: &str = "snap";
+pub(crate) const DIR: &str = "snapshots";
+pub(crate) const EXTENSION: &str = "snap";
+const NAME_WORDS: usize = size_of::<PricerName>() / 8;
 const EPOCH_START_WORDS: usize = EpochStart::LINES * 8;
+/// First word of the pricer's name.
+const NAME_AT: usize = 9;
+/// First word of the start of the epoch.
+const EPOCH_START_AT: usize = NAME_AT + NAME_WORDS;
 /// Words in front of the state.
-const HEADER_WORDS: usize = 9 + EPOCH_START_WORDS;
+const HEADER_WORDS: usize = EPOCH_START_AT + EPOCH_START_WORDS;
+
+/// [`Pricer::NAME`].
+type PricerName = Text<32>;
 
 /// Why a snapshot can't be used or written.
 #[derive(Debug, Error)]
@@ -47,6 +55,14 @@ pub enum SnapshotError {
         path: PathBuf,
         /// What was found.
         what: &'static str,
+    },
+    /// Another process writes the snapshots of this journal.
+    #[error("{path} is locked by another shadow{}", pid.map(|pid| format!(", process {pid}")).unwrap_or_default())]
+    Locked {
+        /// The locked file.
+        path: PathBuf,
+        /// The other process, if it left its id.
+        pid: Option<u32>,
     },
     /// Of another layout or behaviour.
     #[error("{path} has {what} {found}, this program knows {known}")]
@@ -70,18 +86,31 @@ pub enum SnapshotError {
         /// This one.
         expected: JournalId,
     },
-    /// The words are no state of an engine with the bounds that stand beside them.
-    #[error("{path}: {source}")]
-    State {
+    /// Written by a program with other layouts of records.
+    #[error("{path} was written with record layouts {found:#018x}, this program has {known:#018x}")]
+    Schema {
         /// The file.
         path: PathBuf,
-        /// Which word.
-        source: StateError,
+        /// Hash of the layouts that it was written with.
+        found: u64,
+        /// Hash of this program's.
+        known: u64,
     },
+    /// Of an engine with another pricer.
+    #[error("the snapshot is of pricer \"{found}\", this engine has \"{expected}\"")]
+    Pricer {
+        /// Name of the pricer in it.
+        found: PricerName,
+        /// Name of this one.
+        expected: &'static str,
+    },
+    /// The words are no state of an engine with the bounds that stand beside them.
+    #[error(transparent)]
+    State(#[from] StateError),
 }
 
 impl SnapshotError {
-    fn io(op: &'static str, path: &Path) -> impl FnOnce(io::Error) -> SnapshotError {
+    pub(crate) fn io(op: &'static str, path: &Path) -> impl FnOnce(io::Error) -> SnapshotError {
         let path = path.to_owned();
         move |source| SnapshotError::Io { op, path, source }
     }
@@ -92,6 +121,8 @@ impl SnapshotError {
 pub struct Snapshot {
     /// The journal.
     pub journal_id: JournalId,
+    /// Name of the engine's pricer.
+    pub pricer: PricerName,
     /// How the epoch began in which it was taken; it has the engine's bounds.
     pub epoch_start: EpochStart,
     /// Sequence of the first record that is not in it.
@@ -106,6 +137,9 @@ pub struct Snapshot {
 
 impl Snapshot {
     /// Takes the state of `engine`, which has seen every record before `position`.
+    ///
+    /// # Panics
+    /// If [`Pricer::NAME`] is none.
     pub fn of<P: Pricer>(
         engine: &mut Engine<P>,
         journal_id: JournalId,
@@ -113,8 +147,10 @@ impl Snapshot {
         position: u64,
     ) -> Snapshot {
         let words = engine.save();
+        let pricer = PricerName::new(P::NAME).filter(|name| !name.is_empty());
         Snapshot {
             journal_id,
+            pricer: pricer.expect("a pricer's name is 1 to 32 characters of printable ASCII"),
             epoch_start: *epoch_start,
             next_seq: engine.next_seq(),
             position,
@@ -126,36 +162,23 @@ impl Snapshot {
     /// The engine.
     ///
     /// # Errors
-    /// [`StateError`], if the state is none.
-    pub fn engine<P: Pricer>(&self, make_pricer: impl FnOnce(&Bounds) -> P) -> Result<Engine<P>, StateError> {
-        let bounds = Bounds::of(&self.epoch_start);
-        Engine::load(bounds, make_pricer(&bounds), &self.words)
-    }
-
-    /// Writes it beside the archive in `archive_dir`, durable before it has its name; gives the file.
-    ///
-    /// # Errors
-    /// [`SnapshotError::Io`].
-    pub fn write(&self, archive_dir: &Path) -> Result<PathBuf, SnapshotError> {
-        let dir = archive_dir.join(DIR);
-        fs::create_dir_all(&dir).map_err(SnapshotError::io("create", &dir))?;
-        let path = dir.join(format!("{:020}.{EXTENSION}", self.next_seq));
-        let partial = path.with_extension("tmp");
-        let written = File::create(&partial).and_then(|mut file| {
-            file.write_all(bytemuck::cast_slice(&self.file_words()))?;
-            file.sync_all()
-        });
-        written.map_err(SnapshotError::io("write", &partial))?;
-        fs::rename(&partial, &path).map_err(SnapshotError::io("rename", &partial))?;
-        for synced in [&dir, archive_dir] {
-            File::open(synced)
-                .and_then(|dir| dir.sync_all())
-                .map_err(SnapshotError::io("sync", synced))?;
+    /// [`SnapshotError::Pricer`] if it had another pricer, [`SnapshotError::State`] if the state is none.
+    pub fn engine<P: Pricer>(
+        &self,
+        make_pricer: impl FnOnce(&Bounds) -> P,
+    ) -> Result<Engine<P>, SnapshotError> {
+        if self.pricer.as_bytes() != P::NAME.as_bytes() {
+            return Err(SnapshotError::Pricer {
+                found: self.pricer,
+                expected: P::NAME,
+            });
         }
-        Ok(path)
+        let bounds = Bounds::of(&self.epoch_start);
+        Ok(Engine::load(bounds, make_pricer(&bounds), &self.words)?)
     }
 
-    fn file_words(&self) -> Vec<u64> {
+    /// What stands in its file.
+    pub(crate) fn file_words(&self) -> Vec<u64> {
         let id: [u64; 2] = bytemuck::cast(self.journal_id.0);
         let versions = u64::from(SNAPSHOT_VERSION) | u64::from(BEHAVIOUR_VERSION) << 32;
         let mut words = vec![
@@ -167,8 +190,10 @@ impl Snapshot {
             self.position,
             self.state_hash,
             self.words.len() as u64,
-            0,
+            schema::HASH,
         ];
+        let name: [u64; NAME_WORDS] = bytemuck::cast(self.pricer);
+        words.extend(name);
         let start: [u64; EPOCH_START_WORDS] = bytemuck::cast(self.epoch_start);
         words.extend(start);
         words.extend(&self.words);
@@ -208,6 +233,13 @@ impl Snapshot {
         if behaviour != BEHAVIOUR_VERSION {
             return Err(unsupported("behaviour version", behaviour, BEHAVIOUR_VERSION));
         }
+        if words[8] != schema::HASH {
+            return Err(SnapshotError::Schema {
+                path: path.to_owned(),
+                found: words[8],
+                known: schema::HASH,
+            });
+        }
         let found = JournalId(bytemuck::cast([words[2], words[3]]));
         if found != journal_id {
             return Err(SnapshotError::Foreign {
@@ -218,13 +250,17 @@ impl Snapshot {
         }
         let mut epoch_start = EpochStart::zeroed();
         let start: &mut [u64] = bytemuck::cast_slice_mut(core::slice::from_mut(&mut epoch_start));
-        start.copy_from_slice(&words[HEADER_WORDS - EPOCH_START_WORDS..HEADER_WORDS]);
+        start.copy_from_slice(&words[EPOCH_START_AT..HEADER_WORDS]);
+        let mut pricer = PricerName::EMPTY;
+        let name: &mut [u8] = bytemuck::bytes_of_mut(&mut pricer);
+        name.copy_from_slice(bytemuck::cast_slice(&words[NAME_AT..EPOCH_START_AT]));
         let state = content[HEADER_WORDS..].to_vec();
         if hash_of(&state) != words[6] {
             return Err(damaged("hash of the state"));
         }
         Ok(Snapshot {
             journal_id,
+            pricer,
             epoch_start,
             next_seq: words[4],
             position: words[5],
@@ -238,15 +274,19 @@ impl Snapshot {
     /// # Errors
     /// [`SnapshotError::Io`].
     pub fn list(archive_dir: &Path) -> Result<Vec<(u64, PathBuf)>, SnapshotError> {
-        let dir = archive_dir.join(DIR);
-        let entries = match fs::read_dir(&dir) {
+        Snapshot::list_in(&archive_dir.join(DIR))
+    }
+
+    /// The same for the directory of the snapshots itself.
+    pub(crate) fn list_in(dir: &Path) -> Result<Vec<(u64, PathBuf)>, SnapshotError> {
+        let entries = match fs::read_dir(dir) {
             Ok(entries) => entries,
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(e) => return Err(SnapshotError::io("list", &dir)(e)),
+            Err(e) => return Err(SnapshotError::io("list", dir)(e)),
         };
         let mut found = Vec::new();
         for entry in entries {
-            let path = entry.map_err(SnapshotError::io("list", &dir))?.path();
+            let path = entry.map_err(SnapshotError::io("list", dir))?.path();
             let seq = path.file_stem().and_then(|stem| stem.to_str()?.parse().ok());
             if let Some(seq) = seq.filter(|_| path.extension().is_some_and(|e| e == EXTENSION)) {
                 found.push((seq, path));

@@ -8,7 +8,7 @@ use pinrail_journal::{Control, From, Journal, JournalConfig, Reader, SyncPolicy}
 use pinrail_pricing::SweepPricer;
 use pinrail_report::table::{Table, count, ns};
 use pinrail_ring::{Class, Producer};
-use pinrail_runtime::{Core, Inlet, Role, recover};
+use pinrail_runtime::{Core, Inlet, Role, SnapshotDir, recover};
 use pinrail_sim::{ClientFlow, VenueFlow};
 use pinrail_types::{Cause, Frame, SessionId, SourceId};
 use serde::Serialize;
@@ -234,7 +234,7 @@ fn snapshot(archive_dir: &Path, seq: u64) -> Result<u64, Failure> {
         live: None,
     };
     let (_, snapshot) = crate::snapshot::take(&journal, Some(Bound::Seq(seq)))?;
-    snapshot.write(archive_dir)?;
+    SnapshotDir::open(archive_dir, 1)?.write(&snapshot)?;
     Ok(snapshot.next_seq)
 }
 

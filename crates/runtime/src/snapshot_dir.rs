@@ -1,0 +1,118 @@
+//! The directory of a journal's snapshots, as the one who writes them sees it.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Seek, Write};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+
+use crate::snapshot::{DIR, EXTENSION, Snapshot, SnapshotError};
+
+/// Of a snapshot that is being written. It means nothing.
+const PARTIAL: &str = "tmp";
+
+/// Writes the snapshots of a journal and removes old ones. There is one at a time, over all processes; who reads snapshots
+/// needs none.
+#[derive(Debug)]
+pub struct SnapshotDir {
+    dir: PathBuf,
+    keep: usize,
+    /// Locked while this lives.
+    _lock: File,
+}
+
+impl SnapshotDir {
+    /// Takes the lock of the snapshots beside the archive in `archive_dir`, and removes what another one had not written to
+    /// its end. The newest `keep` snapshots will be kept.
+    ///
+    /// # Errors
+    /// [`SnapshotError::Locked`] if another one lives; [`SnapshotError::Io`].
+    ///
+    /// # Panics
+    /// If `keep` is zero.
+    pub fn open(archive_dir: &Path, keep: usize) -> Result<SnapshotDir, SnapshotError> {
+        assert!(keep > 0, "the snapshot that was just written is kept");
+        let dir = archive_dir.join(DIR);
+        fs::create_dir_all(&dir).map_err(SnapshotError::io("create", &dir))?;
+        sync(archive_dir)?;
+        let lock = lock(&dir.join("lock"))?;
+        for entry in fs::read_dir(&dir).map_err(SnapshotError::io("list", &dir))? {
+            let path = entry.map_err(SnapshotError::io("list", &dir))?.path();
+            if path.extension().is_some_and(|extension| extension == PARTIAL) {
+                fs::remove_file(&path).map_err(SnapshotError::io("remove", &path))?;
+            }
+        }
+        Ok(SnapshotDir {
+            dir,
+            keep,
+            _lock: lock,
+        })
+    }
+
+    /// Writes a snapshot, durable before it has its name, then removes the oldest, as long as more are left than are to be
+    /// kept; gives its file. Snapshots that claim to be newer stay and do not count: they are of records that a power cut
+    /// took, until the journal has come to where they stand.
+    ///
+    /// # Errors
+    /// [`SnapshotError::Io`]. Nothing is left then of a snapshot that could not be written.
+    pub fn write(&self, snapshot: &Snapshot) -> Result<PathBuf, SnapshotError> {
+        let path = self.dir.join(format!("{:020}.{EXTENSION}", snapshot.next_seq));
+        let partial = path.with_extension(PARTIAL);
+        let written = File::create(&partial).and_then(|mut file| {
+            file.write_all(bytemuck::cast_slice(&snapshot.file_words()))?;
+            file.sync_all()
+        });
+        if let Err(e) = written.and_then(|()| fs::rename(&partial, &path)) {
+            // Half a file helps nobody, least of all on a full disk; the first error is the one to tell.
+            drop(fs::remove_file(&partial));
+            return Err(SnapshotError::io("write", &partial)(e));
+        }
+        sync(&self.dir)?;
+        let older = Snapshot::list_in(&self.dir)?
+            .into_iter()
+            .filter(|(seq, _)| *seq <= snapshot.next_seq);
+        for (_, old) in older.skip(self.keep) {
+            fs::remove_file(&old).map_err(SnapshotError::io("remove", &old))?;
+        }
+        Ok(path)
+    }
+}
+
+/// Takes the lock that `path` stands for, until the file is closed, and leaves this process's id in it.
+fn lock(path: &Path) -> Result<File, SnapshotError> {
+    let mut file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)
+        .map_err(SnapshotError::io("open", path))?;
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => {}
+        Err(Errno::WOULDBLOCK) => {
+            let mut text = String::new();
+            // The id is a help for the reader of the message; it may be missing.
+            let pid = file
+                .read_to_string(&mut text)
+                .ok()
+                .and_then(|_| text.trim().parse().ok());
+            return Err(SnapshotError::Locked {
+                path: path.to_owned(),
+                pid,
+            });
+        }
+        Err(e) => return Err(SnapshotError::io("lock", path)(e.into())),
+    }
+    let written = file
+        .set_len(0)
+        .and_then(|()| file.rewind())
+        .and_then(|()| writeln!(file, "{}", std::process::id()));
+    written.map_err(SnapshotError::io("write", path))?;
+    Ok(file)
+}
+
+fn sync(dir: &Path) -> Result<(), SnapshotError> {
+    let synced: io::Result<()> = File::open(dir).and_then(|dir| dir.sync_all());
+    synced.map_err(SnapshotError::io("sync", dir))
+}
