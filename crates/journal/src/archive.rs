@@ -6,7 +6,7 @@ use pinrail_types::Frame;
 
 use crate::archived::ArchivedSegment;
 use crate::chain::{Chain, ChainHash};
-use crate::cursor::{Cursor, Step, judge_headless};
+use crate::cursor::{self, Cursor, Step, judge_headless};
 use crate::error::ReadError;
 use crate::format::{ARCHIVED, JournalId, LIVE, Meta, SegmentFile, SegmentHeader};
 
@@ -115,24 +115,13 @@ impl Reader {
                     .map_or(first, |file| file.segment),
             );
         }
-        // The last segment that begins before the position, or the first; those that nobody has begun count as later.
-        let (mut at, mut behind) = (first, last + 1);
-        while behind - at > 1 {
-            let middle = at + (behind - at) / 2;
-            match reader.open_segment(middle)? {
-                Some(cursor) if cursor.position() < position => at = middle,
-                _ => behind = middle,
-            }
-        }
+        let at = cursor::holding(position, (first, last), |segment| reader.open_segment(segment))?;
         if at > first {
             reader.cursor = reader.open_segment(at)?;
         }
         if let Some(cursor) = &mut reader.cursor {
             reader.tail = None;
-            cursor.skip_to(position, &mut Frame::default())?;
-            if cursor.position() != position {
-                return Err(cursor.corrupt("no record begins at the position asked for"));
-            }
+            cursor.begin_at(position)?;
             (reader.position, reader.next_seq) = (cursor.position(), cursor.next_seq());
             reader.chain = Chain::entering(cursor.header());
         }

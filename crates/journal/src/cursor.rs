@@ -120,6 +120,16 @@ impl Cursor {
         }
     }
 
+    /// Goes to `position`, from which on nothing was read yet.
+    pub(crate) fn begin_at(&mut self, position: u64) -> Result<(), ReadError> {
+        self.skip_to(position, &mut Frame::default())?;
+        if self.position() == position {
+            Ok(())
+        } else {
+            Err(self.corrupt("no record begins at the position asked for"))
+        }
+    }
+
     /// Steps over records up to `position`.
     pub(crate) fn skip_to(&mut self, position: u64, frame: &mut Frame) -> Result<(), ReadError> {
         while self.position() < position {
@@ -155,6 +165,24 @@ impl Cursor {
             _ => Ok(None),
         }
     }
+}
+
+/// Which of the segments from `first` to `last` holds what is at `position`: the last that begins before it, or the first.
+/// Those that nobody has begun count as later.
+pub(crate) fn holding(
+    position: u64,
+    (first, last): (u64, u64),
+    mut open: impl FnMut(u64) -> Result<Option<Cursor>, ReadError>,
+) -> Result<u64, ReadError> {
+    let (mut at, mut behind) = (first, last + 1);
+    while behind - at > 1 {
+        let middle = at + (behind - at) / 2;
+        match open(middle)? {
+            Some(cursor) if cursor.position() < position => at = middle,
+            _ => behind = middle,
+        }
+    }
+    Ok(at)
 }
 
 /// What it means that the header of the journal's last file cannot be read, where the segments before it end at

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use pinrail_types::Frame;
 
 use crate::control::Control;
-use crate::cursor::{Cursor, Step};
+use crate::cursor::{self, Cursor, Step};
 use crate::error::ReadError;
 use crate::format::{ARCHIVED, LIVE, SegmentFile, SegmentHeader};
 
@@ -16,6 +16,8 @@ pub enum From {
     Start,
     /// Whatever is committed from now on.
     Live,
+    /// The record at this position.
+    Position(u64),
 }
 
 /// Follows a journal. It maps what it reads for reading only, and the writer neither knows of it nor waits for it: a
@@ -32,17 +34,22 @@ impl Reader {
     /// Opens the journal of these two directories.
     ///
     /// # Errors
-    /// [`ReadError::NoJournal`] where none was ever opened for writing since the machine started; otherwise if what
-    /// is there cannot be read.
+    /// [`ReadError::NoJournal`] where none was ever opened for writing since the machine started;
+    /// [`ReadError::Corrupt`] if the directories are of two journals, or no record begins at the position asked for;
+    /// otherwise if what is there cannot be read.
     pub fn open(live_dir: &Path, archive_dir: &Path, from: From) -> Result<Reader, ReadError> {
         let control = Control::open(live_dir)?;
         let mut cursor = match from {
             From::Start => first(live_dir, archive_dir)?,
             From::Live => last(live_dir, archive_dir)?,
+            From::Position(position) => at(live_dir, archive_dir, position)?,
         }
         .ok_or_else(|| ReadError::NoJournal {
             path: live_dir.to_owned(),
         })?;
+        if cursor.header().journal_id != control.journal_id() {
+            return Err(cursor.corrupt("segment of another journal"));
+        }
         if from == From::Live {
             let mut frame = Frame::default();
             while cursor.next(&mut frame)? == Step::Record {}
@@ -137,6 +144,22 @@ fn first(live_dir: &Path, archive_dir: &Path) -> Result<Option<Cursor>, ReadErro
         Some(segment) => Cursor::open(Some(live_dir), archive_dir, segment),
         None => Ok(None),
     }
+}
+
+/// Takes some file opens, as the logarithm of the number of segments, and the reading of one.
+fn at(live_dir: &Path, archive_dir: &Path, position: u64) -> Result<Option<Cursor>, ReadError> {
+    let mut files = SegmentFile::list(archive_dir, ARCHIVED)?;
+    files.extend(SegmentFile::list(live_dir, LIVE)?);
+    let segments = || files.iter().map(|file| file.segment);
+    let (Some(first), Some(last)) = (segments().min(), segments().max()) else {
+        return Ok(None);
+    };
+    let open = |segment| Cursor::open(Some(live_dir), archive_dir, segment);
+    let mut cursor = open(cursor::holding(position, (first, last), open)?)?;
+    if let Some(cursor) = &mut cursor {
+        cursor.begin_at(position)?;
+    }
+    Ok(cursor)
 }
 
 fn last(live_dir: &Path, archive_dir: &Path) -> Result<Option<Cursor>, ReadError> {

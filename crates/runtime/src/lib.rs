@@ -15,10 +15,12 @@ mod inlet;
 mod machine;
 mod playback;
 pub mod prefault;
+mod records;
 mod recover;
 mod release;
 mod replay;
 mod send_log;
+mod shadow;
 mod snapshot;
 mod snapshot_dir;
 pub mod usage;
@@ -33,5 +35,6 @@ pub use replay::{
     Configurations, Difference, EpochConfiguration, Fate, Replay, ReplayCounts, ReplayError, WhatIf,
 };
 pub use send_log::{SendLog, SendLogError, SendState};
+pub use shadow::{Shadow, ShadowConfig, ShadowError, Written};
 pub use snapshot::{SNAPSHOT_VERSION, Snapshot, SnapshotError};
 pub use snapshot_dir::SnapshotDir;

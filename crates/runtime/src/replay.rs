@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 
 use pinrail_engine::{Bounds, Engine, Out, Pricer};
 use pinrail_journal::ReadError;
-use pinrail_journal::archive::{Reader, Tail};
+use pinrail_journal::archive::Tail;
 use pinrail_types::record::{EpochStart, RuntimeEvent, RuntimeEventKind};
 use pinrail_types::{BEHAVIOUR_VERSION, Frame, LINE_WORDS, Record};
 use thiserror::Error;
 use tracing::warn;
 
+use crate::records::Records;
 use crate::snapshot::Snapshot;
 
 mod configured;
@@ -140,7 +141,9 @@ pub struct ReplayCounts {
 pub struct Replay<P, M> {
     archive_dir: PathBuf,
     live_dir: Option<PathBuf>,
-    reader: Reader,
+    /// It follows a journal that is being written, up to what is durable.
+    follows: bool,
+    reader: Records,
     make_pricer: M,
     /// None before the first epoch.
     engine: Option<Engine<P>>,
@@ -175,16 +178,43 @@ impl<P: Pricer, M: FnMut(&Bounds) -> P> Replay<P, M> {
     /// `make_pricer` makes the pricer of each new engine; it must be the one that the journal was written with.
     ///
     /// # Errors
-    /// As [`Reader::open`].
+    /// As [`archive::Reader::open`](pinrail_journal::archive::Reader::open).
     pub fn open(
         archive_dir: &Path,
         live_dir: Option<&Path>,
         make_pricer: M,
     ) -> Result<Replay<P, M>, ReadError> {
-        let reader = Reader::open(archive_dir, live_dir)?;
-        Ok(Replay {
+        let reader = Records::whole(archive_dir, live_dir, None)?;
+        Ok(Replay::new(archive_dir, live_dir, false, reader, make_pricer))
+    }
+
+    /// A replay that follows the journal of these two directories while it is written, up to what is durable: where
+    /// [`Replay::step`] gives false there is nothing more for now. `make_pricer` as in [`Replay::open`].
+    ///
+    /// # Errors
+    /// As [`Reader::open`](pinrail_journal::Reader::open).
+    pub fn follow(archive_dir: &Path, live_dir: &Path, make_pricer: M) -> Result<Replay<P, M>, ReadError> {
+        let reader = Records::durable(archive_dir, live_dir, None)?;
+        Ok(Replay::new(
+            archive_dir,
+            Some(live_dir),
+            true,
+            reader,
+            make_pricer,
+        ))
+    }
+
+    fn new(
+        archive_dir: &Path,
+        live_dir: Option<&Path>,
+        follows: bool,
+        reader: Records,
+        make_pricer: M,
+    ) -> Replay<P, M> {
+        Replay {
             archive_dir: archive_dir.to_owned(),
             live_dir: live_dir.map(Path::to_owned),
+            follows,
             position: reader.position(),
             reader,
             make_pricer,
@@ -202,7 +232,7 @@ impl<P: Pricer, M: FnMut(&Bounds) -> P> Replay<P, M> {
             last_seq: 0,
             from: None,
             counts: ReplayCounts::default(),
-        })
+        }
     }
 
     /// Passes over an input at the end of the journal that the engine panics on. Only who holds the journal's lock may: else
@@ -291,15 +321,14 @@ impl<P: Pricer, M: FnMut(&Bounds) -> P> Replay<P, M> {
         self.last_seq = 0;
         self.counts = ReplayCounts::default();
         let Some(from) = &self.from else {
-            self.reader = Reader::open(&self.archive_dir, self.live_dir.as_deref())?;
+            self.reader = self.records(None)?;
             self.engine = None;
             self.epoch_start = None;
             self.position = self.reader.position();
             return Ok(());
         };
-        self.reader = Reader::open_at(&self.archive_dir, self.live_dir.as_deref(), from.position)?;
-        let epoch = self.reader.header().map_or(0, |header| header.epoch);
-        if epoch != from.epoch_start.epoch || self.reader.next_seq() != from.next_seq {
+        self.reader = self.records(Some(from.position))?;
+        if self.reader.epoch() != Some(from.epoch_start.epoch) || self.reader.next_seq() != from.next_seq {
             return Err(ReplayError::Snapshot {
                 what: "the journal holds other records there now".to_owned(),
             });
@@ -309,6 +338,13 @@ impl<P: Pricer, M: FnMut(&Bounds) -> P> Replay<P, M> {
         self.epoch_start = Some(from.epoch_start);
         self.position = from.position;
         Ok(())
+    }
+
+    fn records(&self, position: Option<u64>) -> Result<Records, ReadError> {
+        match &self.live_dir {
+            Some(live_dir) if self.follows => Records::durable(&self.archive_dir, live_dir, position),
+            live_dir => Records::whole(&self.archive_dir, live_dir.as_deref(), position),
+        }
     }
 
     /// Takes the next record: an input goes through the engine, an output is compared. False at the end of the journal,
@@ -436,6 +472,7 @@ impl<P: Pricer, M: FnMut(&Bounds) -> P> Replay<P, M> {
             self.next = self.input;
             self.pass_over(seq)
         } else {
+            self.engine = None;
             Err(ReplayError::Panicked { seq })
         }
     }
@@ -532,6 +569,20 @@ impl<P: Pricer, M: FnMut(&Bounds) -> P> Replay<P, M> {
         self.engine.as_ref()
     }
 
+    /// A snapshot behind the last input, if all its outputs were found in the journal; none before the first epoch, nor in a
+    /// segment of the next epoch that has not begun.
+    pub fn snapshot(&mut self) -> Option<Snapshot> {
+        let start = self.epoch_start?;
+        if self.missing().next().is_some() || self.reader.epoch() != Some(start.epoch) {
+            return None;
+        }
+        let engine = self.engine.as_mut()?;
+        engine.seal(&mut self.out);
+        self.matched = 0;
+        let id = self.reader.journal_id();
+        Some(Snapshot::of(engine, id, &start, self.position))
+    }
+
     /// Ends the replay: a snapshot behind the last input and all its outputs, whether they were read already or not; none
     /// before the first epoch.
     pub fn into_snapshot(self) -> Option<Snapshot> {
@@ -563,6 +614,11 @@ impl<P: Pricer, M: FnMut(&Bounds) -> P> Replay<P, M> {
     /// Sequence of the last record that was replayed; zero if none was.
     pub fn last_seq(&self) -> u64 {
         self.last_seq
+    }
+
+    /// Position behind the last record that was replayed.
+    pub fn position(&self) -> u64 {
+        self.position
     }
 
     /// Sequence of the next record to be replayed.
