@@ -36,6 +36,11 @@ Exit codes:
 A head covers its segment and all before it. Without one that was kept in another place nobody
 can tell whether all files were written anew, or later segments cut off.";
 
+const SHADOW_NOTES: &str = "\
+It takes the lowest priority, but on a processor that nothing else wants it runs all the same: keep it
+off the core's. It goes on over restarts of the core. One that has ended, for whatever reason, may be
+started again at any time, and begins behind its newest snapshot.";
+
 /// Executes RFQs for a crypto desk: mirrors venues' books, prices, checks risk, journals.
 #[derive(Debug, Parser)]
 #[command(name = "pinrail", version, after_help = EXIT_CODES, max_term_width = 110)]
@@ -56,6 +61,10 @@ pub(crate) enum Command {
     /// Writes a snapshot of the state at the end of a journal, so that a start need not replay what is before it. It only
     /// reads the journal, so a core may be writing it.
     Snapshot(SnapshotArgs),
+    /// Runs beside a core: replays its journal as it becomes durable, compares every output, and writes a snapshot now and
+    /// then, until it is interrupted. Exits with 1 at the first difference, and shows it.
+    #[command(after_help = SHADOW_NOTES)]
+    Shadow(ShadowArgs),
     /// Looks at what a venue sent.
     #[command(subcommand)]
     Venue(VenueCommand),
@@ -151,6 +160,42 @@ pub(crate) struct SnapshotArgs {
     pub(crate) keep: usize,
     #[command(flatten)]
     pub(crate) output: Output,
+}
+
+/// Arguments of `shadow`.
+#[derive(Debug, Args)]
+pub(crate) struct ShadowArgs {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// The configuration's `live_dir`.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) live: PathBuf,
+    /// Writes a snapshot when so many records stand behind the last: a start replays several millions a second.
+    #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) every_records: u64,
+    /// Writes a snapshot when the last is so old and anything was journaled since.
+    #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) every_seconds: u64,
+    /// How many snapshots are kept: older ones are removed.
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = parse_keep)]
+    pub(crate) keep: usize,
+    /// The processor that it runs on; by default the first that is not the core's by default, which is the last.
+    #[arg(long, value_name = "N")]
+    pub(crate) cpu: Option<usize>,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+impl ShadowArgs {
+    /// The journal.
+    pub(crate) fn journal(&self) -> Journal {
+        Journal {
+            place: Place {
+                archive_dir: self.place.archive_dir.clone(),
+            },
+            live: Some(self.live.clone()),
+        }
+    }
 }
 
 fn parse_keep(text: &str) -> Result<usize, String> {

@@ -15,11 +15,13 @@ mod demo;
 mod desk;
 mod doctor;
 mod failure;
+mod interrupt;
 mod journal;
 mod lab;
 mod output;
 mod replay;
 mod run;
+mod shadow;
 mod show;
 mod snapshot;
 
@@ -52,6 +54,7 @@ fn run_command(command: &Command) -> Result<(), Failure> {
         Command::Run(args) => run::main(args),
         Command::Replay(args) => replay::main(args),
         Command::Snapshot(args) => snapshot::main(args),
+        Command::Shadow(args) => shadow::main(args),
         Command::Venue(VenueCommand::Check(args)) => check::main(args),
         Command::Journal(command) => journal::main(command),
         Command::Lab(LabCommand::Syscalls(args)) => lab::syscalls(args),

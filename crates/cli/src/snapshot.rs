@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use pinrail_report::table::{Table, count, ns};
-use pinrail_runtime::{Snapshot, SnapshotDir, SnapshotError};
+use pinrail_runtime::{Snapshot, SnapshotDir};
 use serde::Serialize;
 
 use crate::args::{Bound, Journal, SnapshotArgs};
@@ -76,13 +76,4 @@ fn print(summary: &Summary, results: &mut Results) -> Result<(), Failure> {
     table.row(["state", &pinrail_report::table::bytes(summary.state_bytes)]);
     table.row(["wall-clock time", &ns(summary.elapsed_ns)]);
     results.line(&table)
-}
-
-impl From<SnapshotError> for Failure {
-    fn from(error: SnapshotError) -> Failure {
-        match error {
-            SnapshotError::Io { .. } | SnapshotError::Locked { .. } => Failure::Machine(error.to_string()),
-            _ => Failure::Data(error.to_string()),
-        }
-    }
 }

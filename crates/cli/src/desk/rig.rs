@@ -14,6 +14,8 @@ use thiserror::Error;
 
 /// How long the threads beside the core sleep when they find nothing to do.
 const PARK: Duration = Duration::from_micros(500);
+/// The lowest priority.
+const NICE: i32 = 19;
 
 /// Why a core could not be run or kept running.
 #[derive(Debug, Error)]
@@ -201,6 +203,14 @@ pub(crate) fn place(cpu: Option<usize>) {
         && let Err(e) = affinity::pin(cpu)
     {
         tracing::warn!("{e}");
+    }
+}
+
+/// Gives the calling thread the lowest priority that still gets on beside a thread that spins. (`SCHED_IDLE` would get a
+/// third of a percent of the processor then.)
+pub(crate) fn give_way() {
+    if let Err(e) = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICE) {
+        tracing::warn!("cannot lower the priority: {e}");
     }
 }
 

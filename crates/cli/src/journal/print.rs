@@ -1,7 +1,6 @@
 //! `pinrail journal dump` and `tail`: records, one a line.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
@@ -13,6 +12,7 @@ use super::filter::Filter;
 use crate::args::{DumpArgs, Output, TailArgs};
 use crate::decode::Decoded;
 use crate::failure::Failure;
+use crate::interrupt;
 use crate::output::Results;
 
 /// How long a tail that has read everything waits.
@@ -59,11 +59,7 @@ pub(super) fn warn_if_torn(reader: &archive::Reader) {
 
 /// Follows a journal until it is interrupted.
 pub(super) fn tail(args: &TailArgs) -> Result<(), Failure> {
-    let interrupted = Arc::new(AtomicBool::new(false));
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
-        signal_hook::flag::register(signal, Arc::clone(&interrupted))
-            .map_err(|e| Failure::Machine(format!("cannot handle signal {signal}: {e}")))?;
-    }
+    let interrupted = interrupt::flag()?;
     // Always from the start: the definitions that later records name stand there.
     let mut reader = Reader::open(&args.live, &args.place.archive_dir, From::Start)?;
     let seen_already = if args.from_start {

@@ -17,7 +17,7 @@ use pinrail_types::record::{
 };
 use pinrail_types::{Frame, LINES_MAX, OutId};
 
-use crate::desk::rig::{Archived, Rig, Scratch, join, place, spawn};
+use crate::desk::rig::{Archived, Rig, Scratch, give_way, join, place, spawn};
 use crate::failure::Failure;
 
 /// From the start of the threads to the first planned output.
@@ -32,8 +32,6 @@ const GRACE_NS: u64 = 20_000_000_000;
 const FILL_EVERY: u64 = 4;
 /// Syncs of the baseline.
 const BARE_SYNCS: usize = 50;
-/// The lowest priority.
-const NICE: i32 = 19;
 /// Intents that are synced together at most.
 const INTENTS_MAX: usize = 256;
 
@@ -137,6 +135,8 @@ pub(super) fn run(setup: &Setup) -> Result<Round, Failure> {
         )?;
         let sending = spawn("pinrail-sender", move || {
             place(other_cpu);
+            // A sender spins, and on this machine it may share its processor with the archiver: without this the archiver
+            // would wait for the end of the spinner's time slice whenever a sync has ended, and that would be measured.
             give_way();
             sender.run(plan)
         })?;
@@ -186,14 +186,6 @@ fn bare_syncs(path: &Path) -> std::io::Result<Recorder> {
         recorder.record_ns(start.elapsed().as_nanos() as u64);
     }
     Ok(recorder)
-}
-
-/// A sender spins, and on this machine it may share its processor with the archiver: without this the archiver would wait for
-/// the end of the spinner's time slice whenever a sync has ended, and that would be measured.
-fn give_way() {
-    if let Err(e) = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICE) {
-        tracing::warn!("cannot lower a sender's priority: {e}");
-    }
 }
 
 /// Journals each output behind its input when its time has come, and gives the writer back.
