@@ -186,18 +186,6 @@ pub(crate) struct ShadowArgs {
     pub(crate) output: Output,
 }
 
-impl ShadowArgs {
-    /// The journal.
-    pub(crate) fn journal(&self) -> Journal {
-        Journal {
-            place: Place {
-                archive_dir: self.place.archive_dir.clone(),
-            },
-            live: Some(self.live.clone()),
-        }
-    }
-}
-
 fn parse_keep(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(keep @ 1..=1_000) => Ok(keep),
@@ -233,6 +221,43 @@ pub(crate) enum LabCommand {
     /// Makes a journal of live trading and a snapshot some way behind its end, and times a start from there and one from
     /// the first record. Exits with 1 if the two come to different states.
     Restart(RestartArgs),
+    /// Measures what a shadow costs the core: the demo's desk trades, and beside it a shadow replays and writes snapshots
+    /// again and again in every second window. Exits with 1 unless its snapshots are the states of a full replay.
+    Shadow(LabShadowArgs),
+    /// The shadow of `lab shadow`: replays from the first record, again and again, until it is interrupted.
+    ShadowLoad(ShadowLoadArgs),
+}
+
+/// Arguments of `lab shadow`.
+#[derive(Debug, Args)]
+pub(crate) struct LabShadowArgs {
+    /// Pairs of windows, one without the shadow and one with it; the order changes from pair to pair.
+    #[arg(long, value_name = "N", default_value_t = 7, value_parser = clap::value_parser!(u64).range(1..=50))]
+    pub(crate) pairs: u64,
+    /// How long a window is, behind a second in which the machine comes to rest. A p99 needs 10,000 requests.
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=600))]
+    pub(crate) seconds: u64,
+    /// Requests for quotes a second.
+    #[arg(long, value_name = "N", default_value_t = 3_000, value_parser = clap::value_parser!(u32).range(100..=20_000))]
+    pub(crate) rate: u32,
+    /// The shadow writes a snapshot when so many records stand behind the last.
+    #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) every_records: u64,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// Arguments of `lab shadow-load`.
+#[derive(Debug, Args)]
+pub(crate) struct ShadowLoadArgs {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    #[arg(long, value_name = "DIR")]
+    pub(crate) live: PathBuf,
+    #[arg(long, value_name = "N")]
+    pub(crate) every_records: u64,
+    #[arg(long, value_name = "N")]
+    pub(crate) cpu: Option<usize>,
 }
 
 /// Arguments of `lab release`.
@@ -357,6 +382,17 @@ pub(crate) struct Journal {
 }
 
 impl Journal {
+    /// A journal that is being written.
+    pub(crate) fn followed(place: &Place, live: &Path) -> Journal {
+        let place = Place {
+            archive_dir: place.archive_dir.clone(),
+        };
+        Journal {
+            place,
+            live: Some(live.to_owned()),
+        }
+    }
+
     /// The archive.
     pub(crate) fn archive_dir(&self) -> &Path {
         &self.place.archive_dir

@@ -25,6 +25,7 @@ pub(crate) fn main(args: &DemoArgs) -> Result<(), Failure> {
         seconds: args.seconds,
         journal: args.journal.clone(),
         seed: args.seed,
+        requests_per_s: None,
         marks: false,
     };
     let summary = live::run(&options)?;

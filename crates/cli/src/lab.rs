@@ -8,9 +8,12 @@ use crate::desk::rig::{join, spawn};
 use crate::failure::Failure;
 use crate::output::Results;
 
+pub(crate) mod load;
 pub(crate) mod release;
 pub(crate) mod restart;
 mod round;
+pub(crate) mod shadow;
+mod windows;
 
 /// Runs the core, or a control thread that does make system calls, between two calls of `getpgid(0)`.
 pub(crate) fn syscalls(args: &SyscallsArgs) -> Result<(), Failure> {
@@ -25,6 +28,7 @@ pub(crate) fn syscalls(args: &SyscallsArgs) -> Result<(), Failure> {
             seconds: args.seconds,
             journal: None,
             seed: None,
+            requests_per_s: None,
             marks: true,
         };
         live::run(&options)?.core_usage_inputs

@@ -60,6 +60,8 @@ fn run_command(command: &Command) -> Result<(), Failure> {
         Command::Lab(LabCommand::Syscalls(args)) => lab::syscalls(args),
         Command::Lab(LabCommand::Release(args)) => lab::release::main(args),
         Command::Lab(LabCommand::Restart(args)) => lab::restart::main(args),
+        Command::Lab(LabCommand::Shadow(args)) => lab::shadow::main(args),
+        Command::Lab(LabCommand::ShadowLoad(args)) => lab::load::main(args),
         Command::Doctor(args) => doctor::main(args),
     }
 }

@@ -42,7 +42,7 @@ struct Printed<'a> {
 pub(crate) fn main(args: &ShadowArgs) -> Result<(), Failure> {
     let interrupted = interrupt::flag()?;
     settle_down(args.cpu)?;
-    let journal = args.journal();
+    let journal = Journal::followed(&args.place, &args.live);
     let config = ShadowConfig {
         every_records: args.every_records,
         every: Duration::from_secs(args.every_seconds),

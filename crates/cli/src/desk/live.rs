@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use pinrail_engine::Bounds;
@@ -22,7 +23,7 @@ use serde::Serialize;
 
 use crate::config::Config;
 use crate::desk::feed::{self, ClientFeed, FeedCounts, VenueFeed};
-use crate::desk::floor::{self, Floors};
+use crate::desk::floor::{self, Floor, Floors};
 use crate::desk::rig::{Rig, RigError, Scratch, join, place, placement, spawn};
 use crate::desk::tally::{self, Tally};
 
@@ -38,8 +39,6 @@ const WARM_UP_NS: u64 = 500_000_000;
 const HEAD_START_NS: u64 = 50_000_000;
 /// For the last accepts and expiries to come in.
 const GRACE_NS: u64 = 700_000_000;
-/// Quotes open at once: half a second of a thousand a second, twice.
-const OPEN_QUOTES: usize = 1_024;
 /// Levels a side that a simulated venue shows at least.
 const VENUE_LEVELS: usize = 40;
 
@@ -58,6 +57,8 @@ pub(crate) struct Options {
     pub(crate) journal: Option<PathBuf>,
     /// Seed of all flows; `None` for the desk's own.
     pub(crate) seed: Option<u64>,
+    /// Requests for quotes a second; `None` for the desk's own.
+    pub(crate) requests_per_s: Option<u32>,
     /// The core thread calls `getpgid(0)` when it is warm and when it ends, so that a tracer sees where.
     pub(crate) marks: bool,
 }
@@ -140,11 +141,14 @@ impl Observer for Latencies {
     }
 }
 
-type DemoCore = Core<SweepPricer, Latencies>;
-
 /// The demo's desk.
 pub(crate) fn desk() -> Config {
     Config::parse(DESK, Path::new("demo.toml"), None).expect("the demo's desk is part of the program")
+}
+
+/// The desk's pricer.
+pub(crate) fn make_pricer(bounds: &Bounds) -> SweepPricer {
+    SweepPricer::new(bounds.instruments)
 }
 
 /// Runs the demo.
@@ -152,113 +156,233 @@ pub(crate) fn desk() -> Config {
 /// # Errors
 /// Whatever the machine refuses: room in shared memory, a processor, a file.
 pub(crate) fn run(options: &Options) -> Result<Summary, RigError> {
-    let config = desk();
-    let scratch = Scratch::new(&std::env::temp_dir(), "pinrail-demo")?;
-    let live = Scratch::new(Path::new("/dev/shm"), "pinrail-demo")?;
-    let archive_dir = options
-        .journal
-        .clone()
-        .unwrap_or_else(|| scratch.path().join("archive"));
-    let mut journal = config.journal.clone();
-    journal.archive_dir.clone_from(&archive_dir);
-    journal.live_dir = live.path().join("journal");
-    journal.sync = SYNC;
-    let (core_cpu, other_cpu) = placement(config.core.cpu)?;
-    let (rig, mut writer) = Rig::start(&journal, other_cpu)?;
-    let first_seq = writer.next_seq();
-    let bounds = Bounds {
-        clients: config.clients as usize,
-        book_levels: VENUE_LEVELS * 4,
-        open_quotes: OPEN_QUOTES,
-        sources: config.venues.len() + 2,
-        ..Bounds::default()
-    };
-    let make_pricer = |bounds: &Bounds| SweepPricer::new(bounds.instruments);
-    let recovered = match recover(&archive_dir, bounds, make_pricer, &mut writer) {
-        Ok(recovered) => recovered,
-        Err(e) => {
-            rig.finish(writer, 0)?;
-            return Err(e.into());
-        }
-    };
-    let floor_before = floor::measure(&rig.clock, core_cpu, other_cpu)?;
-    let answers = Reader::open(&journal.live_dir, &archive_dir, From::Live)?;
-
-    let mut clock = rig.clock.clone();
-    let start_ns = clock.now_ns() + HEAD_START_NS;
-    let warm_ns = start_ns + WARM_UP_NS;
-    let end_ns = warm_ns + options.seconds * 1_000_000_000;
-    let seed = options
-        .seed
-        .unwrap_or_else(|| config.flow.as_ref().map_or(1, |flow| flow.seed));
-    let goes_on = recovered.goes_on();
-    let engine = recovered.engine;
-    let (feeds, inlets) = sources(&config, seed, start_ns, end_ns, answers, |source| {
-        engine.last_source_seq(source)
-    })?;
-
-    let latencies = Latencies {
+    let running = Running::start(options, |warm_ns| Latencies {
         from_ts: warm_ns,
         on_core: Recorder::new(),
         planned_to_committed: Recorder::new(),
-    };
-    let configuration = config.records_for(goes_on);
-    let core = Core::new(engine, writer, clock.clone(), inlets, &configuration, latencies);
-    let stop_core = Arc::new(AtomicBool::new(false));
-    let watch = Watch {
-        stop: Arc::clone(&stop_core),
-        archiver_failed: rig.archiver_failed(),
-        warm_ns,
-        marks: options.marks,
-    };
-    let mut table = Counters::create(&live.path().join("counters"), 16)?;
-    let counters = CoreCounters::new(&mut table)?;
-    if let Err(e) = prefault::process() {
-        tracing::warn!("cannot bring memory in ahead, so the core may take page faults: {e}");
-    }
-    let core_thread = spawn("pinrail-core", move || -> Result<_, RigError> {
-        affinity::pin(core_cpu)?;
-        prefault::stack();
-        Ok(watch.run(core, counters))
     })?;
-    let stop_feed = Arc::new(AtomicBool::new(false));
-    let feed_thread = {
-        let (clock, stop) = (clock.clone(), Arc::clone(&stop_feed));
-        spawn("pinrail-feed", move || {
-            place(other_cpu);
-            feed::run(feeds.0, feeds.1, clock, end_ns, GRACE_NS, &stop)
-        })?
-    };
-    let tenths = (end_ns + GRACE_NS - start_ns) / 100_000_000;
-    show_progress(&rig, &feed_thread, tenths, &stop_feed);
-    let fed = join("pinrail-feed", feed_thread)?;
-    stop_core.store(true, Ordering::Release);
-    let (core, usage, usage_inputs) = join("pinrail-core", core_thread)??;
-    let counts = core.counts();
-    let (engine, writer, latencies) = core.into_parts();
-    rig.finish(writer, clock.now_ns())?;
-    let floor = Floors {
-        before: floor_before,
-        after: floor::measure(&clock, core_cpu, other_cpu)?,
-    };
-    let (feed, clients) = fed?;
-
+    running.show_progress();
+    let ended = running.end()?;
     Ok(Summary {
         seconds: options.seconds,
-        core_cpu,
-        inputs_per_s: usage_inputs / options.seconds.max(1),
-        on_core: latencies.on_core.summary(),
-        planned_to_committed: latencies.planned_to_committed.summary(),
-        floor,
-        core_usage: usage,
-        core_usage_inputs: usage_inputs,
-        core: done(&counts),
-        feed,
-        clients: seen(&clients),
-        journal: tally::read(&archive_dir, first_seq)?,
-        output_hash: format!("{:#018x}", engine.output_hash()),
+        core_cpu: ended.core_cpu,
+        inputs_per_s: ended.usage_inputs / options.seconds.max(1),
+        on_core: ended.observer.on_core.summary(),
+        planned_to_committed: ended.observer.planned_to_committed.summary(),
+        floor: ended.floor,
+        core_usage: ended.usage,
+        core_usage_inputs: ended.usage_inputs,
+        core: done(&ended.counts),
+        feed: ended.feed,
+        clients: seen(&ended.clients),
+        journal: tally::read(&ended.archive_dir, ended.first_seq)?,
+        output_hash: format!("{:#018x}", ended.output_hash),
         journal_dir: options.journal.clone(),
     })
+}
+
+type FeedThread = JoinHandle<Result<(FeedCounts, ClientCounts), RigError>>;
+type CoreThread<O> = JoinHandle<Result<(DemoCore<O>, Usage, u64), RigError>>;
+type DemoCore<O> = Core<SweepPricer, O>;
+
+/// A desk that trades, its core watched by an observer.
+pub(crate) struct Running<O> {
+    pub(crate) archive_dir: PathBuf,
+    pub(crate) live_dir: PathBuf,
+    pub(crate) clock: Clock,
+    /// Planned time of the first message that is measured.
+    pub(crate) warm_ns: u64,
+    /// Messages are planned until then.
+    end_ns: u64,
+    core_cpu: usize,
+    other_cpu: Option<usize>,
+    first_seq: u64,
+    rig: Rig,
+    core: CoreThread<O>,
+    feed: FeedThread,
+    stop_core: Arc<AtomicBool>,
+    stop_feed: Arc<AtomicBool>,
+    floor_before: Floor,
+    scratch: [Scratch; 2],
+}
+
+/// How it ended.
+pub(crate) struct Ended<O> {
+    pub(crate) observer: O,
+    pub(crate) archive_dir: PathBuf,
+    pub(crate) feed: FeedCounts,
+    pub(crate) clients: ClientCounts,
+    core_cpu: usize,
+    first_seq: u64,
+    floor: Floors,
+    usage: Usage,
+    usage_inputs: u64,
+    counts: CoreCounts,
+    output_hash: u64,
+    /// The journal, unless it is to be kept.
+    _scratch: [Scratch; 2],
+}
+
+impl<O: Observer + Send + 'static> Running<O> {
+    /// Starts the desk; `observe` is given the planned time from which on it is warm.
+    pub(crate) fn start(options: &Options, observe: impl FnOnce(u64) -> O) -> Result<Running<O>, RigError> {
+        let config = desk_for(options);
+        let scratch = Scratch::new(&std::env::temp_dir(), "pinrail-demo")?;
+        let live = Scratch::new(Path::new("/dev/shm"), "pinrail-demo")?;
+        let archive_dir = options
+            .journal
+            .clone()
+            .unwrap_or_else(|| scratch.path().join("archive"));
+        let mut journal = config.journal.clone();
+        journal.archive_dir.clone_from(&archive_dir);
+        journal.live_dir = live.path().join("journal");
+        journal.sync = SYNC;
+        let (core_cpu, other_cpu) = placement(config.core.cpu)?;
+        let (rig, mut writer) = Rig::start(&journal, other_cpu)?;
+        let first_seq = writer.next_seq();
+        let recovered = match recover(&archive_dir, bounds(&config), make_pricer, &mut writer) {
+            Ok(recovered) => recovered,
+            Err(e) => {
+                rig.finish(writer, 0)?;
+                return Err(e.into());
+            }
+        };
+        let floor_before = floor::measure(&rig.clock, core_cpu, other_cpu)?;
+        let answers = Reader::open(&journal.live_dir, &archive_dir, From::Live)?;
+
+        let mut clock = rig.clock.clone();
+        let start_ns = clock.now_ns() + HEAD_START_NS;
+        let warm_ns = start_ns + WARM_UP_NS;
+        let end_ns = warm_ns + options.seconds * 1_000_000_000;
+        let seed = options
+            .seed
+            .unwrap_or_else(|| config.flow.as_ref().map_or(1, |flow| flow.seed));
+        let goes_on = recovered.goes_on();
+        let engine = recovered.engine;
+        let (feeds, inlets) = sources(&config, seed, start_ns, end_ns, answers, |source| {
+            engine.last_source_seq(source)
+        })?;
+
+        let configuration = config.records_for(goes_on);
+        let core = Core::new(
+            engine,
+            writer,
+            clock.clone(),
+            inlets,
+            &configuration,
+            observe(warm_ns),
+        );
+        let stop_core = Arc::new(AtomicBool::new(false));
+        let watch = Watch {
+            stop: Arc::clone(&stop_core),
+            archiver_failed: rig.archiver_failed(),
+            warm_ns,
+            marks: options.marks,
+        };
+        let mut table = Counters::create(&live.path().join("counters"), 16)?;
+        let counters = CoreCounters::new(&mut table)?;
+        if let Err(e) = prefault::process() {
+            tracing::warn!("cannot bring memory in ahead, so the core may take page faults: {e}");
+        }
+        let core = spawn("pinrail-core", move || -> Result<_, RigError> {
+            affinity::pin(core_cpu)?;
+            prefault::stack();
+            Ok(watch.run(core, counters))
+        })?;
+        let stop_feed = Arc::new(AtomicBool::new(false));
+        let feed = {
+            let (clock, stop) = (clock.clone(), Arc::clone(&stop_feed));
+            spawn("pinrail-feed", move || {
+                place(other_cpu);
+                feed::run(feeds.0, feeds.1, clock, end_ns, GRACE_NS, &stop)
+            })?
+        };
+        Ok(Running {
+            archive_dir,
+            live_dir: journal.live_dir,
+            clock,
+            warm_ns,
+            end_ns,
+            core_cpu,
+            other_cpu,
+            first_seq,
+            rig,
+            core,
+            feed,
+            stop_core,
+            stop_feed,
+            floor_before,
+            scratch: [scratch, live],
+        })
+    }
+
+    /// Waits until all that was planned is done, and ends the desk.
+    pub(crate) fn end(mut self) -> Result<Ended<O>, RigError> {
+        let fed = join("pinrail-feed", self.feed)?;
+        self.stop_core.store(true, Ordering::Release);
+        let (core, usage, usage_inputs) = join("pinrail-core", self.core)??;
+        let counts = core.counts();
+        let (engine, writer, observer) = core.into_parts();
+        self.rig.finish(writer, self.clock.now_ns())?;
+        let floor = Floors {
+            before: self.floor_before,
+            after: floor::measure(&self.clock, self.core_cpu, self.other_cpu)?,
+        };
+        let (feed, clients) = fed?;
+        Ok(Ended {
+            observer,
+            archive_dir: self.archive_dir,
+            feed,
+            clients,
+            core_cpu: self.core_cpu,
+            first_seq: self.first_seq,
+            floor,
+            usage,
+            usage_inputs,
+            counts,
+            output_hash: engine.output_hash(),
+            _scratch: self.scratch,
+        })
+    }
+
+    /// Shows how much time has passed until the producer ends.
+    fn show_progress(&self) {
+        let tenths = (self.end_ns + GRACE_NS - self.warm_ns + WARM_UP_NS) / 100_000_000;
+        let bar = crate::output::progress(tenths, "trading");
+        while self.is_trading() {
+            std::thread::sleep(Duration::from_millis(100));
+            bar.inc(u64::from(bar.position() < tenths));
+        }
+        bar.finish_and_clear();
+    }
+
+    /// Whether the producer still runs. When a thread of the rig has ended early, the producer is stopped.
+    pub(crate) fn is_trading(&self) -> bool {
+        if self.rig.has_failed() && !self.stop_feed.swap(true, Ordering::AcqRel) {
+            tracing::error!("a thread beside the core has ended early");
+        }
+        !self.feed.is_finished()
+    }
+}
+
+fn desk_for(options: &Options) -> Config {
+    let mut config = desk();
+    if let (Some(flow), Some(rate)) = (&mut config.flow, options.requests_per_s) {
+        flow.clients.requests_per_s = rate;
+    }
+    config
+}
+
+fn bounds(config: &Config) -> Bounds {
+    let requests_per_s = config.flow.as_ref().map_or(0, |flow| flow.clients.requests_per_s);
+    Bounds {
+        clients: config.clients as usize,
+        book_levels: VENUE_LEVELS * 4,
+        // Half a second of them, twice.
+        open_quotes: requests_per_s.next_power_of_two() as usize,
+        sources: config.venues.len() + 2,
+        ..Bounds::default()
+    }
 }
 
 /// The flows, with the producing and the consuming ends of their rings.
@@ -336,7 +460,11 @@ struct Watch {
 impl Watch {
     /// Runs the core until it is told to stop and finds nothing more; gives what the thread cost after the warm-up, and
     /// how many inputs it took meanwhile.
-    fn run(&self, mut core: DemoCore, mut counters: CoreCounters) -> (DemoCore, Usage, u64) {
+    fn run<O: Observer>(
+        &self,
+        mut core: DemoCore<O>,
+        mut counters: CoreCounters,
+    ) -> (DemoCore<O>, Usage, u64) {
         while core.engine().last_ts() < self.warm_ns && !self.stop.load(Ordering::Relaxed) {
             core.do_work();
         }
@@ -373,22 +501,6 @@ impl Watch {
 pub(crate) fn mark() {
     // What it answers does not matter.
     let _ = rustix::process::getpgid(None);
-}
-
-/// Shows how much time has passed until the feed's thread ends. When a thread of the rig ends early, the feed is
-/// stopped.
-fn show_progress<T>(rig: &Rig, feed: &std::thread::JoinHandle<T>, tenths: u64, stop: &AtomicBool) {
-    let bar = crate::output::progress(tenths, "trading");
-    while !feed.is_finished() {
-        std::thread::sleep(std::time::Duration::from_millis(100));
-        bar.inc(u64::from(bar.position() < tenths));
-        if rig.has_failed() {
-            tracing::error!("a thread beside the core has ended early");
-            stop.store(true, Ordering::Release);
-            break;
-        }
-    }
-    bar.finish_and_clear();
 }
 
 fn done(counts: &CoreCounts) -> CoreDone {

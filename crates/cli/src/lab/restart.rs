@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use pinrail_engine::Bounds;
 use pinrail_journal::{Control, From, Journal, JournalConfig, Reader, SyncPolicy};
-use pinrail_pricing::SweepPricer;
 use pinrail_report::table::{Table, count, ns};
 use pinrail_ring::{Class, Producer};
 use pinrail_runtime::{Core, Inlet, Role, SnapshotDir, recover};
@@ -14,7 +13,7 @@ use pinrail_types::{Cause, Frame, SessionId, SourceId};
 use serde::Serialize;
 
 use crate::args::{self, Bound, Place, RestartArgs};
-use crate::desk::live;
+use crate::desk::live::{self, make_pricer};
 use crate::desk::rig::{Rig, RigError, Scratch};
 use crate::failure::Failure;
 use crate::output::{Results, progress, show};
@@ -133,10 +132,6 @@ fn bounds() -> Bounds {
         clients: live::desk().clients as usize,
         ..Bounds::default()
     }
-}
-
-fn make_pricer(bounds: &Bounds) -> SweepPricer {
-    SweepPricer::new(bounds.instruments)
 }
 
 /// The demo's venues and clients, one behind the other in the order of their planned times, as fast as they are taken.
