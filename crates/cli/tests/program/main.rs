@@ -23,6 +23,7 @@ mod golden;
 mod machine;
 mod replays;
 mod runs;
+mod shadow;
 mod verify;
 mod what_if;
 
