@@ -569,8 +569,8 @@ impl<P: Pricer, M: FnMut(&Bounds) -> P> Replay<P, M> {
         self.engine.as_ref()
     }
 
-    /// A snapshot behind the last input, if all its outputs were found in the journal; none before the first epoch, nor in a
-    /// segment of the next epoch that has not begun.
+    /// A snapshot behind the last input, if all its outputs were found in the journal, for a replay that goes on. None before
+    /// the first epoch, in a segment of an epoch that has not begun, or where [`Replay::tail`] is known.
     pub fn snapshot(&mut self) -> Option<Snapshot> {
         let start = self.epoch_start?;
         if self.missing().next().is_some() || self.reader.epoch() != Some(start.epoch) {

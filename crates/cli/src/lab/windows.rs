@@ -28,17 +28,26 @@ impl Plan {
     }
 }
 
-/// From taking a request to its answer in the journal, by window.
+/// Latencies of answers in a window.
+#[derive(Default)]
+pub(super) struct Latencies {
+    /// From taking a request to its answer in the journal.
+    pub(super) on_core: Recorder,
+    /// From the request's planned time at the producer to the same.
+    pub(super) planned_to_committed: Recorder,
+}
+
+/// Latencies of answers, by window.
 pub(super) struct Windows {
     plan: Plan,
-    pub(super) on_core: Vec<Recorder>,
+    pub(super) latencies: Vec<Latencies>,
 }
 
 impl Windows {
     pub(super) fn new(plan: Plan) -> Windows {
         Windows {
             plan,
-            on_core: (0..plan.windows).map(|_| Recorder::new()).collect(),
+            latencies: (0..plan.windows).map(|_| Latencies::default()).collect(),
         }
     }
 }
@@ -48,7 +57,11 @@ impl Observer for Windows {
     fn on_answer(&mut self, ts_planned: u64, ts_taken: u64, clock: &mut Clock) {
         let ts_committed = clock.now_ordered_ns();
         if let Some(n) = self.plan.window_at(ts_planned) {
-            self.on_core[n].record_ns(ts_committed - ts_taken);
+            let window = &mut self.latencies[n];
+            window.on_core.record_ns(ts_committed - ts_taken);
+            window
+                .planned_to_committed
+                .record_ns(ts_committed.saturating_sub(ts_planned));
         }
     }
 }

@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use crate::desk::Desk;
 use crate::{ended, pinrail};
 
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_mins(1);
 
 fn shadow(archive_dir: &Path, live_dir: &Path, more: &[&str]) -> Child {
     let dirs = [archive_dir.to_str().unwrap(), live_dir.to_str().unwrap()];
