@@ -243,6 +243,9 @@ pub(crate) struct LabShadowArgs {
     /// The shadow writes a snapshot when so many records stand behind the last.
     #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) every_records: u64,
+    /// The shadow follows, as `shadow` does, instead of replaying again and again.
+    #[arg(long)]
+    pub(crate) follow: bool,
     #[command(flatten)]
     pub(crate) output: Output,
 }
@@ -256,6 +259,8 @@ pub(crate) struct ShadowLoadArgs {
     pub(crate) live: PathBuf,
     #[arg(long, value_name = "N")]
     pub(crate) every_records: u64,
+    #[arg(long)]
+    pub(crate) follow: bool,
     #[arg(long, value_name = "N")]
     pub(crate) cpu: Option<usize>,
 }

@@ -18,7 +18,7 @@ use crate::output::Results;
 use crate::replay;
 
 /// How long a shadow that has caught up sleeps. Nobody waits for it.
-const WAIT: Duration = Duration::from_millis(10);
+pub(crate) const WAIT: Duration = Duration::from_millis(10);
 
 /// Of a journal that this program writes.
 pub(crate) type DeskShadow = Shadow<SweepPricer, fn(&Bounds) -> SweepPricer>;

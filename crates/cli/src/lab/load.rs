@@ -1,10 +1,11 @@
-//! `pinrail lab shadow-load`: the shadow of `lab shadow`, in a process of its own as an operator would have it, but never at
-//! rest: when it has caught up it begins again at the first record.
+//! `pinrail lab shadow-load`: the shadow of `lab shadow`, in a process of its own as an operator would have it, but unless it
+//! is to follow never at rest: when it has caught up it begins again at the first record.
 
 use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::atomic::Ordering;
+use std::thread;
 use std::time::Duration;
 
 use pinrail_runtime::{ShadowConfig, Written};
@@ -14,7 +15,7 @@ use crate::args::{Journal, ShadowLoadArgs};
 use crate::failure::Failure;
 use crate::interrupt;
 use crate::output::Results;
-use crate::shadow::{DeskShadow, failure, open, settle_down};
+use crate::shadow::{DeskShadow, WAIT, failure, open, settle_down};
 
 /// A snapshot that was written: a line of JSON.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -48,8 +49,10 @@ pub(crate) fn main(args: &ShadowLoadArgs) -> Result<(), Failure> {
             let worked = replay(&journal, &mut shadow)?;
             lines.records += worked;
             lines.print(shadow.take_written())?;
-            if worked == 0 {
-                break;
+            match worked {
+                0 if args.follow => thread::sleep(WAIT),
+                0 => break,
+                _ => {}
             }
         }
         lines.print(shadow.finish()?)?;

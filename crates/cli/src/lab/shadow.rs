@@ -57,6 +57,8 @@ struct Pair {
 struct Printed {
     requests_per_s: u32,
     window_seconds: u64,
+    /// Whether the shadow followed, or replayed again and again.
+    follow: bool,
     /// The core's processor and that of everything else.
     core_cpu: usize,
     other_cpu: Option<usize>,
@@ -114,6 +116,7 @@ pub(crate) fn main(args: &LabShadowArgs) -> Result<(), Failure> {
     let printed = Printed {
         requests_per_s: args.rate,
         window_seconds: args.seconds,
+        follow: args.follow,
         core_cpu,
         other_cpu,
         ratio_p50_median: median(pairs.iter().map(|pair| pair.ratio_p50)),
@@ -201,6 +204,7 @@ impl ShadowProcess {
             .arg("--live")
             .arg(live_dir)
             .args(["--every-records", &args.every_records.to_string()]);
+        command.args(args.follow.then_some("--follow"));
         if let Some(cpu) = cpu {
             command.args(["--cpu", &cpu.to_string()]);
         }
@@ -350,9 +354,11 @@ fn print(printed: &Printed, results: &mut Results) -> Result<(), Failure> {
         count(u64::from(printed.requests_per_s)),
         printed.window_seconds
     ))?;
-    results.line(
-        "process of its own replayed the journal from its first record, again and again, and wrote snapshots.",
-    )?;
+    results.line(if printed.follow {
+        "process of its own followed the journal and wrote snapshots."
+    } else {
+        "process of its own replayed the journal from its first record, again and again, and wrote snapshots."
+    })?;
     results.line("")?;
     let mut table = Table::figures(&[
         "pair",
