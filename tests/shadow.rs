@@ -15,10 +15,11 @@ use pinrail_engine::{Bounds, hash_of};
 use pinrail_journal::Journal;
 use pinrail_runtime::{
     Replay, ReplayError, Shadow, ShadowConfig, ShadowError, Snapshot, SnapshotDir, SnapshotError, Written,
+    recover,
 };
-use pinrail_types::record::Quote;
+use pinrail_types::record::{Quote, QuoteRequest};
 use pinrail_types::{Frame, Text};
-use stepped::{Fragile, Live, Place};
+use stepped::{BOUNDS, Fragile, Live, Place};
 
 /// A snapshot as often as it goes, and never because of the time.
 const OFTEN: ShadowConfig = ShadowConfig {
@@ -360,6 +361,31 @@ fn no_snapshot_stands_between_an_input_and_its_outputs() {
         "one behind each input with its outputs"
     );
     assert_states_of_a_full_replay(&written, &place.archive_dir());
+}
+
+/// Outputs that a start made again stand in its own segment, before its epoch begins: no replay can begin behind them.
+#[test]
+fn no_snapshot_stands_behind_outputs_that_a_start_made_again() {
+    let mut live = Live::with_books();
+    trade(&mut live, 1..20);
+    let frames = live.finish();
+    let asked = frames
+        .iter()
+        .rposition(|frame| frame.get::<QuoteRequest>().is_some());
+    let place = journal_of(&frames[..=asked.unwrap()], |_| ());
+    let mut shadow = shadow(&place, OFTEN).unwrap();
+    assert!(follow(&mut shadow).is_empty(), "its outputs are missing");
+    let Journal {
+        mut writer,
+        mut archiver,
+        ..
+    } = pinrail_journal::open(&place.config(1 << 20)).unwrap();
+    let recovered = recover(&place.archive_dir(), BOUNDS, Fragile::new, &mut writer).unwrap();
+    assert!(recovered.outputs_made_again > 0);
+    while archiver.do_work().unwrap() > 0 {}
+    assert!(follow(&mut shadow).is_empty());
+    assert_eq!(shadow.replay().next_seq(), writer.next_seq(), "it has seen them");
+    assert!(shadow.finish().unwrap().is_none());
 }
 
 #[test]
