@@ -189,6 +189,8 @@ impl Vicious {
 }
 
 impl Pricer for Vicious {
+    const NAME: &'static str = "vicious";
+
     fn price(&mut self, request: &PriceRequest<'_>, venues: &Consolidated) -> Result<Prices, Reason> {
         let mut prices = self.honest.price(request, venues)?;
         if prices.offer_px != Px::NONE {
