@@ -96,6 +96,9 @@ def read(archive):
     known_version(archive / "meta", struct.unpack_from("<I", meta.ljust(12, b"\0"), 8)[0])
     if len(meta) != LINE or meta[:8] != b"PINRAILM" or crc32c(meta[:60]) != struct.unpack_from("<I", meta, 60)[0]:
         raise Bad(f"{archive / 'meta'}: no meta file, or damaged")
+    for path in sorted(archive.glob("*.seg.zst")):
+        if not path.with_suffix("").exists():
+            raise Bad(f"{path}: compressed, and this program reads plain segments; `zstd -d` makes one of it")
     files = [(path, re.fullmatch(r"(\d{10})-(\d{6})", path.stem)) for path in sorted(archive.glob("*.seg"))]
     files = [Segment(path, path.read_bytes(), int(name[1]), int(name[2])) for path, name in files if name]
     segments = [segment for segment in files if any(segment.data)]

@@ -8,9 +8,12 @@ use crate::archived::ArchivedSegment;
 use crate::chain::{Chain, ChainHash};
 use crate::cursor::{self, Cursor, Step, judge_headless};
 use crate::error::ReadError;
-use crate::format::{ARCHIVED, JournalId, LIVE, Meta, SegmentFile, SegmentHeader};
+use crate::format::{JournalId, LIVE, Meta, SegmentFile, SegmentHeader, is_cold};
 
+pub use crate::begun::settled_position;
+pub use crate::compress::{Compressed, LEVELS, compress};
 pub use crate::cursor::Torn;
+pub use crate::prune::{First, Keep, Kept, Pruned, Removed, plan_prune, prune};
 pub use crate::verify::{End, Head, Verified, verify};
 
 /// How a journal ends.
@@ -51,6 +54,8 @@ pub(crate) struct PassedSegment {
     pub(crate) epoch: u32,
     /// Length of its file in bytes.
     pub(crate) file_bytes: u64,
+    /// Whether it is compressed.
+    pub(crate) is_cold: bool,
     /// Whether its end was written.
     pub(crate) is_sealed: bool,
     pub(crate) hash: ChainHash,
@@ -75,12 +80,15 @@ impl Reader {
             next_seq: 1,
             chain: Chain::default(),
         };
-        let mut first = SegmentFile::list(archive_dir, ARCHIVED)?;
-        if let Some(live_dir) = live_dir {
-            first.extend(SegmentFile::list(live_dir, LIVE)?);
-        }
-        if let Some(first) = first.iter().map(|file| file.segment).min() {
-            reader.cursor = reader.open_segment(first)?;
+        while let Some(first) = first_segment(archive_dir, live_dir)? {
+            match reader.open_segment(first) {
+                // Segments may be removed from the front between a look and the next.
+                Err(ReadError::Missing { .. }) if first_segment(archive_dir, live_dir)? > Some(first) => {}
+                opened => {
+                    reader.cursor = opened?;
+                    break;
+                }
+            }
         }
         match &reader.cursor {
             Some(cursor) if cursor.header().journal_id != reader.id => {
@@ -105,7 +113,7 @@ impl Reader {
         let Some(first) = reader.header().map(|header| header.segment) else {
             return Ok(reader);
         };
-        let mut last = SegmentFile::list(archive_dir, ARCHIVED)?
+        let mut last = SegmentFile::archived(archive_dir)?
             .last()
             .map_or(first, |file| file.segment);
         if let Some(live_dir) = live_dir {
@@ -199,7 +207,8 @@ impl Reader {
             passed = Some(PassedSegment {
                 segment: segment.header.segment,
                 epoch: segment.header.epoch,
-                file_bytes: segment.file_bytes(),
+                file_bytes: segment.file_bytes,
+                is_cold: segment.is_cold(),
                 is_sealed: step == Step::Sealed,
                 hash: segment.chain_hash(&mut self.chain)?,
             });
@@ -208,11 +217,15 @@ impl Reader {
             Some(next) if next.header().journal_id != self.id => {
                 return Err(next.corrupt("segment of another journal"));
             }
-            Some(next) if cursor.leads_to(step, &next) => {
+            Some(next) if cursor.leads_to(step, next.header()) => {
                 self.check_link(&cursor, passed.as_ref(), &next)?;
                 self.cursor = Some(next);
             }
             Some(next) => {
+                if let Some(grown) = self.grown(&cursor)? {
+                    self.cursor = Some(grown);
+                    return Ok(None);
+                }
                 return Err(match step {
                     Step::Damaged(what) => cursor.corrupt(what),
                     Step::Sealed => next.corrupt("base of the segment"),
@@ -225,6 +238,20 @@ impl Reader {
             }
         }
         Ok(passed)
+    }
+
+    /// An archived segment as it stands now, at the same place, if its writer has added to it since it was read.
+    fn grown(&mut self, cursor: &Cursor) -> Result<Option<Cursor>, ReadError> {
+        let Some(mut now) = self.open_segment(cursor.header().segment)? else {
+            return Ok(None);
+        };
+        match (cursor, &now) {
+            (Cursor::Archived(before), Cursor::Archived(now)) if before.has_bytes_of(now) => return Ok(None),
+            (Cursor::Archived(_), Cursor::Archived(_)) => {}
+            _ => return Ok(None),
+        }
+        now.skip_to(cursor.position(), &mut Frame::default())?;
+        Ok(Some(now))
     }
 
     /// Checks that `next` names the chain hash of the segment before it. Live segments have none.
@@ -257,7 +284,7 @@ impl Reader {
                 offset: 0,
                 what,
                 ..
-            }) if path.extension().is_some_and(|extension| extension == ARCHIVED) => ReadError::Corrupt {
+            }) if path.extension().is_none_or(|extension| extension != LIVE) => ReadError::Corrupt {
                 path,
                 offset: 0,
                 position: self.position,
@@ -266,25 +293,48 @@ impl Reader {
             },
             opened => return opened,
         };
+        if matches!(&fault, ReadError::Corrupt { path, .. } if is_cold(path)) {
+            return Err(fault);
+        }
         let mut torn = None;
-        for file in SegmentFile::list(&self.archive_dir, ARCHIVED)? {
+        for file in SegmentFile::archived(&self.archive_dir)? {
             if file.segment < segment {
                 continue;
             }
-            let judged = judge_headless(&file, self.id, self.position, self.next_seq);
-            match ArchivedSegment::open(&file)? {
-                // Begun by its writer since.
-                Ok(opened) if opened.header.journal_id != self.id => {
+            let judged = if file.is_cold() {
+                // An error, if it can't be read; a crash leaves none such.
+                Ok(None)
+            } else {
+                judge_headless(&file, self.id, self.position, self.next_seq)
+            };
+            match ArchivedSegment::open(&file) {
+                // Begun by its writer, or compressed, since.
+                Ok(Ok(opened)) if opened.header.journal_id != self.id => {
                     return Err(opened.corrupt("segment of another journal"));
                 }
-                Ok(opened) if file.segment == segment => return Ok(Some(Cursor::Archived(opened))),
-                Ok(_) => return Err(fault),
-                Err(_) => torn = torn.or(judged?),
+                Ok(Ok(opened)) if file.segment == segment => return Ok(Some(Cursor::Archived(opened))),
+                // It is begun before those behind it.
+                Ok(Ok(_)) => {
+                    let again = Cursor::open(self.live_dir.as_deref(), &self.archive_dir, segment);
+                    return again.ok().flatten().map(Some).ok_or(fault);
+                }
+                Ok(Err(_)) => torn = torn.or(judged?),
+                Err(e) if e.is_gone() => {}
+                Err(e) => return Err(e),
             }
         }
         self.tail = torn.map(Tail::Torn);
         Ok(None)
     }
+}
+
+/// Number of the first segment that is there.
+fn first_segment(archive_dir: &Path, live_dir: Option<&Path>) -> Result<Option<u64>, ReadError> {
+    let mut files = SegmentFile::archived(archive_dir)?;
+    if let Some(live_dir) = live_dir {
+        files.extend(SegmentFile::list(live_dir, LIVE)?);
+    }
+    Ok(files.iter().map(|file| file.segment).min())
 }
 
 /// Whether nothing was ever written to an archived segment that was made ahead.

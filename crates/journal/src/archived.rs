@@ -1,14 +1,16 @@
 //! One archived segment: walks its records, checks every byte on the way, and says what a stop means.
 
+use std::fs::File;
 use std::path::PathBuf;
 
 use pinrail_types::{Frame, LINE_BYTES, LINES_MAX};
 
 use crate::chain::{Chain, ChainHash};
+use crate::cold;
 use crate::cursor::Torn;
 use crate::error::ReadError;
 use crate::format::{
-    End, HEADER_BYTES, HeaderFault, Line, MARK_WORD, Mark, Salt, SegmentFile, SegmentHeader,
+    End, HEADER_BYTES, HeaderFault, Line, MARK_WORD, Mark, Salt, SegmentFile, SegmentHeader, is_cold,
 };
 
 /// What comes next.
@@ -41,22 +43,33 @@ pub(crate) struct ArchivedSegment {
     batch_end: u64,
     /// The segment's written end, once it was walked to.
     end: Option<End>,
+    /// Length of the file in bytes, which is less if it is compressed.
+    pub(crate) file_bytes: u64,
+    /// Keeps the file from being removed while it is read.
+    held: Option<File>,
 }
 
 impl ArchivedSegment {
-    /// Reads a segment; the fault if its header is not what it should be.
+    /// Reads a segment, plain or compressed; the fault if its header is not what it should be. A compressed one has none
+    /// that a crash could have left: it is an error.
     pub(crate) fn open(file: &SegmentFile) -> Result<Result<ArchivedSegment, HeaderFault>, ReadError> {
         #[cfg(loom)]
         let _turn = crate::map::turn();
-        let bytes = std::fs::read(&file.path).map_err(ReadError::io("read", &file.path))?;
-        let opened = ArchivedSegment::over(bytes, file.path.clone());
-        Ok(opened.and_then(|segment| {
+        let loaded = cold::load(file)?;
+        let opened = ArchivedSegment::over(loaded.bytes, loaded.path.clone());
+        let opened = opened.and_then(|mut segment| {
+            segment.file_bytes = loaded.file_bytes;
+            segment.held = Some(loaded.held);
             if file.names(&segment.header) {
                 Ok(segment)
             } else {
                 Err(HeaderFault::Bad("header of another segment"))
             }
-        }))
+        });
+        match opened {
+            Err(fault) if is_cold(&loaded.path) => Err(fault.at(&loaded.path)),
+            opened => Ok(opened),
+        }
     }
 
     pub(crate) fn over(bytes: Vec<u8>, path: PathBuf) -> Result<ArchivedSegment, HeaderFault> {
@@ -75,6 +88,8 @@ impl ArchivedSegment {
             next_seq: header.base_seq,
             batch_end: header.base_position,
             end: None,
+            file_bytes: bytes.len() as u64,
+            held: None,
             header,
             bytes,
         })
@@ -198,9 +213,19 @@ impl ArchivedSegment {
         }
     }
 
-    /// Length of the file in bytes.
-    pub(crate) fn file_bytes(&self) -> u64 {
-        self.bytes.len() as u64
+    /// Whether it was read from a compressed file.
+    pub(crate) fn is_cold(&self) -> bool {
+        is_cold(&self.path)
+    }
+
+    /// Whether the other was read from a file that held the same.
+    pub(crate) fn has_bytes_of(&self, other: &ArchivedSegment) -> bool {
+        self.bytes == other.bytes
+    }
+
+    /// All of the plain file.
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
+        self.bytes
     }
 
     /// Byte behind the last one that is not zero.

@@ -1,5 +1,6 @@
 //! A walk over one segment, wherever it lies, and the rule for going from one segment to the next.
 
+use std::fs::File;
 use std::path::Path;
 
 use pinrail_types::Frame;
@@ -7,6 +8,7 @@ use pinrail_types::Frame;
 use crate::archived::{self, ArchivedSegment};
 use crate::error::ReadError;
 use crate::format::{ARCHIVED, HeaderFault, JournalId, LIVE, Salt, SegmentFile, SegmentHeader};
+use crate::hold::hold;
 use crate::live::{self, LiveSegment};
 
 /// What comes next in a segment.
@@ -42,7 +44,11 @@ pub struct Torn {
 /// A walk over one segment.
 #[derive(Debug)]
 pub(crate) enum Cursor {
-    Live(LiveSegment),
+    /// With its archived copy, so that nobody removes those that follow.
+    Live(
+        LiveSegment,
+        #[expect(dead_code, reason = "it is kept open")] Option<File>,
+    ),
     Archived(ArchivedSegment),
 }
 
@@ -58,15 +64,20 @@ impl Cursor {
             && let Some(file) = SegmentFile::find(dir, LIVE, segment)?
             && let Some(live) = LiveSegment::open(&file)?
         {
-            return Ok(Some(Cursor::Live(live)));
+            let copy = SegmentFile::new(archive_dir, segment, live.header.epoch, ARCHIVED);
+            // A live segment is read whether or not there is a copy that can be held.
+            let held = hold(&copy.path).ok().flatten();
+            return Ok(Some(Cursor::Live(live, held)));
         }
-        let Some(file) = SegmentFile::find(archive_dir, ARCHIVED, segment)? else {
+        let Some(file) = SegmentFile::find_archived(archive_dir, segment)? else {
             return Ok(None);
         };
-        match ArchivedSegment::open(&file)? {
-            Ok(archived) => Ok(Some(Cursor::Archived(archived))),
-            Err(HeaderFault::Blank) => Ok(None),
-            Err(fault) => Err(fault.at(&file.path)),
+        match ArchivedSegment::open(&file) {
+            Ok(Ok(archived)) => Ok(Some(Cursor::Archived(archived))),
+            Ok(Err(HeaderFault::Blank)) => Ok(None),
+            Ok(Err(fault)) => Err(fault.at(&file.path)),
+            Err(e) if e.is_gone() => Ok(None),
+            Err(e) => Err(e),
         }
     }
 
@@ -74,7 +85,7 @@ impl Cursor {
     #[inline]
     pub(crate) fn next(&mut self, frame: &mut Frame) -> Result<Step, ReadError> {
         match self {
-            Cursor::Live(segment) => Ok(match segment.next(frame)? {
+            Cursor::Live(segment, _) => Ok(match segment.next(frame)? {
                 live::Next::Record => Step::Record,
                 live::Next::End => Step::Sealed,
                 live::Next::Nothing => Step::Open,
@@ -90,14 +101,14 @@ impl Cursor {
 
     pub(crate) fn header(&self) -> &SegmentHeader {
         match self {
-            Cursor::Live(segment) => &segment.header,
+            Cursor::Live(segment, _) => &segment.header,
             Cursor::Archived(segment) => &segment.header,
         }
     }
 
     pub(crate) fn path(&self) -> &Path {
         match self {
-            Cursor::Live(segment) => &segment.path,
+            Cursor::Live(segment, _) => &segment.path,
             Cursor::Archived(segment) => &segment.path,
         }
     }
@@ -106,7 +117,7 @@ impl Cursor {
     #[inline]
     pub(crate) fn position(&self) -> u64 {
         match self {
-            Cursor::Live(segment) => segment.position,
+            Cursor::Live(segment, _) => segment.position,
             Cursor::Archived(segment) => segment.position,
         }
     }
@@ -115,7 +126,7 @@ impl Cursor {
     #[inline]
     pub(crate) fn next_seq(&self) -> u64 {
         match self {
-            Cursor::Live(segment) => segment.next_seq,
+            Cursor::Live(segment, _) => segment.next_seq,
             Cursor::Archived(segment) => segment.next_seq,
         }
     }
@@ -140,20 +151,19 @@ impl Cursor {
         Ok(())
     }
 
-    /// Whether the segment, having stopped at `step`, ends here because `next` begins here. An archived segment without a
+    /// Whether the segment, having stopped at `step`, ends here because the one with header `next` begins here. An archived segment without a
     /// written end was cut by a crash, and only a later epoch goes on behind it. A live one may lack its end because its
     /// writer was killed when it had begun the next.
-    pub(crate) fn leads_to(&self, step: Step, next: &Cursor) -> bool {
-        let next = next.header();
+    pub(crate) fn leads_to(&self, step: Step, next: &SegmentHeader) -> bool {
         next.base_position == self.position()
             && next.base_seq == self.next_seq()
             && next.journal_id == self.header().journal_id
-            && (step == Step::Sealed || next.epoch > self.header().epoch || matches!(self, Cursor::Live(_)))
+            && (step == Step::Sealed || next.epoch > self.header().epoch || matches!(self, Cursor::Live(..)))
     }
 
     pub(crate) fn corrupt(&self, what: &'static str) -> ReadError {
         match self {
-            Cursor::Live(segment) => segment.corrupt(what),
+            Cursor::Live(segment, _) => segment.corrupt(what),
             Cursor::Archived(segment) => segment.corrupt(what),
         }
     }

@@ -133,6 +133,11 @@ impl ReadError {
         let path = path.to_owned();
         move |source| ReadError::Io { op, path, source }
     }
+
+    /// Whether a file is not there.
+    pub(crate) fn is_gone(&self) -> bool {
+        matches!(self, ReadError::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
+    }
 }
 
 impl JournalError {

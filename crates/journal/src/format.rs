@@ -434,8 +434,12 @@ impl Meta {
 pub(crate) const LIVE: &str = "live";
 /// Extension of an archived segment.
 pub(crate) const ARCHIVED: &str = "seg";
+/// Extension of an archived segment that is compressed.
+pub(crate) const COLD: &str = "seg.zst";
+/// Extension of one that is being compressed.
+pub(crate) const COLD_PARTIAL: &str = "seg.zst.tmp";
 
-/// A segment's file, named `<number, 10 digits>-<epoch, 6 digits>.<live or seg>`.
+/// A segment's file, named `<number, 10 digits>-<epoch, 6 digits>.<live, seg or seg.zst>`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct SegmentFile {
     pub(crate) segment: u64,
@@ -452,14 +456,25 @@ impl SegmentFile {
         }
     }
 
-    fn of(path: PathBuf, extension: &str) -> Option<SegmentFile> {
+    fn of(path: PathBuf, extensions: &[&str]) -> Option<SegmentFile> {
         let (stem, found) = path.file_name()?.to_str()?.split_once('.')?;
         let (segment, epoch) = stem.split_once('-')?;
-        if found != extension {
+        if !extensions.contains(&found) {
             return None;
         }
         let (segment, epoch) = (segment.parse().ok()?, epoch.parse().ok()?);
         Some(SegmentFile { segment, epoch, path })
+    }
+
+    /// The same segment's file in the same directory, with another extension.
+    pub(crate) fn with(&self, extension: &str) -> SegmentFile {
+        let dir = self.path.parent().unwrap_or(Path::new(""));
+        SegmentFile::new(dir, self.segment, self.epoch, extension)
+    }
+
+    /// Whether it is compressed.
+    pub(crate) fn is_cold(&self) -> bool {
+        is_cold(&self.path)
     }
 
     /// Whether `header` is the header of the segment that the name says.
@@ -469,6 +484,10 @@ impl SegmentFile {
 
     /// The segments in `dir`, by number, then epoch. A directory that is not there holds none.
     pub(crate) fn list(dir: &Path, extension: &str) -> Result<Vec<SegmentFile>, ReadError> {
+        SegmentFile::list_any(dir, &[extension])
+    }
+
+    fn list_any(dir: &Path, extensions: &[&str]) -> Result<Vec<SegmentFile>, ReadError> {
         #[cfg(loom)]
         let _turn = crate::map::turn();
         let entries = match std::fs::read_dir(dir) {
@@ -479,9 +498,20 @@ impl SegmentFile {
         let mut found = Vec::new();
         for entry in entries {
             let path = entry.map_err(ReadError::io("list", dir))?.path();
-            found.extend(SegmentFile::of(path, extension));
+            found.extend(SegmentFile::of(path, extensions));
         }
         found.sort();
+        Ok(found)
+    }
+
+    /// The archived segments in `dir`, by number, then epoch, plain or compressed; of one that stands there in both forms
+    /// the plain file. What is compressed or removed meanwhile may still go by the name that it had.
+    pub(crate) fn archived(dir: &Path) -> Result<Vec<SegmentFile>, ReadError> {
+        // A directory is not read at one moment: a segment that changes its name meanwhile may be missed, but not twice.
+        let mut found = SegmentFile::list_any(dir, &[ARCHIVED, COLD])?;
+        found.extend(SegmentFile::list_any(dir, &[ARCHIVED, COLD])?);
+        found.sort();
+        found.dedup_by_key(|file| (file.segment, file.epoch));
         Ok(found)
     }
 
@@ -491,6 +521,18 @@ impl SegmentFile {
             .into_iter()
             .rfind(|file| file.segment == segment))
     }
+
+    /// The same of an archived segment. It may be missed while it is being compressed.
+    pub(crate) fn find_archived(dir: &Path, segment: u64) -> Result<Option<SegmentFile>, ReadError> {
+        let mut found = SegmentFile::list_any(dir, &[ARCHIVED, COLD])?;
+        found.dedup_by_key(|file| (file.segment, file.epoch));
+        Ok(found.into_iter().rfind(|file| file.segment == segment))
+    }
+}
+
+/// Whether this is the file of a compressed segment.
+pub(crate) fn is_cold(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "zst")
 }
 
 #[cfg(test)]
@@ -555,8 +597,27 @@ mod tests {
         let dir = Path::new("d");
         let file = SegmentFile::new(dir, 12, 3, LIVE);
         assert_eq!(file.path, Path::new("d/0000000012-000003.live"));
-        assert_eq!(SegmentFile::of(file.path.clone(), LIVE), Some(file.clone()));
-        assert_eq!(SegmentFile::of(file.path, ARCHIVED), None);
-        assert_eq!(SegmentFile::of("d/control".into(), LIVE), None);
+        assert_eq!(SegmentFile::of(file.path.clone(), &[LIVE]), Some(file.clone()));
+        assert_eq!(SegmentFile::of(file.path.clone(), &[ARCHIVED]), None);
+        assert_eq!(SegmentFile::of("d/control".into(), &[LIVE]), None);
+        let cold = file.with(COLD);
+        assert!(cold.is_cold() && !file.is_cold());
+        assert_eq!(SegmentFile::of(cold.path.clone(), &[ARCHIVED, COLD]), Some(cold));
+    }
+
+    #[test]
+    fn of_both_forms_the_plain_one_counts() {
+        let dir = tempfile::tempdir().unwrap();
+        let one = SegmentFile::new(dir.path(), 1, 1, COLD);
+        let two = SegmentFile::new(dir.path(), 2, 1, ARCHIVED);
+        for file in [&one, &two, &two.with(COLD), &two.with(COLD_PARTIAL)] {
+            std::fs::write(&file.path, b"").unwrap();
+        }
+        assert_eq!(
+            SegmentFile::archived(dir.path()).unwrap(),
+            [one.clone(), two.clone()]
+        );
+        assert_eq!(SegmentFile::find_archived(dir.path(), 1).unwrap(), Some(one));
+        assert_eq!(SegmentFile::find_archived(dir.path(), 2).unwrap(), Some(two));
     }
 }

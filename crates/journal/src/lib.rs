@@ -26,19 +26,24 @@ pub mod archive;
 mod archived;
 mod archiver;
 mod area;
+mod begun;
 mod chain;
+mod cold;
+mod compress;
 mod control;
 #[cfg(test)]
 mod crash;
 mod cursor;
 mod error;
 mod format;
+mod hold;
 #[cfg(all(test, loom))]
 mod interleavings;
 mod live;
 #[cfg_attr(any(loom, miri), path = "plain.rs")]
 mod map;
 mod preparer;
+mod prune;
 mod reader;
 mod recover;
 mod storage;
@@ -58,7 +63,7 @@ pub use writer::{Room, Writer};
 
 use archive::{Torn, read_meta};
 use area::Word;
-use format::{ARCHIVED, HeaderFault, Meta, SegmentFile, Stamp};
+use format::{HeaderFault, Meta, SegmentFile, Stamp};
 #[cfg(loom)]
 use map::ArrayQueue;
 use map::Map;
@@ -337,7 +342,7 @@ fn read_or_make_meta(archive_dir: &Path) -> Result<Meta, JournalError> {
         None => Meta::new(random_id()?, clock_anchor().0),
     };
     // Without its meta file, or with that of an earlier state, ids would be given out twice.
-    for file in SegmentFile::list(archive_dir, ARCHIVED)? {
+    for file in SegmentFile::archived(archive_dir)? {
         if file.epoch > meta.epoch {
             return Err(HeaderFault::Bad("segment of an epoch that meta does not know")
                 .at(&file.path)

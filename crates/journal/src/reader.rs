@@ -7,7 +7,7 @@ use pinrail_types::Frame;
 use crate::control::Control;
 use crate::cursor::{self, Cursor, Step};
 use crate::error::ReadError;
-use crate::format::{ARCHIVED, LIVE, SegmentFile, SegmentHeader};
+use crate::format::{LIVE, SegmentFile, SegmentHeader};
 
 /// Where to begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,32 +104,40 @@ impl Reader {
     #[cold]
     fn go_on(&mut self, step: Step, frame: &mut Frame) -> Result<bool, ReadError> {
         let header = *self.cursor.header();
-        let still_written = matches!(self.cursor, Cursor::Live(_)) && self.control.epoch() == header.epoch;
+        let still_written = matches!(self.cursor, Cursor::Live(..)) && self.control.epoch() == header.epoch;
         if step == Step::Open && still_written {
             return Ok(false);
         }
         if let Some(next) = self.open_segment(header.segment + 1)?
-            && self.cursor.leads_to(step, &next)
+            && self.cursor.leads_to(step, next.header())
         {
             self.cursor = next;
             return Ok(true);
         }
         if step == Step::Sealed {
-            return Ok(false);
+            let first = segments(&self.live_dir, &self.archive_dir)?.first().copied();
+            return match first {
+                Some(first) if first > header.segment + 1 => Err(self.missing(header.segment + 1)),
+                _ => Ok(false),
+            };
         }
         // The writer is gone and the next one has archived the rest of this segment, or the archive has grown since
         // it was read.
         let position = self.cursor.position();
         let mut again = self
             .open_segment(header.segment)?
-            .ok_or_else(|| ReadError::Missing {
-                segment: header.segment,
-                archive_dir: self.archive_dir.clone(),
-            })?;
+            .ok_or_else(|| self.missing(header.segment))?;
         again.skip_to(position, frame)?;
-        let changed = matches!(again, Cursor::Live(_)) != matches!(self.cursor, Cursor::Live(_));
+        let changed = matches!(again, Cursor::Live(..)) != matches!(self.cursor, Cursor::Live(..));
         self.cursor = again;
         Ok(changed)
+    }
+
+    fn missing(&self, segment: u64) -> ReadError {
+        ReadError::Missing {
+            segment,
+            archive_dir: self.archive_dir.clone(),
+        }
     }
 
     fn open_segment(&self, segment: u64) -> Result<Option<Cursor>, ReadError> {
@@ -138,11 +146,16 @@ impl Reader {
 }
 
 fn first(live_dir: &Path, archive_dir: &Path) -> Result<Option<Cursor>, ReadError> {
-    let mut files = SegmentFile::list(archive_dir, ARCHIVED)?;
-    files.extend(SegmentFile::list(live_dir, LIVE)?);
-    match files.iter().map(|file| file.segment).min() {
-        Some(segment) => Cursor::open(Some(live_dir), archive_dir, segment),
-        None => Ok(None),
+    let mut first = 0;
+    loop {
+        match segments(live_dir, archive_dir)?.first() {
+            // Not there any more: segments may be removed from the front between a look and the next.
+            Some(segment) if *segment > first => first = *segment,
+            _ => return Ok(None),
+        }
+        if let Some(cursor) = Cursor::open(Some(live_dir), archive_dir, first)? {
+            return Ok(Some(cursor));
+        }
     }
 }
 
@@ -163,14 +176,19 @@ fn at(live_dir: &Path, archive_dir: &Path, position: u64) -> Result<Option<Curso
 }
 
 fn last(live_dir: &Path, archive_dir: &Path) -> Result<Option<Cursor>, ReadError> {
-    let mut files = SegmentFile::list(archive_dir, ARCHIVED)?;
-    files.extend(SegmentFile::list(live_dir, LIVE)?);
-    let mut segments: Vec<u64> = files.iter().map(|file| file.segment).collect();
-    segments.sort_unstable();
-    for segment in segments.into_iter().rev() {
+    for segment in segments(live_dir, archive_dir)?.into_iter().rev() {
         if let Some(cursor) = Cursor::open(Some(live_dir), archive_dir, segment)? {
             return Ok(Some(cursor));
         }
     }
     Ok(None)
+}
+
+/// Numbers of the segments that are there, in order.
+fn segments(live_dir: &Path, archive_dir: &Path) -> Result<Vec<u64>, ReadError> {
+    let mut files = SegmentFile::archived(archive_dir)?;
+    files.extend(SegmentFile::list(live_dir, LIVE)?);
+    let mut segments: Vec<u64> = files.iter().map(|file| file.segment).collect();
+    segments.sort_unstable();
+    Ok(segments)
 }

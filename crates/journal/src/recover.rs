@@ -10,6 +10,7 @@ use crate::archive::{Torn, is_blank};
 use crate::archived::{self, ArchivedSegment};
 use crate::archiver::ArchiveCopy;
 use crate::chain::{Chain, ChainHash};
+use crate::cold;
 use crate::cursor::judge_headless;
 use crate::error::{JournalError, ReadError};
 use crate::format::{ARCHIVED, HeaderFault, JournalId, LIVE, SegmentFile, SegmentHeader};
@@ -40,11 +41,27 @@ pub(crate) fn recover(live_dir: &Path, archive_dir: &Path, id: JournalId) -> Res
     let live = begun_segments(live_dir, id)?;
     let before = live.first().map_or(u64::MAX, |first| first.header.segment);
     let mut found = end_of_archive(archive_dir, id, before)?;
+    let mut kept = None;
+    if let (None, Some(first)) = (&found.last, live.first()) {
+        kept = first_archived(archive_dir, id)?;
+        if kept.is_some() {
+            (found.position, found.next_seq) = (first.position, first.next_seq);
+        }
+    }
     for mut segment in live {
         if segment.position != found.position || segment.next_seq != found.next_seq {
             return Err(segment.corrupt("base of the live segment").into());
         }
-        let (lacked, chain) = drain(&mut segment, archive_dir, found.chain)?;
+        let (lacked, chain) = match &kept {
+            Some(kept) if segment.header.segment < kept.segment => {
+                walk_live(&mut segment)?;
+                (0, kept.chain_before)
+            }
+            Some(kept) if segment.header.segment == kept.segment => {
+                drain(&mut segment, archive_dir, kept.chain_before)?
+            }
+            _ => drain(&mut segment, archive_dir, found.chain)?,
+        };
         found.drained_records += lacked;
         found.chain = chain;
         found.position = segment.position;
@@ -53,14 +70,31 @@ pub(crate) fn recover(live_dir: &Path, archive_dir: &Path, id: JournalId) -> Res
         found.last = Some(segment.header);
         found.drained.push(segment);
     }
-    for file in SegmentFile::list(archive_dir, ARCHIVED)? {
-        if file.segment >= found.next_segment && !is_blank(&file.path)? {
+    for file in SegmentFile::archived(archive_dir)? {
+        if file.segment >= found.next_segment && (file.is_cold() || !is_blank(&file.path)?) {
             return Err(HeaderFault::Bad("archived behind the last live segment")
                 .at(&file.path)
                 .into());
         }
     }
     Ok(found)
+}
+
+/// Header of the first archived segment, if it is not the journal's first, where the live ones begin at it or before it:
+/// those between were archived by a start that did not come to remove them, and retention has removed the archived ones.
+fn first_archived(archive_dir: &Path, id: JournalId) -> Result<Option<SegmentHeader>, ReadError> {
+    let Some(file) = SegmentFile::archived(archive_dir)?.into_iter().next() else {
+        return Ok(None);
+    };
+    let header = cold::peek(&file)?.ok();
+    Ok(header.filter(|header| header.journal_id == id && header.segment > 1))
+}
+
+/// Walks a live segment to its end.
+fn walk_live(segment: &mut LiveSegment) -> Result<(), ReadError> {
+    let mut frame = Frame::default();
+    while segment.next(&mut frame)? == Next::Record {}
+    Ok(())
 }
 
 /// The live segments that were begun, in order. Those that were only prepared are removed.
@@ -85,7 +119,7 @@ fn begun_segments(live_dir: &Path, id: JournalId) -> Result<Vec<LiveSegment>, Jo
 /// Where the archived segments with numbers below `before` end. Files that were made ahead and never written are
 /// removed; one whose header a crash has torn is set aside.
 fn end_of_archive(archive_dir: &Path, id: JournalId, before: u64) -> Result<Found, JournalError> {
-    let mut files = SegmentFile::list(archive_dir, ARCHIVED)?;
+    let mut files = SegmentFile::archived(archive_dir)?;
     files.retain(|file| file.segment < before);
     let mut found = Found {
         position: 0,
@@ -107,7 +141,7 @@ fn end_of_archive(archive_dir: &Path, id: JournalId, before: u64) -> Result<Foun
             Ok(segment) => {
                 // Whoever lost the live segments need not have lost power: what is read here may be in memory alone,
                 // and the next segment is to be built upon it and names its chain hash.
-                Storage::open(&file.path)?.sync()?;
+                Storage::open(&segment.path)?.sync()?;
                 walk_to_end(segment, &mut found)?;
                 break;
             }
@@ -161,7 +195,10 @@ fn drain(
     let file = SegmentFile::new(archive_dir, header.segment, header.epoch, ARCHIVED);
     let (archived, whole) = compare(segment, &file, before)?;
     if let Some(chain) = whole {
-        write_again(&file.path)?;
+        // One that is compressed was durable before it got its name.
+        if file.path.exists() {
+            write_again(&file.path)?;
+        }
         return Ok((0, chain));
     }
     segment.rewind();
@@ -213,11 +250,11 @@ fn compare(
     file: &SegmentFile,
     before: ChainHash,
 ) -> Result<(u64, Option<ChainHash>), JournalError> {
-    if !file.path.exists() {
-        return Ok((0, None));
-    }
-    let Ok(mut copy) = ArchivedSegment::open(file)? else {
-        return Ok((0, None));
+    let mut copy = match ArchivedSegment::open(file) {
+        Ok(Ok(copy)) => copy,
+        Ok(Err(_)) => return Ok((0, None)),
+        Err(e) if e.is_gone() => return Ok((0, None)),
+        Err(e) => return Err(e.into()),
     };
     let (mut here, mut there) = (Frame::default(), Frame::default());
     let stop = loop {

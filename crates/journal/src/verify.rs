@@ -7,7 +7,7 @@ use pinrail_types::Frame;
 use crate::archive::{Passed, PassedSegment, Reader, Tail, Torn, read_meta};
 use crate::chain::ChainHash;
 use crate::error::ReadError;
-use crate::format::{ARCHIVED, HeaderFault, JournalId, SegmentFile, SegmentHeader};
+use crate::format::{HeaderFault, JournalId, SegmentFile, SegmentHeader};
 
 /// A chain hash and what it stands for. Whoever keeps it can tell later whether that is still what it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +40,8 @@ pub struct Verified {
     pub first_segment: u64,
     /// Number of segments.
     pub segments: u64,
+    /// How many of them are compressed.
+    pub compressed_segments: u64,
     /// Length of their files in bytes.
     pub file_bytes: u64,
     /// Number of records.
@@ -128,7 +130,7 @@ pub fn verify(
 /// Checks what no walk from segment to segment meets: a second file of a segment, and a segment of an epoch that has
 /// not begun. Gives the length of the files in bytes.
 fn check_files(archive_dir: &Path, epoch: u32) -> Result<u64, ReadError> {
-    let files = SegmentFile::list(archive_dir, ARCHIVED)?;
+    let files = SegmentFile::archived(archive_dir)?;
     for pair in files.windows(2) {
         if pair[0].segment == pair[1].segment {
             return Err(HeaderFault::Bad("a second file of the same segment").at(&pair[1].path));
@@ -139,8 +141,12 @@ fn check_files(archive_dir: &Path, epoch: u32) -> Result<u64, ReadError> {
         if file.epoch > epoch {
             return Err(HeaderFault::Bad("segment of an epoch that meta does not know").at(&file.path));
         }
-        let metadata = std::fs::metadata(&file.path).map_err(ReadError::io("read", &file.path))?;
-        bytes += metadata.len();
+        // One that is compressed meanwhile goes by another name now.
+        match std::fs::metadata(&file.path) {
+            Ok(metadata) => bytes += metadata.len(),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+            Err(e) => return Err(ReadError::io("read", &file.path)(e)),
+        }
     }
     Ok(bytes)
 }
@@ -161,6 +167,7 @@ impl Verified {
             journal_id,
             first_segment: 0,
             segments: 0,
+            compressed_segments: 0,
             file_bytes: 0,
             records: 0,
             record_bytes: 0,
@@ -204,6 +211,7 @@ impl Verified {
             last_seq: next_seq - 1,
         };
         self.segments += 1;
+        self.compressed_segments += u64::from(segment.is_cold);
         self.file_bytes += segment.file_bytes;
         self.epochs += u64::from(last.is_none_or(|last| last.epoch != segment.epoch));
         self.cut_segments += u64::from(last.is_some_and(|last| !last.is_sealed));

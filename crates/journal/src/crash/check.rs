@@ -21,6 +21,8 @@ pub(crate) struct Promise<'a> {
     pub(crate) durable: u64,
     /// Last epoch that was given out.
     pub(crate) epoch: u32,
+    /// How many records retention may have removed from the front.
+    pub(crate) gone_max: usize,
 }
 
 /// What is asked of a crash's image.
@@ -74,6 +76,12 @@ fn read(dirs: &Dirs, promise: &Promise<'_>) -> Result<Result<Read, ReadError>, S
         }
         Err(e) => return Ok(Err(e)),
     };
+    if reader.header().is_some() {
+        records = reader.next_seq() as usize - 1;
+    }
+    if records > promise.gone_max {
+        return Err(format!("the first {records} records are gone"));
+    }
     loop {
         match reader.next(&mut frame) {
             Err(e) => return Ok(Err(e)),
@@ -195,7 +203,7 @@ pub(crate) fn crashed(
     if found > truth.len() {
         truth.extend(promise.in_flight);
     }
-    go_on(dirs, journal, truth, draws)?;
+    go_on(dirs, journal, (truth, promise.gone_max), draws)?;
     Ok(match recovered.torn {
         None => Ended::Clean,
         Some(_) => Ended::Torn,
@@ -206,7 +214,7 @@ pub(crate) fn crashed(
 fn go_on(
     dirs: &Dirs,
     mut journal: crate::Journal,
-    mut truth: Vec<Frame>,
+    (mut truth, gone_max): (Vec<Frame>, usize),
     draws: &mut Random,
 ) -> Result<(), String> {
     let epoch = journal.writer.epoch();
@@ -231,6 +239,7 @@ fn go_on(
         in_flight: None,
         durable: length(&truth),
         epoch,
+        gone_max,
     };
     judge(read(dirs, &promise)?, &promise, Rule::TakenClean).map_err(|e| format!("going on: {e}"))?;
     Ok(())

@@ -162,7 +162,7 @@ fn is_segment(name: &str) -> bool {
         .is_some_and(|extension| extension == ARCHIVED)
 }
 
-fn disk_after(entries: &[Entry]) -> Disk {
+pub(super) fn disk_after(entries: &[Entry]) -> Disk {
     let mut disk = Disk::default();
     for entry in entries {
         disk.apply(&entry.op);
@@ -171,7 +171,7 @@ fn disk_after(entries: &[Entry]) -> Disk {
 }
 
 /// What had been promised when `at` operations were done.
-fn promise(lived: &History, at: usize) -> Promise<'_> {
+pub(super) fn promise(lived: &History, at: usize) -> Promise<'_> {
     // What came to be durable behind an operation is told before the next.
     let (durable, epoch, phase) = match lived.entries.get(at) {
         Some(next) => (next.durable, next.epoch, next.phase),
@@ -182,6 +182,7 @@ fn promise(lived: &History, at: usize) -> Promise<'_> {
         in_flight: None,
         durable,
         epoch,
+        gone_max: 0,
     }
 }
 
@@ -483,6 +484,7 @@ fn killed(plan: Plan, images: usize, report: &mut Report) {
                 in_flight: lived.in_flight.as_ref(),
                 durable: length(truth),
                 epoch: lived.epoch,
+                gone_max: 0,
             };
             if twice {
                 promise.epoch = promise.epoch.max(kill_a_start(&lived.dirs, &mut draws));
@@ -500,7 +502,7 @@ fn killed(plan: Plan, images: usize, report: &mut Report) {
 }
 
 /// Starts, and kills that somewhere; gives the last epoch that was told.
-fn kill_a_start(dirs: &Dirs, draws: &mut Random) -> u32 {
+pub(super) fn kill_a_start(dirs: &Dirs, draws: &mut Random) -> u32 {
     // A start has some 30 calls and 60 stores, more with many segments to drain.
     let event = 1 + choose(draws, 120) as u64;
     tap::start(&dirs.archive(), &dirs.live(), Some(Fault::Kill { event }));
@@ -543,6 +545,7 @@ fn failed(plan: Plan, images: usize, report: &mut Report) {
             in_flight: None,
             durable: length(truth),
             epoch: lived.epoch,
+            gone_max: 0,
         };
         let ended = check::checked(|| check::crashed(&lived.dirs, &promise, Rule::Taken, &mut draws));
         report.add(then_kill, plan.seed, ended);

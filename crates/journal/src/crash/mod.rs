@@ -9,6 +9,7 @@ mod check;
 pub(crate) mod history;
 mod images;
 mod model;
+mod retention;
 pub(crate) mod tap;
 
 use std::cell::Cell;
