@@ -19,6 +19,7 @@ mod records;
 mod recover;
 mod release;
 mod replay;
+mod retention;
 mod send_log;
 mod shadow;
 mod snapshot;
@@ -34,6 +35,7 @@ pub use release::{Gate, ReleaseError, ReleasePoint, ReleasePolicy, SendId};
 pub use replay::{
     Configurations, Difference, EpochConfiguration, Fate, Replay, ReplayCounts, ReplayError, WhatIf,
 };
+pub use retention::{Footing, footing, remove_useless_snapshots, useless_snapshots};
 pub use send_log::{SendLog, SendLogError, SendState};
 pub use shadow::{Shadow, ShadowConfig, ShadowError, Written};
 pub use snapshot::{SNAPSHOT_VERSION, Snapshot, SnapshotError};

@@ -77,6 +77,15 @@ pub enum ReplayError {
         /// Sequence of the first record.
         seq: u64,
     },
+    /// Retention removed the records that the engine would be made of.
+    #[error(
+        "the journal begins at sequence {seq}: the records before it were removed, and only a snapshot stands for them; \
+         none was asked for (replay --from-snapshot), or none fits"
+    )]
+    Removed {
+        /// Sequence of the first record that is there.
+        seq: u64,
+    },
 }
 
 /// Where a replay and its journal part. At least one of the two records is there.
@@ -381,6 +390,9 @@ impl<P: Pricer, M: FnMut(&Bounds) -> P> Replay<P, M> {
     fn compare(&mut self, position: u64) -> Result<(), ReplayError> {
         let found = self.next.words();
         let expected = self.out.words().get(self.matched..self.matched + found.len());
+        if expected != Some(found) && self.engine.is_none() {
+            return Err(self.no_epoch());
+        }
         if expected != Some(found) {
             return Err(ReplayError::Differs(self.difference(position, Some(&self.next))));
         }
@@ -409,8 +421,7 @@ impl<P: Pricer, M: FnMut(&Bounds) -> P> Replay<P, M> {
             return Ok(());
         }
         let Some(engine) = &mut self.engine else {
-            let seq = self.next.header().seq;
-            return Err(ReplayError::NoEpoch { seq });
+            return Err(self.no_epoch());
         };
         let header = self.next.header();
         if header.ts_core < engine.last_ts() {
@@ -491,6 +502,15 @@ impl<P: Pricer, M: FnMut(&Bounds) -> P> Replay<P, M> {
         Ok(())
     }
 
+    /// Why nothing can be made of the first record.
+    #[cold]
+    fn no_epoch(&self) -> ReplayError {
+        match self.next.header().seq {
+            seq @ 1 => ReplayError::NoEpoch { seq },
+            seq => ReplayError::Removed { seq },
+        }
+    }
+
     #[cold]
     fn begin_epoch(&mut self) -> Result<(), ReplayError> {
         let seq = self.next.header().seq;
@@ -503,6 +523,9 @@ impl<P: Pricer, M: FnMut(&Bounds) -> P> Replay<P, M> {
                 seq,
                 found: start.behaviour_version,
             });
+        }
+        if start.playback == 0 && self.engine.is_none() && seq > 1 {
+            return Err(ReplayError::Removed { seq });
         }
         self.counts.epochs += 1;
         self.epoch_start = Some(*start);
