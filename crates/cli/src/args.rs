@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use pinrail_journal::ChainHash;
 use pinrail_journal::ReadError;
-use pinrail_journal::archive::Reader;
+use pinrail_journal::archive::{LEVELS, Reader};
 use pinrail_types::record::RECORDS;
 use pinrail_types::{Decimal, DecimalError, Grid};
 use pinrail_venue::binance::Market;
@@ -40,6 +40,15 @@ const SHADOW_NOTES: &str = "\
 It takes the lowest priority, but on a processor that nothing else wants it runs all the same: keep it
 off the core's. It goes on over restarts of the core. One that has ended, for whatever reason, may be
 started again at any time, and begins behind its newest snapshot.";
+const PRUNE_EXIT_CODES: &str = "\
+Exit codes:
+  0  done: all that was asked for is gone, or all but what is told
+  1  nothing was removed, though it was asked for: a start needs it, or somebody reads it
+  3  there is no journal that can be read
+
+A start begins at the newest snapshot (`pinrail snapshot`) from which the archive replays to its end; what is behind it
+stays, and snapshots that lie before the first segment that is left go with the others. The chain hash that this segment
+names is that of the one before it: who keeps heads in another place can tell that nothing is missing between.";
 
 /// Executes RFQs for a crypto desk: mirrors venues' books, prices, checks risk, journals.
 #[derive(Debug, Parser)]
@@ -366,6 +375,62 @@ pub(crate) enum JournalCommand {
     Export(ExportArgs),
     /// Prints the configuration that a journal ran under, as a file: to be changed, and given to `replay --what-if`.
     Config(ConfigArgs),
+    /// Compresses archived segments with zstd, each checked before and read back behind. Every command reads them as before,
+    /// and no hash changes. A core may be writing the journal and others reading it.
+    Compress(CompressArgs),
+    /// Removes whole segments from the front of an archive: never one that a start needs, so that without a snapshot nothing
+    /// goes; none that somebody reads, nor any behind it; and not the last. A core may be writing the journal.
+    #[command(after_help = PRUNE_EXIT_CODES)]
+    Prune(PruneArgs),
+}
+
+/// Arguments of `journal compress`.
+#[derive(Debug, Args)]
+pub(crate) struct CompressArgs {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// Leaves this many segments plain, the newest. The last one always is.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) keep: usize,
+    /// Level of zstd: 1 is the fastest, 22 the smallest.
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = parse_level)]
+    pub(crate) level: i32,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+fn parse_level(text: &str) -> Result<i32, String> {
+    let (min, max) = (LEVELS.start(), LEVELS.end());
+    match text.parse() {
+        Ok(level) if LEVELS.contains(&level) => Ok(level),
+        _ => Err(format!("expected a whole number from {min} to {max}")),
+    }
+}
+
+/// Arguments of `journal prune`.
+#[derive(Debug, Args)]
+pub(crate) struct PruneArgs {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    #[command(flatten)]
+    pub(crate) bound: PruneBound,
+    /// Only says what would be removed.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// What is to go.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct PruneBound {
+    /// All segments but the newest N.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) keep_segments: Option<u64>,
+    /// Segments that hold nothing from this sequence or core time on: a number, or UTC as `2024-08-08T23:54:14.5Z`.
+    #[arg(long, value_name = "SEQ|TIME", value_parser = parse_bound)]
+    pub(crate) before: Option<Bound>,
 }
 
 /// Where a journal is.

@@ -35,6 +35,8 @@ struct Figures {
     journal_id: String,
     first_segment: u64,
     segments: u64,
+    /// How many of them are compressed.
+    compressed_segments: u64,
     file_bytes: u64,
     epochs: u64,
     /// Segments that a crash left without an end, and behind which a later epoch went on.
@@ -181,6 +183,7 @@ fn figures(verified: &Verified) -> Figures {
         journal_id: verified.journal_id.to_string(),
         first_segment: verified.first_segment,
         segments: verified.segments,
+        compressed_segments: verified.compressed_segments,
         file_bytes: verified.file_bytes,
         epochs: verified.epochs,
         cut_segments: verified.cut_segments,
@@ -232,6 +235,7 @@ fn facts(figures: &Figures) -> Table {
                 figures.first_segment
             ),
         ])
+        .row(["compressed".to_owned(), count(figures.compressed_segments)])
         .row(["size of files".to_owned(), bytes(figures.file_bytes)])
         .row(["epochs".to_owned(), count(figures.epochs)])
         .row([

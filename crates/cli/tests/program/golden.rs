@@ -239,7 +239,7 @@ fn golden_journals_decode_to_what_they_always_did() {
 }
 
 /// What the reader in Python says: its exit code, stdout and stderr. `None` without a Python.
-fn python(journal: &Path) -> Option<(i32, String, String)> {
+pub(crate) fn python(journal: &Path) -> Option<(i32, String, String)> {
     let script = root().join("examples/read_journal.py");
     let output = Command::new("python3").arg(script).arg(journal).output();
     let Ok(output) = output else {

@@ -22,6 +22,7 @@ mod export_parquet;
 mod golden;
 mod machine;
 mod replays;
+mod retention;
 mod runs;
 mod shadow;
 mod verify;
