@@ -6,12 +6,12 @@
 mod desk;
 mod stepped;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use pinrail_journal::archive::{Keep, Kept, Pruned, compress, prune, settled_position};
 use pinrail_journal::open;
 use pinrail_runtime::{
-    RecoverError, Replay, ReplayError, Snapshot, footing, recover, remove_useless_snapshots,
+    RecoverError, Replay, ReplayError, Snapshot, SnapshotDir, footing, recover, remove_useless_snapshots,
     useless_snapshots,
 };
 use stepped::{BOUNDS, Fragile, Live, Place};
@@ -52,8 +52,13 @@ fn snapshot(archive_dir: &Path, until: u64) -> Snapshot {
     replay.end_at(until, u64::MAX);
     while replay.step().unwrap() {}
     let snapshot = replay.into_snapshot().unwrap();
-    snapshot.write(archive_dir).unwrap();
+    keep(archive_dir, &snapshot);
     snapshot
+}
+
+fn keep(archive_dir: &Path, snapshot: &Snapshot) -> PathBuf {
+    let dir = SnapshotDir::open(archive_dir, 9).unwrap();
+    dir.write(snapshot).unwrap()
 }
 
 /// Removes all that a start can do without, and the snapshots with it.
@@ -150,7 +155,7 @@ fn only_a_snapshot_that_a_start_can_use_counts() {
     let next_seq = replayed(&archive_dir, false).unwrap().0;
     let good = snapshot(&archive_dir, 40);
     let damaged = snapshot(&archive_dir, next_seq - 10);
-    let path = damaged.write(&archive_dir).unwrap();
+    let path = keep(&archive_dir, &damaged);
     let mut bytes = std::fs::read(&path).unwrap();
     let last = bytes.len() - 20;
     bytes[last] ^= 1;
@@ -161,10 +166,10 @@ fn only_a_snapshot_that_a_start_can_use_counts() {
         position: settled_position(&archive_dir).unwrap() + 6400,
         ..good.clone()
     };
-    beyond.write(&archive_dir).unwrap();
+    keep(&archive_dir, &beyond);
     let mut elsewhere = snapshot(&archive_dir, next_seq - 5);
     elsewhere.epoch_start.epoch -= 1;
-    elsewhere.write(&archive_dir).unwrap();
+    keep(&archive_dir, &elsewhere);
     let found = footing(&archive_dir, Fragile::new).unwrap().unwrap();
     assert_eq!((found.next_seq, found.position), (good.next_seq, good.position));
     let left = pruned(&archive_dir);

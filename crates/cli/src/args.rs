@@ -40,6 +40,7 @@ const SHADOW_NOTES: &str = "\
 It takes the lowest priority, but on a processor that nothing else wants it runs all the same: keep it
 off the core's. It goes on over restarts of the core. One that has ended, for whatever reason, may be
 started again at any time, and begins behind its newest snapshot.";
+
 const PRUNE_EXIT_CODES: &str = "\
 Exit codes:
   0  done: all that was asked for is gone, or all but what is told

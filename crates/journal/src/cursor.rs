@@ -151,9 +151,9 @@ impl Cursor {
         Ok(())
     }
 
-    /// Whether the segment, having stopped at `step`, ends here because the one with header `next` begins here. An archived segment without a
-    /// written end was cut by a crash, and only a later epoch goes on behind it. A live one may lack its end because its
-    /// writer was killed when it had begun the next.
+    /// Whether the segment, having stopped at `step`, ends here because the one with header `next` begins here. An archived
+    /// segment without a written end was cut by a crash, and only a later epoch goes on behind it. A live one may lack its
+    /// end because its writer was killed when it had begun the next.
     pub(crate) fn leads_to(&self, step: Step, next: &SegmentHeader) -> bool {
         next.base_position == self.position()
             && next.base_seq == self.next_seq()
@@ -262,7 +262,7 @@ mod tests {
 
     #[test]
     fn only_what_begins_where_this_ends_follows() {
-        let next = Cursor::Archived(cursor(ID, 2));
+        let next = cursor(ID, 2).header;
         let leads = |segment: ArchivedSegment, step| Cursor::Archived(segment).leads_to(step, &next);
         assert!(leads(cursor(ID, 2), Step::Sealed));
         // A cut segment is followed by a later epoch only.

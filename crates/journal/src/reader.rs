@@ -161,10 +161,8 @@ fn first(live_dir: &Path, archive_dir: &Path) -> Result<Option<Cursor>, ReadErro
 
 /// Takes some file opens, as the logarithm of the number of segments, and the reading of one.
 fn at(live_dir: &Path, archive_dir: &Path, position: u64) -> Result<Option<Cursor>, ReadError> {
-    let mut files = SegmentFile::list(archive_dir, ARCHIVED)?;
-    files.extend(SegmentFile::list(live_dir, LIVE)?);
-    let segments = || files.iter().map(|file| file.segment);
-    let (Some(first), Some(last)) = (segments().min(), segments().max()) else {
+    let segments = segments(live_dir, archive_dir)?;
+    let (Some(&first), Some(&last)) = (segments.first(), segments.last()) else {
         return Ok(None);
     };
     let open = |segment| Cursor::open(Some(live_dir), archive_dir, segment);

@@ -5,8 +5,8 @@ use pinrail_journal::{JournalError, ReadError};
 use crate::args::JournalCommand;
 use crate::failure::Failure;
 
-mod config;
 mod compress;
+mod config;
 mod export;
 mod filter;
 mod print;
