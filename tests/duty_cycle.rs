@@ -16,8 +16,8 @@ use pinrail_ring::Class;
 use pinrail_runtime::Playback;
 use pinrail_runtime::usage::{CountingAllocator, Usage};
 use pinrail_types::record::{
-    BookUpdate, ExecutionReport, InputReject, Quote, QuoteRequest, QuoteRequestReject, RuntimeEvent,
-    RuntimeEventKind, StateChange,
+    BookUpdate, EpochStart, ExecutionReport, InputReject, Quote, QuoteRequest, QuoteRequestReject,
+    RuntimeEvent, RuntimeEventKind, StateChange,
 };
 use pinrail_types::{Cause, Commit, Flags, Frame, Reason, RecordHeader, RecordType, SourceId, VenueId};
 use proptest::prelude::*;
@@ -120,6 +120,16 @@ fn a_source_that_sends_what_it_may_not_is_closed_and_the_others_go_on() {
         .unwrap();
     live.work();
     assert_eq!(live.core.counts().corrupt, 1, "another source's cause");
+    // A replay would begin another engine with this, whatever the desk had made of it.
+    let mut live = Live::with_books();
+    let start = EpochStart {
+        playback: 1,
+        ..BOUNDS.epoch_start(2)
+    };
+    live.senders[1].send(Frame::of(&start));
+    live.work();
+    assert_eq!(live.core.counts().corrupt, 1, "an epoch begun by an operator");
+    assert_eq!(found::<EpochStart>(&live.finish()).len(), 1);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! A source of inputs, as the core sees it: a ring, whose it is, and what may come in on it.
 
 use pinrail_ring::Consumer;
-use pinrail_types::record::TradingStateSet;
+use pinrail_types::record::{EpochStart, TradingStateSet};
 use pinrail_types::{Cause, Frame, Record, RecordType, SourceId};
 
 /// Who is at the other end of a ring. It decides what may come in and what is served first: in this order.
@@ -20,7 +20,11 @@ impl Role {
     #[inline]
     pub const fn may_send(self, record_type: RecordType) -> bool {
         match self {
-            Role::Control => record_type.band() == 0x01 || record_type.0 == TradingStateSet::TYPE.0,
+            // The start of an epoch is the runtime's alone: what a replay makes of one does not ask whether it was refused.
+            Role::Control => {
+                (record_type.band() == 0x01 && record_type.0 != EpochStart::TYPE.0)
+                    || record_type.0 == TradingStateSet::TYPE.0
+            }
             Role::Client => record_type.band() == 0x03,
             Role::Venue => matches!(record_type.band(), 0x02 | 0x80..=0xbf),
         }
