@@ -20,6 +20,7 @@ use pinrail_types::record::{
     EpochStart, ExecutionReport, InputReject, Quote, QuoteRequest, QuoteRequestReject, QuoteStatusReport,
     RuntimeEvent, RuntimeEventKind, StateChange, Tick, TradingState,
 };
+use pinrail_types::state::StateError;
 use pinrail_types::{Cause, Frame, Reason, Record, SourceId};
 use stepped::{BOUNDS, CLIENTS, Fragile, Live, Place, found};
 
@@ -158,6 +159,10 @@ fn what_is_no_whole_journal_of_this_behaviour_is_refused() {
         refused(&other),
         ReplayError::Behaviour { epoch: 1, seq: 1, .. }
     ));
+    let mut start = *frames[0].get::<EpochStart>().unwrap();
+    start.open_quotes_max = u32::MAX;
+    other[0] = Frame::of(&start);
+    assert!(matches!(refused(&other), ReplayError::Bounds { seq: 1, .. }));
     let mut back = frames.clone();
     let last = back
         .iter()
@@ -454,6 +459,12 @@ fn a_snapshot_that_is_no_good_is_passed_over() {
         std::fs::write(&path, &bytes[..at]).unwrap();
         assert!(Snapshot::read(&path, id).is_err(), "cut at {at}");
     }
+    let mut impossible = good.clone();
+    impossible.epoch_start.clients_max = u32::MAX;
+    assert!(matches!(
+        impossible.engine(Fragile::new),
+        Err(StateError::Bounds { .. })
+    ));
     let live = Live::restart(place);
     assert_eq!(live.from_seq, 1, "a damaged one");
     drop(live);

@@ -25,13 +25,25 @@ impl<P: Pricer> Engine<P> {
     /// The engine that `words` were saved from, which had these bounds.
     ///
     /// # Errors
-    /// [`StateError`] if the words are no state of such an engine. That they were not changed is for the caller to see to.
+    /// [`StateError`] if the words are no state of such an engine, or not what it would save. That they were not changed is
+    /// for the caller to see to.
     pub fn load(bounds: Bounds, pricer: P, words: &[u64]) -> Result<Engine<P>, StateError> {
         let mut engine = Engine::new(bounds, pricer);
         let mut load = Load::new(words);
         engine.visit(&mut load)?;
         load.end()?;
-        Ok(engine)
+        // What was read may be of a state that never was, as a listing that stands twice. Then another comes out.
+        let saved = engine.save();
+        match saved.iter().zip(words).position(|(saved, word)| saved != word) {
+            Some(at) => Err(StateError::Value {
+                at,
+                found: words[at],
+                expected: "what the state that was read is saved as",
+            }),
+            None if saved.len() < words.len() => Err(StateError::Long { at: saved.len() }),
+            None if saved.len() > words.len() => Err(StateError::Short { at: words.len() }),
+            None => Ok(engine),
+        }
     }
 
     /// A hash of the whole state. Equal states have equal hashes; it finds differences and does not withstand an

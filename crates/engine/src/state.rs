@@ -1,6 +1,6 @@
 //! The engine's state, and the way of an input through it.
 
-use pinrail_book::{Book, Consolidated};
+use pinrail_book::{Book, Consolidated, Levels};
 use pinrail_oms::{Positions, QuoteTable};
 use pinrail_pricing::Pricer;
 use pinrail_risk::{Ask, Risk};
@@ -40,7 +40,35 @@ pub struct Bounds {
     pub sources: usize,
 }
 
+/// No bound is above this: what comes from a file may ask for anything.
+const BOUND_MAX: usize = 1 << 24;
+
 impl Bounds {
+    /// Whether there can be an engine of these bounds: all but `venues` from 1 to 2^24, `book_levels` at most
+    /// [`Levels::LEVELS_MAX`], and `venues` at most [`pinrail_book::VENUES_MAX`].
+    ///
+    /// # Errors
+    /// Which bound can't be.
+    pub fn check(&self) -> Result<(), &'static str> {
+        let ranges = [
+            (self.assets, 1..=BOUND_MAX, "the bound on assets"),
+            (self.instruments, 1..=BOUND_MAX, "the bound on instruments"),
+            (self.venues, 0..=pinrail_book::VENUES_MAX, "the bound on venues"),
+            (self.clients, 1..=BOUND_MAX, "the bound on clients"),
+            (self.open_quotes, 1..=BOUND_MAX, "the bound on open quotes"),
+            (
+                self.book_levels,
+                1..=Levels::LEVELS_MAX,
+                "the bound on levels of a book",
+            ),
+            (self.sources, 1..=BOUND_MAX, "the bound on sources"),
+        ];
+        match ranges.iter().find(|(bound, range, _)| !range.contains(bound)) {
+            Some((_, _, name)) => Err(name),
+            None => Ok(()),
+        }
+    }
+
     /// The bounds of the engine that an epoch was begun with.
     pub fn of(start: &EpochStart) -> Bounds {
         Bounds {
@@ -162,13 +190,9 @@ impl<P: Pricer> Engine<P> {
     /// An engine without configuration, halted.
     ///
     /// # Panics
-    /// If a bound is zero, or venues pass [`pinrail_book::VENUES_MAX`].
+    /// If [`Bounds::check`] refuses the bounds.
     pub fn new(bounds: Bounds, pricer: P) -> Engine<P> {
-        assert!(
-            bounds.venues <= pinrail_book::VENUES_MAX,
-            "more venues than a sweep takes"
-        );
-        assert!(bounds.sources > 0 && bounds.instruments > 0 && bounds.clients > 0 && bounds.assets > 0);
+        assert_eq!(bounds.check(), Ok(()), "there is an engine of such bounds");
         Engine {
             pricer,
             bounds,

@@ -69,6 +69,14 @@ pub enum ReplayError {
         /// Its sequence.
         seq: u64,
     },
+    /// An epoch of an engine that can't be.
+    #[error("the epoch at sequence {seq} has no engine: {what} is out of its range")]
+    Bounds {
+        /// Sequence of its first record.
+        seq: u64,
+        /// Which.
+        what: &'static str,
+    },
     /// The journal, or what is left of it, does not begin with an epoch.
     #[error(
         "the record at sequence {seq} is no start of an epoch: nothing says what engine the journal ran under"
@@ -531,6 +539,7 @@ impl<P: Pricer, M: FnMut(&Bounds) -> P> Replay<P, M> {
         self.epoch_start = Some(*start);
         if start.playback != 0 || self.engine.is_none() {
             let bounds = Bounds::of(start);
+            bounds.check().map_err(|what| ReplayError::Bounds { seq, what })?;
             self.counts.cut_off += self.missing().count() as u64;
             self.engine = Some(Engine::new(bounds, (self.make_pricer)(&bounds)));
             self.out = Out::new();

@@ -162,7 +162,8 @@ impl Snapshot {
     /// The engine.
     ///
     /// # Errors
-    /// [`SnapshotError::Pricer`] if it had another pricer, [`SnapshotError::State`] if the state is none.
+    /// [`SnapshotError::Pricer`] if it had another pricer, [`SnapshotError::State`] if the state is none, or no engine
+    /// has such bounds.
     pub fn engine<P: Pricer>(
         &self,
         make_pricer: impl FnOnce(&Bounds) -> P,
@@ -174,6 +175,7 @@ impl Snapshot {
             });
         }
         let bounds = Bounds::of(&self.epoch_start);
+        bounds.check().map_err(|what| StateError::Bounds { what })?;
         Ok(Engine::load(bounds, make_pricer(&bounds), &self.words)?)
     }
 

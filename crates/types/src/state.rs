@@ -33,6 +33,12 @@ pub enum StateError {
         /// What it may be.
         expected: &'static str,
     },
+    /// Nothing has such bounds.
+    #[error("{what} is out of its range")]
+    Bounds {
+        /// Which.
+        what: &'static str,
+    },
 }
 
 /// Goes through a state's words, one way or the other.
