@@ -1,1 +1,5 @@
-//! Tests that cross crates.
+//! Tests that cross crates, and what they share with the fuzz targets under `fuzz/`.
+
+#[path = "../crates/engine/tests/desk/mod.rs"]
+mod desk;
+pub mod fuzz;
