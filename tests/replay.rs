@@ -463,7 +463,7 @@ fn a_snapshot_that_is_no_good_is_passed_over() {
     impossible.epoch_start.clients_max = u32::MAX;
     assert!(matches!(
         impossible.engine(Fragile::new),
-        Err(StateError::Bounds { .. })
+        Err(SnapshotError::State(StateError::Bounds { .. }))
     ));
     let live = Live::restart(place);
     assert_eq!(live.from_seq, 1, "a damaged one");

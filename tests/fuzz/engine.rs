@@ -7,7 +7,7 @@ use bytemuck::Zeroable;
 use pinrail_engine::{Bounds, Engine, OUT_LINES_MAX, Out};
 use pinrail_journal::SyncPolicy;
 use pinrail_pricing::SweepPricer;
-use pinrail_runtime::{Replay, Role, Snapshot};
+use pinrail_runtime::{Replay, Role, Snapshot, SnapshotDir};
 use pinrail_types::record::{
     BookLevel, BookUpdate, EpochStart, NewOrderSingle, OrdType, Quote, QuoteRequest, QuoteRespType,
     QuoteResponse, RECORDS, Scope, TradingState, TradingStateSet,
@@ -328,7 +328,8 @@ impl Rig {
         until.end_at(self.inputs[part * self.inputs.len() / 64], u64::MAX);
         while until.step().expect("the same as it was") {}
         let snapshot = until.into_snapshot().expect("an epoch was begun");
-        let path = snapshot.write(&scratch.archive()).expect("room");
+        let dir = SnapshotDir::open(&scratch.archive(), 3).expect("room");
+        let path = dir.write(&snapshot).expect("room");
         let mut behind = open();
         let read = Snapshot::read(&path, snapshot.journal_id).expect("what was written");
         behind.begin_at(read).expect("the journal's own snapshot fits");

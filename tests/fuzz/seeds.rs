@@ -5,7 +5,7 @@ use std::io::Write;
 use bytemuck::Zeroable;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use pinrail_runtime::Snapshot;
+use pinrail_runtime::{Snapshot, SnapshotDir};
 use pinrail_types::record::{RuntimeEvent, RuntimeEventKind, Tick};
 use pinrail_types::{Commit, Flags, Frame, RecordType};
 
@@ -208,7 +208,8 @@ fn snapshots() -> Vec<(&'static str, Vec<u8>)> {
         let (mut engine, start) = engine::engine_of_day(first, bytes);
         let snapshot = Snapshot::of(&mut engine, snapshot::ID, &start, 64);
         let scratch = super::Scratch::new();
-        let path = snapshot.write(&scratch.archive()).expect("room");
+        let dir = SnapshotDir::open(&scratch.archive(), 3).expect("room");
+        let path = dir.write(&snapshot).expect("room");
         [&[1], &std::fs::read(path).expect("what was written")[..]].concat()
     };
     let days = days();

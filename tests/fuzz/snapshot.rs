@@ -5,17 +5,20 @@
 use bytemuck::Zeroable;
 use pinrail_engine::{Bounds, Out, hash_of};
 use pinrail_journal::JournalId;
-use pinrail_pricing::SweepPricer;
-use pinrail_runtime::{SNAPSHOT_VERSION, Snapshot};
+use pinrail_pricing::{Pricer, SweepPricer};
+use pinrail_runtime::{SNAPSHOT_VERSION, Snapshot, SnapshotDir};
 use pinrail_types::record::{Continue, Tick};
-use pinrail_types::{BEHAVIOUR_VERSION, Cause, Frame, SourceId};
+use pinrail_types::{BEHAVIOUR_VERSION, Cause, Frame, SourceId, Text, schema};
 
 use super::engine::is_large;
 use super::{Input, Scratch};
 
 pub(super) const ID: JournalId = JournalId([7; 16]);
+type PricerName = Text<32>;
+const NAME_WORDS: usize = size_of::<PricerName>() / 8;
+const NAME_AT: usize = 9;
 /// Words before the start of the epoch.
-const FIXED_WORDS: usize = 9;
+const FIXED_WORDS: usize = NAME_AT + NAME_WORDS;
 const EPOCH_START_WORDS: usize = 16;
 
 pub(super) fn run(data: &[u8]) {
@@ -54,7 +57,8 @@ pub(super) fn run(data: &[u8]) {
     );
     assert_eq!(engine.state_hash(), snapshot.state_hash);
     let written = Snapshot::of(&mut engine, ID, &snapshot.epoch_start, snapshot.position);
-    let path = written.write(&scratch.archive()).expect("room");
+    let dir = SnapshotDir::open(&scratch.archive(), 3).expect("room");
+    let path = dir.write(&written).expect("room");
     assert_eq!(Snapshot::read(&path, ID).expect("what was written"), written);
     goes_on(engine);
 }
@@ -93,6 +97,9 @@ fn renewed(bytes: &[u8]) -> Vec<u8> {
         words[2..4].copy_from_slice(&id);
         words[6] = hash_of(&words[header..state]);
         words[7] = (state - header) as u64;
+        words[8] = schema::HASH;
+        let name: PricerName = Text::new(SweepPricer::NAME).expect("a short name");
+        words[NAME_AT..FIXED_WORDS].copy_from_slice(&bytemuck::cast::<PricerName, [u64; NAME_WORDS]>(name));
         words[state] = hash_of(&words[..state]);
     }
     bytemuck::cast_slice(&words).to_vec()
