@@ -224,6 +224,8 @@ fn parse_speed(text: &str) -> Result<Speed, String> {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum LabCommand {
+    /// Trades as the demo does, on a journal whose live directory is kept too: for tests that kill it and start it again.
+    Desk(DeskArgs),
     /// Runs the demo's core, or a control thread that makes system calls, between two marks that a tracer sees.
     Syscalls(SyscallsArgs),
     /// Measures what it costs to send only what is durable: outputs at planned times, through the gates of each policy.
@@ -273,6 +275,29 @@ pub(crate) struct ShadowLoadArgs {
     pub(crate) follow: bool,
     #[arg(long, value_name = "N")]
     pub(crate) cpu: Option<usize>,
+}
+
+/// Arguments of `lab desk`.
+#[derive(Debug, Args)]
+pub(crate) struct DeskArgs {
+    /// The archive.
+    #[arg(value_name = "DIR")]
+    pub(crate) archive_dir: PathBuf,
+    /// The live directory.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) live: PathBuf,
+    /// How long to trade, behind half a second of warm-up.
+    #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub(crate) seconds: u64,
+    /// Seed of the venues and clients.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Length of a live segment in KiB, so short that the journal goes on to another one many times a second.
+    #[arg(long, value_name = "N", default_value_t = 128)]
+    pub(crate) segment_kib: u64,
+    /// Age in milliseconds of what is not durable at which the archive is synced; 0 for a sync of each batch.
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    pub(crate) sync_ms: u64,
 }
 
 /// Arguments of `lab release`.

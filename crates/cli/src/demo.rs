@@ -27,6 +27,7 @@ pub(crate) fn main(args: &DemoArgs) -> Result<(), Failure> {
         seed: args.seed,
         requests_per_s: None,
         marks: false,
+        floors: true,
     };
     let summary = live::run(&options)?;
     let mut results = Results::new();
@@ -105,21 +106,20 @@ fn what_happened(summary: &Summary) -> Table {
 
 fn latencies(summary: &Summary) -> Table {
     let mut table = Table::figures(&["latency", "count", "min", "p50", "p90", "p99", "p99.9", "max"]);
-    for (name, latency) in [
+    let mut rows = vec![
         ("request to quote, on the core", &summary.on_core),
         (
             "request to quote, planned to committed",
             &summary.planned_to_committed,
         ),
-        (
-            "bare transfer, planned to seen, before",
-            &summary.floor.before.one_way,
-        ),
-        (
-            "bare transfer, planned to seen, after",
-            &summary.floor.after.one_way,
-        ),
-    ] {
+    ];
+    if let Some(floor) = &summary.floor {
+        rows.extend([
+            ("bare transfer, planned to seen, before", &floor.before.one_way),
+            ("bare transfer, planned to seen, after", &floor.after.one_way),
+        ]);
+    }
+    for (name, latency) in rows {
         table.row(latency_row(name, latency));
     }
     table
@@ -156,10 +156,13 @@ fn cost(summary: &Summary) -> Table {
         "times its processor was taken away".to_owned(),
         count(usage.involuntary_switches),
     ]);
-    for (name, floor) in [
-        ("half of a bare round trip, before", &summary.floor.before),
-        ("half of a bare round trip, after", &summary.floor.after),
-    ] {
+    let floors = summary.floor.iter().flat_map(|floor| {
+        [
+            ("half of a bare round trip, before", &floor.before),
+            ("half of a bare round trip, after", &floor.after),
+        ]
+    });
+    for (name, floor) in floors {
         let half = floor.half_round_trip_ns_x10;
         table.row([name.to_owned(), format!("{}.{} ns", half / 10, half % 10)]);
     }

@@ -8,6 +8,7 @@ use crate::desk::rig::{join, spawn};
 use crate::failure::Failure;
 use crate::output::Results;
 
+pub(crate) mod desk;
 pub(crate) mod load;
 pub(crate) mod release;
 pub(crate) mod restart;
@@ -30,6 +31,7 @@ pub(crate) fn syscalls(args: &SyscallsArgs) -> Result<(), Failure> {
             seed: None,
             requests_per_s: None,
             marks: true,
+            floors: false,
         };
         live::run(&options)?.core_usage_inputs
     };

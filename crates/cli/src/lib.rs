@@ -57,6 +57,7 @@ fn run_command(command: &Command) -> Result<(), Failure> {
         Command::Shadow(args) => shadow::main(args),
         Command::Venue(VenueCommand::Check(args)) => check::main(args),
         Command::Journal(command) => journal::main(command),
+        Command::Lab(LabCommand::Desk(args)) => lab::desk::main(args),
         Command::Lab(LabCommand::Syscalls(args)) => lab::syscalls(args),
         Command::Lab(LabCommand::Release(args)) => lab::release::main(args),
         Command::Lab(LabCommand::Restart(args)) => lab::restart::main(args),

@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use pinrail_engine::Bounds;
-use pinrail_journal::{From, Reader, SyncPolicy};
+use pinrail_journal::{From, JournalConfig, Reader, SyncPolicy};
 use pinrail_pricing::SweepPricer;
 use pinrail_report::latency::{Recorder, Summary as Latency};
 use pinrail_runtime::clock::Clock;
@@ -61,6 +61,8 @@ pub(crate) struct Options {
     pub(crate) requests_per_s: Option<u32>,
     /// The core thread calls `getpgid(0)` when it is warm and when it ends, so that a tracer sees where.
     pub(crate) marks: bool,
+    /// Measures the machine itself right before the trading and right behind it.
+    pub(crate) floors: bool,
 }
 
 /// What happened.
@@ -76,8 +78,9 @@ pub(crate) struct Summary {
     pub(crate) on_core: Latency,
     /// From the request's planned time at the producer to its answer in the journal.
     pub(crate) planned_to_committed: Latency,
-    /// What the machine itself takes, right before the trading and right behind it.
-    pub(crate) floor: Floors,
+    /// What the machine itself takes, if that was measured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) floor: Option<Floors>,
     /// What the core thread cost after the warm-up.
     pub(crate) core_usage: Usage,
     /// Inputs taken from rings while that was counted.
@@ -129,6 +132,16 @@ struct Latencies {
     planned_to_committed: Recorder,
 }
 
+impl Latencies {
+    fn from(from_ts: u64) -> Latencies {
+        Latencies {
+            from_ts,
+            on_core: Recorder::new(),
+            planned_to_committed: Recorder::new(),
+        }
+    }
+}
+
 impl Observer for Latencies {
     #[inline]
     fn on_answer(&mut self, ts_planned: u64, ts_taken: u64, clock: &mut Clock) {
@@ -151,16 +164,26 @@ pub(crate) fn make_pricer(bounds: &Bounds) -> SweepPricer {
     SweepPricer::new(bounds.instruments)
 }
 
-/// Runs the demo.
+/// Runs the demo, its live directory and, unless it is to be kept, its archive in directories of this process's own.
 ///
 /// # Errors
 /// Whatever the machine refuses: room in shared memory, a processor, a file.
 pub(crate) fn run(options: &Options) -> Result<Summary, RigError> {
-    let running = Running::start(options, |warm_ns| Latencies {
-        from_ts: warm_ns,
-        on_core: Recorder::new(),
-        planned_to_committed: Recorder::new(),
-    })?;
+    run_out(options, Running::start(options, Latencies::from)?)
+}
+
+/// Runs the demo on `journal`.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) fn run_on(options: &Options, journal: &JournalConfig) -> Result<Summary, RigError> {
+    run_out(
+        options,
+        Running::start_on(options, journal, Vec::new(), Latencies::from)?,
+    )
+}
+
+fn run_out(options: &Options, running: Running<Latencies>) -> Result<Summary, RigError> {
     running.show_progress();
     let ended = running.end()?;
     Ok(Summary {
@@ -202,8 +225,9 @@ pub(crate) struct Running<O> {
     feed: FeedThread,
     stop_core: Arc<AtomicBool>,
     stop_feed: Arc<AtomicBool>,
-    floor_before: Floor,
-    scratch: [Scratch; 2],
+    floor_before: Option<Floor>,
+    /// Removed when it has ended.
+    scratch: Vec<Scratch>,
 }
 
 /// How it ended.
@@ -214,31 +238,45 @@ pub(crate) struct Ended<O> {
     pub(crate) clients: ClientCounts,
     core_cpu: usize,
     first_seq: u64,
-    floor: Floors,
+    floor: Option<Floors>,
     usage: Usage,
     usage_inputs: u64,
     counts: CoreCounts,
     output_hash: u64,
     /// The journal, unless it is to be kept.
-    _scratch: [Scratch; 2],
+    _scratch: Vec<Scratch>,
 }
 
 impl<O: Observer + Send + 'static> Running<O> {
-    /// Starts the desk; `observe` is given the planned time from which on it is warm.
+    /// Starts the desk, its live directory and, unless it is to be kept, its archive in directories of this process's own;
+    /// `observe` is given the planned time from which on it is warm.
     pub(crate) fn start(options: &Options, observe: impl FnOnce(u64) -> O) -> Result<Running<O>, RigError> {
-        let config = desk_for(options);
         let scratch = Scratch::new(&std::env::temp_dir(), "pinrail-demo")?;
         let live = Scratch::new(Path::new("/dev/shm"), "pinrail-demo")?;
         let archive_dir = options
             .journal
             .clone()
             .unwrap_or_else(|| scratch.path().join("archive"));
-        let mut journal = config.journal.clone();
-        journal.archive_dir.clone_from(&archive_dir);
-        journal.live_dir = live.path().join("journal");
-        journal.sync = SYNC;
+        let journal = JournalConfig {
+            sync: SYNC,
+            archive_dir,
+            live_dir: live.path().join("journal"),
+            ..desk().journal
+        };
+        Running::start_on(options, &journal, vec![scratch, live], observe)
+    }
+
+    /// The same on `journal`.
+    pub(crate) fn start_on(
+        options: &Options,
+        journal: &JournalConfig,
+        scratch: Vec<Scratch>,
+        observe: impl FnOnce(u64) -> O,
+    ) -> Result<Running<O>, RigError> {
+        let config = desk_for(options);
+        let archive_dir = journal.archive_dir.clone();
         let (core_cpu, other_cpu) = placement(config.core.cpu)?;
-        let (rig, mut writer) = Rig::start(&journal, other_cpu)?;
+        let (rig, mut writer) = Rig::start(journal, other_cpu)?;
         let first_seq = writer.next_seq();
         let recovered = match recover(&archive_dir, bounds(&config), make_pricer, &mut writer) {
             Ok(recovered) => recovered,
@@ -247,7 +285,10 @@ impl<O: Observer + Send + 'static> Running<O> {
                 return Err(e.into());
             }
         };
-        let floor_before = floor::measure(&rig.clock, core_cpu, other_cpu)?;
+        let floor_before = options
+            .floors
+            .then(|| floor::measure(&rig.clock, core_cpu, other_cpu))
+            .transpose()?;
         let answers = Reader::open(&journal.live_dir, &archive_dir, From::Live)?;
 
         let mut clock = rig.clock.clone();
@@ -279,7 +320,7 @@ impl<O: Observer + Send + 'static> Running<O> {
             warm_ns,
             marks: options.marks,
         };
-        let mut table = Counters::create(&live.path().join("counters"), 16)?;
+        let mut table = Counters::create(&journal.live_dir.join("counters"), 16)?;
         let counters = CoreCounters::new(&mut table)?;
         if let Err(e) = prefault::process() {
             tracing::warn!("cannot bring memory in ahead, so the core may take page faults: {e}");
@@ -299,7 +340,7 @@ impl<O: Observer + Send + 'static> Running<O> {
         };
         Ok(Running {
             archive_dir,
-            live_dir: journal.live_dir,
+            live_dir: journal.live_dir.clone(),
             clock,
             warm_ns,
             end_ns,
@@ -312,7 +353,7 @@ impl<O: Observer + Send + 'static> Running<O> {
             stop_core,
             stop_feed,
             floor_before,
-            scratch: [scratch, live],
+            scratch,
         })
     }
 
@@ -324,9 +365,12 @@ impl<O: Observer + Send + 'static> Running<O> {
         let counts = core.counts();
         let (engine, writer, observer) = core.into_parts();
         self.rig.finish(writer, self.clock.now_ns())?;
-        let floor = Floors {
-            before: self.floor_before,
-            after: floor::measure(&self.clock, self.core_cpu, self.other_cpu)?,
+        let floor = match self.floor_before {
+            Some(before) => Some(Floors {
+                before,
+                after: floor::measure(&self.clock, self.core_cpu, self.other_cpu)?,
+            }),
+            None => None,
         };
         let (feed, clients) = fed?;
         Ok(Ended {

@@ -95,6 +95,7 @@ pub(crate) fn main(args: &LabShadowArgs) -> Result<(), Failure> {
         seed: None,
         requests_per_s: Some(args.rate),
         marks: false,
+        floors: false,
     };
     let plan_from = |start_ns| Plan {
         start_ns,
