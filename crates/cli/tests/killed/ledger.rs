@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use pinrail_journal::ReadError;
 use pinrail_journal::archive::{Reader, Tail};
-use pinrail_runtime::SendId;
+use pinrail_runtime::{ReleasePolicy, SendId};
 use pinrail_types::record::{EpochStart, ExecType, ExecutionReport, PositionReport};
 use pinrail_types::{Cause, Frame, OutId};
 
@@ -20,6 +20,8 @@ pub(crate) struct Kept {
     segment_epoch: u32,
     hash: u64,
     out_id: OutId,
+    /// Whether somebody is to be sent it.
+    is_released: bool,
 }
 
 /// A journal, read.
@@ -96,6 +98,7 @@ impl Records {
             segment_epoch,
             hash: hash(frame),
             out_id: out_id(frame),
+            is_released: ReleasePolicy::default().point_of(frame).is_some(),
         });
     }
 
@@ -220,17 +223,17 @@ impl Ledger {
         let made_again = |kept: &&Kept| kept.id.epoch != 0 && kept.id.epoch < kept.segment_epoch;
         self.found.made_again += now.kept[base..].iter().filter(made_again).count() as u64;
         self.found.written += (now.kept.len() - base) as u64;
-        self.compare(&now.kept);
         self.kept.clone_from(&now.kept);
+        self.compare();
         self.epoch = epoch;
         self.durable_seq = durable_seq;
         self.was_cut = false;
     }
 
     /// What was sent must stand in the journal, unless it was sent at once and a power cut took it.
-    fn compare(&mut self, now: &[Kept]) {
+    pub(crate) fn compare(&mut self) {
         for (id, known) in &mut self.sent {
-            let here = now.get(id.seq as usize - 1).filter(|kept| kept.id == *id);
+            let here = self.kept.get(id.seq as usize - 1).filter(|kept| kept.id == *id);
             if let Some(kept) = here {
                 assert_eq!(kept.hash, known.hash, "another record is {id:?} than was sent");
                 continue;
@@ -246,6 +249,12 @@ impl Ledger {
             self.found.lost += u64::from(!known.is_lost);
             known.is_lost = true;
         }
+    }
+
+    /// Whether everything in the journal that is for somebody was sent.
+    pub(crate) fn is_all_sent(&self) -> bool {
+        let mut released = self.kept.iter().filter(|kept| kept.is_released);
+        released.all(|kept| self.sent.contains_key(&kept.id))
     }
 
     /// Power was cut, and this is what the archive then holds.

@@ -52,7 +52,7 @@ impl Place {
         pinrail
             .args(command)
             .arg(self.archive())
-            .env_remove("PINRAIL_LOG")
+            .env("PINRAIL_LOG", "error")
             .stdin(Stdio::null());
         pinrail
     }

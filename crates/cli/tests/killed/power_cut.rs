@@ -14,7 +14,7 @@ const SECTOR_BYTES: usize = 512;
 const LINE_BYTES: usize = 64;
 const END: u64 = 0x0002_0001;
 
-/// What becomes of bytes that were written and not synced.
+/// What became of bytes that were written and not synced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Damage {
     /// All of them reached the disk.
@@ -33,7 +33,7 @@ pub(crate) enum Damage {
     BitFlipped,
 }
 
-const DAMAGES: [Damage; 7] = [
+pub(crate) const DAMAGES: [Damage; 7] = [
     Damage::Nothing,
     Damage::Truncated,
     Damage::ZerosBehind,

@@ -19,6 +19,8 @@ use crate::place::{Place, Process};
 const TOLD: &str = "PINRAIL_KILLED_SENDER";
 /// Outputs whose intents are synced together at most.
 const BATCH: usize = 256;
+/// Receivers answer in every so many turns.
+const TURNS_PER_ANSWER: u64 = 20;
 
 /// Why an output was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -161,11 +163,14 @@ fn child_sends() {
         at_once,
         durable,
         log,
+        open: Vec::new(),
     };
-    loop {
-        let sent = work.send(&mut notes);
-        if sent == 0 {
+    for turn in 1_u64.. {
+        if work.send(&mut notes) == 0 {
             std::thread::sleep(Duration::from_micros(200));
+        }
+        if turn.is_multiple_of(TURNS_PER_ANSWER) {
+            work.take_answers();
         }
     }
 }
@@ -187,6 +192,8 @@ struct Work {
     at_once: Gate,
     durable: Gate,
     log: SendLog,
+    /// Sent and not yet answered.
+    open: Vec<SendId>,
 }
 
 impl Work {
@@ -202,7 +209,7 @@ impl Work {
         deliver(receivers, &notes);
         let mut sent = notes.len();
         notes.clear();
-        while notes.len() < BATCH
+        while notes.len() < BATCH.min(SendLog::OPEN_MAX - self.open.len())
             && let Some(id) = self.durable.poll(&mut frame).unwrap()
         {
             let why = match self.log.state(id) {
@@ -216,11 +223,16 @@ impl Work {
         let ids: Vec<SendId> = new.map(|note| note.id).collect();
         self.log.begin(&ids).unwrap();
         deliver(receivers, &notes);
-        for note in &notes {
-            self.log.done(note.id).unwrap();
-        }
+        self.open.extend(notes.iter().map(|note| note.id));
         sent += notes.len();
         sent
+    }
+
+    /// Every receiver says that it has what it was sent.
+    fn take_answers(&mut self) {
+        for id in self.open.drain(..) {
+            self.log.done(id).unwrap();
+        }
     }
 }
 
