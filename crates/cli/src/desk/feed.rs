@@ -178,7 +178,8 @@ impl ClientFeed {
         }
     }
 
-    fn push(&mut self, counts: &mut FeedCounts) {
+    /// Pushes what is due. What must not be lost waits for room, until `is_over` says that it is in vain.
+    fn push(&mut self, counts: &mut FeedCounts, mut is_over: impl FnMut() -> bool) {
         let Some((_, frame)) = &self.next else {
             return;
         };
@@ -191,6 +192,9 @@ impl ClientFeed {
             let mut waited = 0;
             while self.producer.try_push(frame.words(), Class::Reserved).is_err() {
                 waited = 1;
+                if is_over() {
+                    break;
+                }
                 std::thread::yield_now();
             }
             counts.accepts_waited += waited;
@@ -274,7 +278,9 @@ pub(crate) fn run(
                     venue.next_due = u64::MAX;
                 }
             }
-            _ => clients.push(&mut counts),
+            _ => clients.push(&mut counts, || {
+                stop.load(Ordering::Acquire) || clock.now_ns() >= end_ns + grace_ns
+            }),
         }
     }
     while clients.read_answers()? > 0 {}

@@ -157,7 +157,8 @@ fn show_progress<T>(
         std::thread::sleep(std::time::Duration::from_millis(20));
         let passed = progress.load(Ordering::Relaxed).saturating_sub(recorded_start);
         bar.set_position(passed / 1_000_000_000);
-        if rig.has_failed() {
+        // Nothing is dropped in playback, so that without room there is nothing to do but to end.
+        if rig.has_failed() || rig.has_no_room() {
             stop.store(true, Ordering::Release);
         }
     }

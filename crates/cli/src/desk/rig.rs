@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pinrail_journal::{Archiver, Journal, JournalConfig, JournalError, Preparer, Writer};
 use pinrail_runtime::SEGMENT_BYTES_MIN;
@@ -16,6 +16,8 @@ use thiserror::Error;
 const PARK: Duration = Duration::from_micros(500);
 /// The lowest priority.
 const NICE: i32 = 19;
+/// How long from one try to make a segment for which there is no room to the next.
+const ROOM_RETRY: Duration = Duration::from_millis(100);
 
 /// Why a core could not be run or kept running.
 #[derive(Debug, Error)]
@@ -122,6 +124,8 @@ pub(crate) struct Rig {
     stop_helper: Arc<AtomicBool>,
     /// Set when nothing becomes durable any more.
     archiver_failed: Arc<AtomicBool>,
+    /// Set while there is no room for the next segment.
+    has_no_room: Arc<AtomicBool>,
     archiver: JoinHandle<Result<Archived, JournalError>>,
     helper: JoinHandle<Result<(), JournalError>>,
     /// For readers of the clock.
@@ -147,6 +151,7 @@ impl Rig {
         let (clock, discipline) = clock::start()?;
         let flag = || Arc::new(AtomicBool::new(false));
         let (stop_archiver, stop_helper, archiver_failed) = (flag(), flag(), flag());
+        let has_no_room = flag();
         let archive = {
             let (stop, failed) = (Arc::clone(&stop_archiver), Arc::clone(&archiver_failed));
             spawn("pinrail-archive", move || {
@@ -157,16 +162,17 @@ impl Rig {
             })?
         };
         let help = {
-            let stop = Arc::clone(&stop_helper);
+            let (stop, no_room) = (Arc::clone(&stop_helper), Arc::clone(&has_no_room));
             spawn("pinrail-helper", move || {
                 place(cpu);
-                run_helper(preparer, discipline, &stop)
+                run_helper(preparer, discipline, &stop, &no_room)
             })?
         };
         let rig = Rig {
             stop_archiver,
             stop_helper,
             archiver_failed,
+            has_no_room,
             archiver: archive,
             helper: help,
             clock,
@@ -177,6 +183,12 @@ impl Rig {
     /// Whether a thread of the rig has ended: something went wrong, and [`Rig::finish`] tells what.
     pub(crate) fn has_failed(&self) -> bool {
         self.archiver.is_finished() || self.helper.is_finished()
+    }
+
+    /// Whether there is no room for the next segment. It is tried again and again; the core goes on with the segments that
+    /// are ready, takes no new risk when only the reserve is left, and nothing at all when that is used up.
+    pub(crate) fn has_no_room(&self) -> bool {
+        self.has_no_room.load(Ordering::Relaxed)
     }
 
     /// Set when the archiver failed, for the core to be told.
@@ -232,15 +244,41 @@ fn run_archiver(mut archiver: Archiver, stop: &AtomicBool) -> Result<Archived, J
     }
 }
 
+/// Ends with [`JournalError::NoRoom`] if there was none for the next segment when it was last tried.
 fn run_helper(
     mut preparer: Preparer,
     mut discipline: Discipline,
     stop: &AtomicBool,
+    has_no_room: &AtomicBool,
 ) -> Result<(), JournalError> {
+    let mut refused: Option<(Instant, JournalError)> = None;
     while !stop.load(Ordering::Acquire) {
-        if preparer.do_work()? + discipline.do_work() == 0 {
+        let mut work = discipline.do_work();
+        if refused
+            .as_ref()
+            .is_none_or(|(tried, _)| tried.elapsed() >= ROOM_RETRY)
+        {
+            match preparer.do_work() {
+                Ok(prepared) => {
+                    work += prepared;
+                    refused = None;
+                }
+                Err(e @ JournalError::NoRoom { .. }) => {
+                    if refused.is_none() {
+                        tracing::error!("{e}; trying again");
+                    }
+                    refused = Some((Instant::now(), e));
+                }
+                Err(e) => return Err(e),
+            }
+            has_no_room.store(refused.is_some(), Ordering::Relaxed);
+        }
+        if work == 0 {
             std::thread::sleep(PARK);
         }
+    }
+    if let Some((_, e)) = refused {
+        return Err(e);
     }
     // Unmaps what the writer has retired.
     preparer.do_work().map(|_| ())

@@ -109,7 +109,7 @@ fn demo_in_shm(options: &str) -> Option<(i32, String)> {
     let output = Command::new("unshare")
         .args(["--mount", "sh", "-c", &script])
         .arg(pinrail(&[]).get_program())
-        .args(["demo", "--seconds", "5", "--json"])
+        .args(["demo", "--seconds", "1", "--json"])
         .output()
         .ok()?;
     let err = String::from_utf8(output.stderr).unwrap();
@@ -124,12 +124,18 @@ fn demo_in_shm(options: &str) -> Option<(i32, String)> {
 
 #[test]
 fn a_demo_without_room_in_shared_memory_tells() {
-    for options in ["size=1m", "size=20m"] {
-        let Some((code, err)) = demo_in_shm(options) else {
-            return;
-        };
-        assert_eq!(code, 4, "{err}");
-        assert_told(&err, &["no room for /dev/shm/pinrail-demo-", "bytes needed"]);
+    let Some((code, err)) = demo_in_shm("size=1m") else {
+        return;
+    };
+    assert_eq!(code, 4, "{err}");
+    assert_told(&err, &["no room for /dev/shm/pinrail-demo-", "bytes needed"]);
+    // None for the third segment, until the first is gone: with luck that is before the end.
+    if let Some((code, err)) = demo_in_shm("size=20m") {
+        assert!(matches!(code, 0 | 4), "{err}");
+        assert!(
+            err.contains("no room for /dev/shm/pinrail-demo-") && err.contains("trying again"),
+            "{err}"
+        );
     }
     if let Some((code, err)) = demo_in_shm("ro") {
         assert_eq!(code, 4, "{err}");
