@@ -5,8 +5,10 @@ use std::collections::HashMap;
 use pinrail_journal::ReadError;
 use pinrail_journal::archive::{Reader, Tail};
 use pinrail_runtime::{ReleasePolicy, SendId};
-use pinrail_types::record::{EpochStart, ExecType, ExecutionReport, PositionReport};
-use pinrail_types::{Cause, Frame, OutId};
+use pinrail_types::record::{
+    EpochStart, ExecType, ExecutionReport, PositionReport, QuoteRequestReject, RuntimeEvent,
+};
+use pinrail_types::{Cause, Frame, OutId, Record};
 
 use crate::place::Place;
 use crate::sender::{Note, Sent, hash, out_id};
@@ -27,6 +29,8 @@ pub(crate) struct Kept {
 /// A journal, read.
 pub(crate) struct Records {
     kept: Vec<Kept>,
+    /// What the runtime told the engine, and refusals of requests.
+    pub(crate) notable: Vec<Frame>,
     pub(crate) is_torn: bool,
     /// Of the last epoch that says so.
     last_start: u32,
@@ -42,6 +46,7 @@ impl Records {
         let live = place.live();
         let mut records = Records {
             kept: Vec::new(),
+            notable: Vec::new(),
             is_torn: false,
             last_start: 0,
             position: (0, 0),
@@ -90,6 +95,9 @@ impl Records {
         if let Some(report) = frame.get::<PositionReport>() {
             self.reported = Some(*report);
         }
+        if matches!(frame.record_type(), RuntimeEvent::TYPE | QuoteRequestReject::TYPE) {
+            self.notable.push(*frame);
+        }
         self.kept.push(Kept {
             id: SendId {
                 epoch: self.last_start,
@@ -104,6 +112,10 @@ impl Records {
 
     pub(crate) fn len(&self) -> u64 {
         self.kept.len() as u64
+    }
+
+    pub(crate) fn begins_with(&self, before: &Records) -> bool {
+        self.kept.starts_with(&before.kept)
     }
 
     /// Whether this epoch's core has begun.

@@ -5,6 +5,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+mod faults;
 mod ledger;
 mod place;
 mod power_cut;
