@@ -167,7 +167,9 @@ fn outcome(place: &Place) -> (u64, archive::Digest) {
 #[test]
 fn the_writer_does_not_notice_its_readers_whatever_becomes_of_them() {
     let alone = Place::new();
-    PAUSES.iter().for_each(|seq| go_on(&alone, *seq));
+    for seq in PAUSES {
+        go_on(&alone, seq);
+    }
     ended_well(child("child_writes", &alone, "writer"));
     let alone = outcome(&alone);
 

@@ -1,8 +1,6 @@
 //! What whole runs come to: the same journal however they were run, and figures that agree.
 
-use pinrail_types::Frame;
 use serde_json::Value;
-use tempfile::TempDir;
 
 use crate::desk::{Desk, stat};
 use crate::ended;
