@@ -193,6 +193,10 @@ impl Book {
     fn finish(&mut self, batch: Batch, ts_recv: u64) {
         match batch.kind {
             BatchKind::Drop => return,
+            BatchKind::Apply if self.sequencer.is_mirrored() => {
+                self.bids.seal();
+                self.asks.seal();
+            }
             BatchKind::Apply => {}
             BatchKind::Snapshot => {
                 self.bids.seal();

@@ -37,6 +37,8 @@ pub struct Levels {
     len_max: usize,
     /// Keys up to here are known.
     horizon: i64,
+    /// No key beyond it is known before the next snapshot, since a level was dropped there.
+    horizon_max: i64,
     /// 1 for offers, -1 for bids.
     sign: i64,
 }
@@ -62,6 +64,7 @@ impl Levels {
             len: 0,
             len_max: levels_max,
             horizon: i64::MIN,
+            horizon_max: i64::MAX,
             sign: match side {
                 BookSide::Bid => -1,
                 BookSide::Ask => 1,
@@ -75,6 +78,7 @@ impl Levels {
         self.tail.clear();
         self.len = 0;
         self.horizon = i64::MIN;
+        self.horizon_max = i64::MAX;
     }
 
     /// Sets the quantity at a price; zero removes the level. `px` is representable and `qty` not negative.
@@ -110,7 +114,8 @@ impl Levels {
         let worst = self.tail.pop_last().or_else(|| self.window.pop_last());
         let (key, _) = worst.expect("a full side has a worst level");
         self.len -= 1;
-        self.horizon = self.horizon.min(key - 1);
+        self.horizon_max = self.horizon_max.min(key - 1);
+        self.horizon = self.horizon.min(self.horizon_max);
     }
 
     /// Moves the window to `base`, and levels between it and the tail as they now belong. No level is before `base`.
@@ -149,16 +154,17 @@ impl Levels {
         }
     }
 
-    /// Ends a snapshot: what stands here is known, and nothing beyond.
+    /// Ends a snapshot, or an update that says how far it knows: what stands here is known, and nothing beyond.
     pub(crate) fn seal(&mut self) {
         let worst = self.tail.last().or_else(|| self.window.last());
-        self.horizon = worst.map_or(i64::MIN, |(key, _)| key);
+        self.horizon = worst.map_or(i64::MIN, |(key, _)| key.min(self.horizon_max));
     }
 
     /// Goes through the levels, best first, and how far they are known. Where the window stands follows from them.
     pub(crate) fn visit(&mut self, visitor: &mut impl Visitor) -> Result<(), StateError> {
-        let mut horizon = self.horizon;
+        let (mut horizon, mut horizon_max) = (self.horizon, self.horizon_max);
         visitor.signed(&mut horizon)?;
+        visitor.signed(&mut horizon_max)?;
         let mut len = self.len;
         visitor.count(&mut len, self.len_max)?;
         if !visitor.is_loading() {
@@ -180,7 +186,7 @@ impl Levels {
             self.set(level.px, level.qty);
         }
         self.settle();
-        self.horizon = horizon;
+        (self.horizon, self.horizon_max) = (horizon, horizon_max);
         Ok(())
     }
 
@@ -289,6 +295,7 @@ mod tests {
         levels: BTreeMap<i64, i64>,
         len_max: usize,
         horizon: Option<i64>,
+        horizon_max: i64,
     }
 
     impl Model {
@@ -300,8 +307,14 @@ mod tests {
             }
             if self.levels.len() > self.len_max {
                 let (worst, _) = self.levels.pop_last().unwrap();
-                self.horizon = self.horizon.map(|horizon| horizon.min(worst - 1));
+                self.horizon_max = self.horizon_max.min(worst - 1);
+                self.horizon = self.horizon.map(|horizon| horizon.min(self.horizon_max));
             }
+        }
+
+        fn seal(&mut self) {
+            let worst = self.levels.last_key_value().map(|(key, _)| *key);
+            self.horizon = worst.map(|key| key.min(self.horizon_max));
         }
 
         fn reported(&self) -> Vec<(i64, i64)> {
@@ -356,6 +369,7 @@ mod tests {
         /// Every level better than this distance goes.
         Eat(i64),
         Settle,
+        Seal,
         Snapshot(Vec<(i64, i64)>),
     }
 
@@ -374,6 +388,7 @@ mod tests {
             1 => (-50_000..50_000_i64).prop_map(Op::Drift),
             1 => (0..20_000_i64).prop_map(Op::Eat),
             15 => Just(Op::Settle),
+            5 => Just(Op::Seal),
             1 => prop::collection::vec((distance(), 0..3_i64), 0..40).prop_map(Op::Snapshot),
         ]
     }
@@ -399,16 +414,20 @@ mod tests {
                 }
             }
             Op::Settle => levels.settle(),
+            Op::Seal => {
+                levels.seal();
+                model.seal();
+            }
             Op::Snapshot(image) => {
                 levels.clear();
                 model.levels.clear();
-                model.horizon = None;
+                (model.horizon, model.horizon_max) = (None, i64::MAX);
                 for (at, qty) in image {
                     levels.set(Px(*touch + at * sign), Qty(qty));
                     model.set(*touch + at * sign, qty);
                 }
                 levels.seal();
-                model.horizon = model.levels.last_key_value().map(|(key, _)| *key);
+                model.seal();
             }
         }
     }
@@ -428,6 +447,7 @@ mod tests {
                 levels: BTreeMap::new(),
                 len_max,
                 horizon: None,
+                horizon_max: i64::MAX,
             };
             let mut touch = start;
             for op in ops {

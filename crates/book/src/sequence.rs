@@ -27,14 +27,16 @@ enum Phase {
 /// Judges each update of one book by the venue's numbering. Used by the mirror in the core and by the venue's own
 /// session alike, so that both see a gap at the same update.
 ///
-/// The rules are those of [`SequenceRule`], which names Binance's documents. Where these are silent: an update whose
-/// last id is not beyond what the book holds is a duplicate and dropped; one that overlaps what the book holds and
-/// goes beyond it is a gap, because no single stream of the venue makes one; so is one whose first id is above its
-/// last.
+/// The rules are those of [`SequenceRule`], which names Binance's documents. Where these are silent: the update that was
+/// applied last, once more, is a duplicate and dropped; any other that is not beyond what the book holds, or overlaps
+/// it, is a gap, because no single stream of the venue makes one. (Were it dropped, one id that was damaged upwards
+/// would make a healthy book deaf.) So is one whose first id is above its last.
 #[derive(Clone, Copy, Debug)]
 pub struct Sequencer {
     rule: SequenceRule,
     phase: Phase,
+    /// First id of the update that was applied last; of a snapshot its id.
+    first_id: u64,
     last_id: u64,
 }
 
@@ -44,6 +46,7 @@ impl Sequencer {
         Sequencer {
             rule,
             phase: Phase::Unsynced,
+            first_id: 0,
             last_id: 0,
         }
     }
@@ -58,6 +61,7 @@ impl Sequencer {
     #[inline]
     pub fn on_snapshot(&mut self, last_id: u64) {
         self.phase = Phase::Snapshot;
+        self.first_id = last_id;
         self.last_id = last_id;
     }
 
@@ -70,6 +74,7 @@ impl Sequencer {
             Verdict::Drop => {}
             Verdict::Apply => {
                 self.phase = Phase::Following;
+                self.first_id = first_id;
                 self.last_id = last_id;
             }
             Verdict::Gap => self.reset(),
@@ -86,18 +91,24 @@ impl Sequencer {
         }
         let held = self.last_id;
         let awaits_first = self.phase == Phase::Snapshot;
-        // The first update on a snapshot of USD-M futures may end exactly where the snapshot does.
-        let is_old = if awaits_first && self.rule == SequenceRule::BinanceUsdm {
-            last_id < held
-        } else {
-            last_id <= held
+        let is_old = match (self.rule, awaits_first) {
+            // The first update on a snapshot of USD-M futures may end exactly where the snapshot does.
+            (SequenceRule::BinanceUsdm, true) => last_id < held,
+            _ => last_id <= held,
         };
         if is_old {
-            return Verdict::Drop;
+            let is_repeated = (first_id, last_id) == (self.first_id, held);
+            return if awaits_first || is_repeated {
+                Verdict::Drop
+            } else {
+                Verdict::Gap
+            };
         }
         // `held + 1` cannot overflow where it is computed: an update that is not old ends beyond `held`.
         let follows = match (self.rule, awaits_first) {
-            (SequenceRule::Plain, _) | (SequenceRule::BinanceSpot, false) => first_id == held + 1,
+            (SequenceRule::Plain | SequenceRule::Mirrored, _) | (SequenceRule::BinanceSpot, false) => {
+                first_id == held + 1
+            }
             (SequenceRule::BinanceSpot, true) => first_id <= held + 1,
             (SequenceRule::BinanceUsdm, true) => first_id <= held,
             (SequenceRule::BinanceUsdm, false) => prev_id == held,
@@ -113,7 +124,14 @@ impl Sequencer {
         let phases = [Phase::Unsynced, Phase::Snapshot, Phase::Following];
         let from = |code: u64| phases.get(usize::try_from(code).ok()?).copied();
         visitor.named(&mut self.phase, |phase| phase as u64, from, "a phase")?;
+        visitor.word(&mut self.first_id)?;
         visitor.word(&mut self.last_id)
+    }
+
+    /// Whether each update says anew how far the book is known: [`SequenceRule::Mirrored`].
+    #[inline]
+    pub(crate) fn is_mirrored(&self) -> bool {
+        self.rule == SequenceRule::Mirrored
     }
 
     /// Whether nothing can be applied before a snapshot.
@@ -128,7 +146,7 @@ impl Sequencer {
     pub fn is_synced(&self) -> bool {
         match self.phase {
             Phase::Unsynced => false,
-            Phase::Snapshot => self.rule == SequenceRule::Plain,
+            Phase::Snapshot => matches!(self.rule, SequenceRule::Plain | SequenceRule::Mirrored),
             Phase::Following => true,
         }
     }
@@ -180,9 +198,16 @@ mod tests {
         );
         // Twice the same; an older one late.
         assert_eq!(
-            verdicts(rule, &[bridge, bridge, (105, 108, 0), (111, 112, 0)]),
-            [Apply, Drop, Drop, Apply]
+            verdicts(rule, &[bridge, bridge, (111, 112, 0)]),
+            [Apply, Drop, Apply]
         );
+        assert_eq!(
+            verdicts(rule, &[bridge, (105, 108, 0), (111, 112, 0)]),
+            [Apply, Gap, Drop]
+        );
+        // An id damaged upwards: what follows is behind it, or ends just there.
+        assert_eq!(verdicts(rule, &[(101, 910, 0), (111, 120, 0)]), [Apply, Gap]);
+        assert_eq!(verdicts(rule, &[(101, 120, 0), (111, 120, 0)]), [Apply, Gap]);
         // Out of order: the later one is a hole.
         assert_eq!(
             verdicts(rule, &[bridge, (121, 130, 0), (111, 120, 0)]),
@@ -222,14 +247,15 @@ mod tests {
     }
 
     #[test]
-    fn plain_follows_the_snapshot_itself() {
-        let rule = SequenceRule::Plain;
-        assert_eq!(
-            verdicts(rule, &[(101, 101, 0), (102, 105, 0), (106, 106, 0)]),
-            [Apply, Apply, Apply]
-        );
-        assert_eq!(verdicts(rule, &[(100, 100, 0), (99, 101, 0)]), [Drop, Gap]);
-        assert_eq!(verdicts(rule, &[(102, 102, 0)]), [Gap]);
+    fn plain_and_mirrored_follow_the_snapshot_itself() {
+        for rule in [SequenceRule::Plain, SequenceRule::Mirrored] {
+            assert_eq!(
+                verdicts(rule, &[(101, 101, 0), (102, 105, 0), (106, 106, 0)]),
+                [Apply, Apply, Apply]
+            );
+            assert_eq!(verdicts(rule, &[(100, 100, 0), (99, 101, 0)]), [Drop, Gap]);
+            assert_eq!(verdicts(rule, &[(102, 102, 0)]), [Gap]);
+        }
     }
 
     #[test]
@@ -238,13 +264,15 @@ mod tests {
             SequenceRule::Plain,
             SequenceRule::BinanceSpot,
             SequenceRule::BinanceUsdm,
+            SequenceRule::Mirrored,
         ] {
             let mut sequencer = Sequencer::new(rule);
             assert_eq!(sequencer.on_update(1, 1, 0), Drop);
             assert!(sequencer.needs_snapshot() && !sequencer.is_synced());
             sequencer.on_snapshot(7);
             assert!(!sequencer.needs_snapshot());
-            assert_eq!(sequencer.is_synced(), rule == SequenceRule::Plain);
+            let bridges = [SequenceRule::BinanceSpot, SequenceRule::BinanceUsdm].contains(&rule);
+            assert_eq!(sequencer.is_synced(), !bridges);
             sequencer.reset();
             assert_eq!(sequencer.on_update(8, 8, 7), Drop);
         }

@@ -111,16 +111,27 @@ fn an_update_in_sequence_is_applied() {
 }
 
 #[test]
-fn old_and_repeated_updates_change_nothing() {
+fn what_the_snapshot_holds_and_a_repeated_update_change_nothing() {
     let mut book = book();
-    book.apply(&next(101, &[(99, 6)], &[]));
-    for id in [101, 100, 7] {
+    let late = |id| {
         let mut late = next(id, &[(99, 0), (98, 0)], &[]);
         late.ts_recv = 2_000;
-        assert_eq!(book.apply(&late).now, Healthy);
-    }
+        late
+    };
+    assert_eq!(book.apply(&late(100)).now, Healthy);
+    assert_eq!(book.apply(&late(7)).now, Healthy);
+    book.apply(&next(101, &[(99, 6)], &[]));
+    assert_eq!(book.apply(&late(101)).now, Healthy);
     assert_eq!(best(&book), [Some((99, 6)), Some((101, 5))]);
     assert_eq!(book.ts_recv(), 1_000, "a dropped update is no sign of life");
+}
+
+#[test]
+fn an_id_that_goes_back_gaps_the_book() {
+    let mut book = book();
+    book.apply(&next(101, &[(99, 6)], &[]));
+    assert_eq!(book.apply(&next(100, &[(99, 6)], &[])).now, Gapped);
+    assert_needs_snapshot(&mut book, Gapped, Reason::BookGap);
 }
 
 #[test]
@@ -491,6 +502,23 @@ fn levels_beyond_the_snapshot_are_kept_but_not_known() {
 }
 
 #[test]
+fn a_mirrored_book_is_known_down_to_its_worst_level_after_each_update() {
+    let mut book = Book::new(SequenceRule::Mirrored, 3);
+    assert_eq!(book.apply(&snapshot(100)).now, Healthy);
+    let horizons = |book: &Book| (book.bids().horizon(), book.asks().horizon());
+    book.apply(&next(101, &[(90, 0), (80, 7)], &[(110, 0)]));
+    assert_eq!(horizons(&book), (Some(Px(80)), Some(Px(102))));
+    book.apply(&next(102, &[], &[(101, 0), (102, 0)]));
+    assert_eq!(horizons(&book), (Some(Px(80)), None));
+    // A level that found no room is forgotten, and what lies from it on is not known again before a snapshot.
+    book.apply(&next(103, &[(97, 1)], &[]));
+    book.apply(&next(104, &[(97, 0), (70, 1)], &[]));
+    assert_eq!(book.bids().horizon(), Some(Px(81)));
+    book.apply(&snapshot(105));
+    assert_eq!(horizons(&book), (Some(Px(90)), Some(Px(110))));
+}
+
+#[test]
 fn staleness_counts_from_the_last_update_either_way() {
     let book = book();
     assert!(!book.is_stale(1_000, 0) && !book.is_stale(1_500, 500));
@@ -505,8 +533,8 @@ struct Naive {
     sides: [BTreeMap<i64, i64>; 2],
     horizon: [Option<i64>; 2],
     state: BookState,
-    /// Last id held and whether an update was applied on the snapshot; none without a snapshot.
-    synced: Option<(u64, bool)>,
+    /// Ids of what is held last and whether an update was applied on the snapshot; none without a snapshot.
+    synced: Option<((u64, u64), bool)>,
     parts: Vec<BookUpdate>,
 }
 
@@ -529,14 +557,18 @@ impl Naive {
     }
 
     fn is_new(&self, (first, last, prev): (u64, u64, u64)) -> Option<bool> {
-        let (held, follows) = self.synced?;
+        let (latest, follows) = self.synced?;
+        let held = latest.1;
         let (new, next) = match (self.rule, follows) {
-            (SequenceRule::Plain, _) | (SequenceRule::BinanceSpot, true) => (last > held, first == held + 1),
+            (SequenceRule::Plain | SequenceRule::Mirrored, _) | (SequenceRule::BinanceSpot, true) => {
+                (last > held, first == held + 1)
+            }
             (SequenceRule::BinanceSpot, false) => (last > held, first <= held + 1),
             (SequenceRule::BinanceUsdm, false) => (last >= held, first <= held),
             (SequenceRule::BinanceUsdm, true) => (last > held, prev == held),
         };
-        if first > last || (new && !next) {
+        let is_old = !new && follows && (first, last) != latest;
+        if first > last || is_old || (new && !next) {
             None
         } else {
             Some(new)
@@ -597,16 +629,20 @@ impl Naive {
                 self.sides[side].retain(|_, qty| *qty != 0);
             }
         }
-        if is_snapshot {
+        if is_snapshot || self.rule == SequenceRule::Mirrored {
             self.horizon = [0, 1].map(|side| self.sides[side].keys().last().copied());
         }
-        self.synced = Some((parts[0].last_id, !is_snapshot));
+        self.synced = Some(((parts[0].first_id, parts[0].last_id), !is_snapshot));
         let best = [0, 1].map(|side| self.sides[side].keys().next().copied());
         self.state = match best {
-            _ if is_snapshot && self.rule != SequenceRule::Plain => Building,
+            _ if is_snapshot && self.waits_for_bridge() => Building,
             [Some(bid), Some(ask)] if -bid >= ask => Crossed,
             _ => Healthy,
         };
+    }
+
+    fn waits_for_bridge(&self) -> bool {
+        matches!(self.rule, SequenceRule::BinanceSpot | SequenceRule::BinanceUsdm)
     }
 
     fn known(&self, side: usize) -> Vec<(i64, i64)> {
@@ -660,7 +696,7 @@ fn compare(book: &Book, naive: &Naive) {
         return;
     }
     assert_eq!(book.state(), naive.state);
-    let Some((last_id, _)) = naive.synced else { return };
+    let Some(((_, last_id), _)) = naive.synced else { return };
     assert_eq!(book.last_id(), last_id);
     for (side, levels) in [book.bids(), book.asks()].into_iter().enumerate() {
         let levels: Vec<_> = levels.iter().map(|level| (level.px.0, level.qty.0)).collect();
@@ -676,6 +712,7 @@ proptest! {
             Just(SequenceRule::Plain),
             Just(SequenceRule::BinanceSpot),
             Just(SequenceRule::BinanceUsdm),
+            Just(SequenceRule::Mirrored),
         ],
         steps in prop::collection::vec(step(), 1..60),
     ) {
@@ -709,7 +746,7 @@ proptest! {
                 naive.apply(&part, flags);
                 compare(&book, &naive);
             }
-            id = naive.synced.map_or(id + 3, |(held, _)| held);
+            id = naive.synced.map_or(id + 3, |((_, held), _)| held);
         }
     }
 }

@@ -185,7 +185,7 @@ fn venues(config: &Config) -> Result<(Vec<VenuePlayback>, Vec<Inlet>), RigError>
     for venue in &config.venues {
         let market = match venue.rule {
             SequenceRule::BinanceUsdm => Market::Usdm,
-            SequenceRule::BinanceSpot | SequenceRule::Plain => Market::Spot,
+            SequenceRule::BinanceSpot | SequenceRule::Plain | SequenceRule::Mirrored => Market::Spot,
         };
         let recordings: Vec<Recording> = venue
             .listings

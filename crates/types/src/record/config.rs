@@ -89,6 +89,9 @@ byte_enum! {
         /// Binance USD-M futures: drop `u < lastUpdateId`; the first taken has `U <= lastUpdateId <= u`; then `pu`
         /// is the previous `u`. (Binance, the same, USD-M futures.)
         BinanceUsdm = 2,
+        /// As `Plain`, from a venue thread that keeps the book itself and passes on all levels from the best to some
+        /// depth: what it did not name down to the worst level of a side is empty, after each update.
+        Mirrored = 3,
     }
 }
 
