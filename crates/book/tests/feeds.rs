@@ -696,7 +696,9 @@ fn compare(book: &Book, naive: &Naive) {
         return;
     }
     assert_eq!(book.state(), naive.state);
-    let Some(((_, last_id), _)) = naive.synced else { return };
+    let Some(((_, last_id), _)) = naive.synced else {
+        return;
+    };
     assert_eq!(book.last_id(), last_id);
     for (side, levels) in [book.bids(), book.asks()].into_iter().enumerate() {
         let levels: Vec<_> = levels.iter().map(|level| (level.px.0, level.qty.0)).collect();

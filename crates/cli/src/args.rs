@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 use pinrail_journal::ChainHash;
 use pinrail_journal::ReadError;
 use pinrail_journal::archive::{LEVELS, Reader};
 use pinrail_types::record::RECORDS;
 use pinrail_types::{Decimal, DecimalError, Grid};
-use pinrail_venue::binance::Market;
+use pinrail_venue::Market;
 
 use crate::decode::parse_utc;
 use crate::journal::Format;
@@ -347,12 +347,12 @@ pub(crate) enum VenueCommand {
 /// Arguments of `venue check`.
 #[derive(Debug, Args)]
 pub(crate) struct CheckArgs {
-    /// Recordings of one symbol each: gzip, lines of receive time and message.
+    /// Recordings: gzip, lines of receive time and message.
     #[arg(required = true, value_name = "CAPTURE")]
     pub(crate) captures: Vec<PathBuf>,
     /// The market that they are of.
-    #[arg(long, value_enum)]
-    pub(crate) market: Option<MarketArg>,
+    #[arg(long, value_name = "NAME", value_parser = parse_market)]
+    pub(crate) market: Option<Market>,
     /// Price grid.
     #[arg(long, value_name = "DECIMAL", value_parser = parse_step)]
     pub(crate) tick: Option<Decimal>,
@@ -368,21 +368,9 @@ fn parse_step(text: &str) -> Result<Decimal, DecimalError> {
     Grid::new(step).map(|_| step)
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub(crate) enum MarketArg {
-    /// Binance spot.
-    Spot,
-    /// Binance USD-M futures.
-    Usdm,
-}
-
-impl From<MarketArg> for Market {
-    fn from(market: MarketArg) -> Market {
-        match market {
-            MarketArg::Spot => Market::Spot,
-            MarketArg::Usdm => Market::Usdm,
-        }
-    }
+fn parse_market(name: &str) -> Result<Market, String> {
+    let known = Market::ALL.into_iter().find(|market| market.name() == name);
+    known.ok_or_else(|| format!("expected one of {}", Market::ALL.map(Market::name).join(", ")))
 }
 
 #[derive(Debug, Subcommand)]

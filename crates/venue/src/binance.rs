@@ -3,51 +3,12 @@
 //! Understood are the combined-stream frames `depth` (diffs at any speed), `bookTicker` and `trade`, and the answer to
 //! the REST depth request, which has no `"stream"`. Everything else is an error, not a guess.
 
-use pinrail_types::record::{BookLevel, SequenceRule, TopOfBook, Trade};
-use pinrail_types::{Grid, InstrumentId, VenueId};
+use pinrail_types::record::{BookLevel, TopOfBook, Trade};
 
 use crate::error::MessageError;
+use crate::listing::Listing;
 
 mod json;
-
-/// Most levels a side that one message may hold; Binance's deepest snapshot has 5,000.
-pub const LEVELS_MAX: usize = 16_384;
-
-/// One of Binance's markets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Market {
-    /// Spot.
-    Spot,
-    /// USD-M futures.
-    Usdm,
-}
-
-impl Market {
-    /// How the market numbers its depth updates.
-    pub const fn rule(self) -> SequenceRule {
-        match self {
-            Market::Spot => SequenceRule::BinanceSpot,
-            Market::Usdm => SequenceRule::BinanceUsdm,
-        }
-    }
-}
-
-/// One symbol of one market, and what the desk calls it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listing {
-    /// Binance's own name, upper case: `BTCUSDT`.
-    pub symbol: String,
-    /// The market.
-    pub market: Market,
-    /// The venue in the desk's configuration.
-    pub venue: VenueId,
-    /// The instrument in the desk's configuration.
-    pub instrument: InstrumentId,
-    /// The instrument's price grid.
-    pub tick: Grid,
-    /// The instrument's quantity grid.
-    pub lot: Grid,
-}
 
 /// A message, decoded.
 #[derive(Clone, Copy, Debug)]

@@ -1,4 +1,7 @@
-//! Reads a capture: a gzip file of lines `<receive time in ns> <json>`.
+//! Reads a capture: a gzip file of one message a line.
+//!
+//! A line is `<receive time in ns> <json>`, or in captures that begin otherwise `<seconds.fraction>: <json>`. Among the
+//! latter, lines that begin with `wss://` show a connection and what was sent on it, and may be empty; they are passed over.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
@@ -8,6 +11,7 @@ use std::path::{Path, PathBuf};
 use flate2::bufread::MultiGzDecoder;
 
 use crate::error::{Fault, FeedError, excerpt};
+use crate::wire::seconds;
 
 /// The longest line that is read, in bytes. A snapshot of 5,000 levels a side, the most that Binance gives, takes
 /// less than half a megabyte.
@@ -15,6 +19,15 @@ pub const LINE_BYTES_MAX: usize = 8 << 20;
 
 const FILE_BUFFER_BYTES: usize = 64 << 10;
 const TEXT_BUFFER_BYTES: usize = 256 << 10;
+
+/// How a capture's lines begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Format {
+    /// `<receive time in ns> <json>`.
+    Nanoseconds,
+    /// `<seconds.fraction>: <json>`.
+    Seconds,
+}
 
 /// A capture, read one line at a time into one buffer.
 ///
@@ -27,6 +40,9 @@ pub struct Reader {
     line_number: u64,
     ts_recv: u64,
     json_start: usize,
+    /// As the first line has it.
+    format: Option<Format>,
+    endpoint: Option<String>,
 }
 
 impl Reader {
@@ -53,20 +69,43 @@ impl Reader {
             line_number: 0,
             ts_recv: 0,
             json_start: 0,
+            format: None,
+            endpoint: None,
         })
     }
 
-    /// Steps to the next line; `false` at the end of the capture. Linear in the length of the line.
+    /// Steps to the next line with a message; `false` at the end of the capture. Linear in the length of what is read.
     ///
     /// # Errors
     /// Any [`Fault`] of reading, at its line.
     pub fn advance(&mut self) -> Result<bool, FeedError> {
+        loop {
+            let Some(line) = self.next_line()? else {
+                return Ok(false);
+            };
+            if self.is_about_connection(&line) {
+                continue;
+            }
+            let (ts_recv, json_start) = self.receive_time(&line).ok_or_else(|| {
+                let text = excerpt(&line);
+                self.error(Fault::ReceiveTime { text })
+            })?;
+            let before = self.ts_recv;
+            if ts_recv < before {
+                return Err(self.error(Fault::Backwards { ts_recv, before }));
+            }
+            (self.line, self.ts_recv, self.json_start) = (line, ts_recv, json_start);
+            return Ok(true);
+        }
+    }
+
+    fn next_line(&mut self) -> Result<Option<String>, FeedError> {
         let mut bytes = mem::take(&mut self.line).into_bytes();
         bytes.clear();
         self.line_number += 1;
         let limit = LINE_BYTES_MAX as u64 + 1;
         match (&mut self.input).take(limit).read_until(b'\n', &mut bytes) {
-            Ok(0) => return Ok(false),
+            Ok(0) => return Ok(None),
             Ok(_) => {}
             Err(e) => return Err(self.error(read_fault(e))),
         }
@@ -79,16 +118,36 @@ impl Reader {
             let valid_up_to = e.utf8_error().valid_up_to();
             self.error(Fault::NotUtf8 { valid_up_to })
         })?;
-        let (ts_recv, json_start) = receive_time(&line).ok_or_else(|| {
-            let text = excerpt(&line);
-            self.error(Fault::ReceiveTime { text })
-        })?;
-        let before = self.ts_recv;
-        if ts_recv < before {
-            return Err(self.error(Fault::Backwards { ts_recv, before }));
+        Ok(Some(line))
+    }
+
+    /// Whether the line tells of the connection and holds no message.
+    fn is_about_connection(&mut self, line: &str) -> bool {
+        if self.format == Some(Format::Nanoseconds) {
+            return false;
         }
-        (self.line, self.ts_recv, self.json_start) = (line, ts_recv, json_start);
-        Ok(true)
+        if line.starts_with("wss://") {
+            let url = line.split(' ').next().unwrap_or_default();
+            self.endpoint.get_or_insert_with(|| url.to_owned());
+            self.format = Some(Format::Seconds);
+            return true;
+        }
+        line.is_empty() && self.format == Some(Format::Seconds)
+    }
+
+    /// The receive time that a line begins with, and where its JSON begins. Times end in the year 2262, with 63 bits.
+    fn receive_time(&mut self, line: &str) -> Option<(u64, usize)> {
+        let (time, _) = line.split_once(' ')?;
+        let json_start = time.len() + 1;
+        let (format, ts_recv) = match time.strip_suffix(':') {
+            Some(time) => (Format::Seconds, seconds(time)?),
+            None => (
+                Format::Nanoseconds,
+                time.parse().ok().filter(|_| is_number(time))?,
+            ),
+        };
+        let is_known = *self.format.get_or_insert(format) == format;
+        (is_known && i64::try_from(ts_recv).is_ok()).then_some((ts_recv, json_start))
     }
 
     /// When the line was received, in nanoseconds since the Unix epoch. Never falls from line to line.
@@ -100,6 +159,11 @@ impl Reader {
     pub fn json(&self) -> &str {
         // A failed `advance` leaves an empty line.
         self.line.get(self.json_start..).unwrap_or_default()
+    }
+
+    /// The address of the first connection, where the capture tells it: `wss://ws.kraken.com`.
+    pub fn endpoint(&self) -> Option<&str> {
+        self.endpoint.as_deref()
     }
 
     /// The file that is read.
@@ -122,13 +186,9 @@ impl Reader {
     }
 }
 
-/// The receive time that a line begins with, and where its JSON begins. Times end in the year 2262, with 63 bits.
-fn receive_time(line: &str) -> Option<(u64, usize)> {
-    let (time, _) = line.split_once(' ')?;
-    // `parse` alone would take a leading plus.
-    let digits_only = time.bytes().all(|b| b.is_ascii_digit());
-    let ts_recv: i64 = time.parse().ok().filter(|_| digits_only)?;
-    Some((ts_recv.cast_unsigned(), time.len() + 1))
+/// `parse` alone would take a leading plus.
+fn is_number(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_digit())
 }
 
 fn read_fault(error: io::Error) -> Fault {
@@ -217,6 +277,32 @@ mod tests {
         ] {
             assert!(
                 matches!(fault_of(text.as_bytes()), Fault::ReceiveTime { .. }),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn lines_of_seconds_are_read_and_those_about_the_connection_passed_over() {
+        let text = b"wss://ws.kraken.com <-> 1.5\nwss://ws.kraken.com <- 1.6: {\"event\":1}\n1.75: {}\n\n1618678132.3858151: [1, 2]\n";
+        let (lines, end) = read(&gzip(text));
+        end.unwrap();
+        let expected = [
+            (1_750_000_000, "{}".to_owned()),
+            (1_618_678_132_385_815_100, "[1, 2]".to_owned()),
+        ];
+        assert_eq!(lines, expected);
+        // One capture has lines of one kind.
+        for text in [
+            "1: {}\n2000000000 {}",
+            "1 {}\n2: {}",
+            "1 {}\nwss://x <-> 1",
+            "1 {}\n\n",
+            "\n1: {}",
+        ] {
+            let end = read(&gzip(text.as_bytes())).1;
+            assert!(
+                matches!(end.unwrap_err().fault, Fault::ReceiveTime { .. }),
                 "{text}"
             );
         }

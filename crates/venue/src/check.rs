@@ -1,17 +1,18 @@
-//! Rebuilds a book from a capture and compares it with the best prices that the exchange itself reported.
+//! Rebuilds a book from a capture and compares it with what the exchange itself tells about it: its best prices, and its
+//! checksums where it sends them.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use pinrail_book::Book;
-use pinrail_types::record::{BookLevel, BookUpdate, TopOfBook};
+use pinrail_types::record::{BookLevel, BookState, BookUpdate, TopOfBook, VenueStatus};
 use pinrail_types::{Flags, Frame, Px};
 
-use crate::binance::Listing;
 use crate::capture::Reader;
 use crate::error::FeedError;
-use crate::session::{Counts, Session};
+use crate::listing::{Listing, Market};
+use crate::session::{Counts, Doubt, Session};
 
 /// How many of the latest tickers, and of the latest updates, wait for one another: the two streams of a connection
 /// do not run apart by more.
@@ -79,10 +80,14 @@ pub struct Report {
     pub listing: Listing,
     /// What the capture holds.
     pub counts: Counts,
-    /// Tickers whose update id is that of a depth update that was applied.
+    /// Best prices of the exchange that could be compared with the book as of the same update, or the same time.
     pub comparable: u64,
-    /// Those of them that agree in price and quantity on both sides.
+    /// Those of them that agree in price on both sides, and in quantity where it is told.
     pub matching: u64,
+    /// Messages after which the book was crossed or locked.
+    pub crossed: u64,
+    /// The line at which the book was first not to be trusted, and why.
+    pub first_doubt: Option<(u64, Doubt)>,
     /// The first that does not.
     pub first_mismatch: Option<Mismatch>,
     /// Wall-clock time that the check took.
@@ -90,9 +95,18 @@ pub struct Report {
 }
 
 impl Report {
-    /// Whether there was something to compare, all of it agrees, and no update was missing.
+    /// Whether a book was rebuilt without a gap, and all that the venue tells about it agrees. Binance must tell best
+    /// prices, Kraken checksums.
     pub fn is_clean(&self) -> bool {
-        self.comparable > 0 && self.matching == self.comparable && self.counts.gaps == 0
+        let has_evidence = match self.listing.market {
+            Market::BinanceSpot | Market::BinanceUsdm => self.comparable > 0,
+            Market::Kraken => self.counts.checksums > 0,
+            _ => self.counts.snapshots > 0,
+        };
+        has_evidence
+            && self.matching == self.comparable
+            && self.counts.checksums_equal == self.counts.checksums
+            && self.counts.gaps == 0
     }
 }
 
@@ -106,6 +120,7 @@ pub fn check(path: &Path, listing: &Listing) -> Result<Report, FeedError> {
     let mut session = Session::new(listing.clone());
     let mut comparison = Comparison::new(listing);
     let mut frames = Vec::new();
+    let mut first_doubt = None;
     while reader.advance()? {
         frames.clear();
         session
@@ -114,12 +129,16 @@ pub fn check(path: &Path, listing: &Listing) -> Result<Report, FeedError> {
         for frame in &frames {
             comparison.take(frame, reader.line_number());
         }
+        first_doubt = first_doubt.or_else(|| Some((reader.line_number(), session.doubt()?)));
     }
+    let counts = session.counts();
     Ok(Report {
         listing: listing.clone(),
-        counts: session.counts(),
-        comparable: comparison.comparable,
-        matching: comparison.matching,
+        counts,
+        comparable: comparison.comparable + counts.quotes,
+        matching: comparison.matching + counts.quotes_equal,
+        crossed: comparison.crossed + counts.crossed,
+        first_doubt,
         first_mismatch: comparison.first_mismatch,
         elapsed: start.elapsed(),
     })
@@ -133,6 +152,7 @@ struct Comparison {
     books: BTreeMap<u64, Best>,
     comparable: u64,
     matching: u64,
+    crossed: u64,
     first_mismatch: Option<Mismatch>,
 }
 
@@ -144,6 +164,7 @@ impl Comparison {
             books: BTreeMap::new(),
             comparable: 0,
             matching: 0,
+            crossed: 0,
             first_mismatch: None,
         }
     }
@@ -155,8 +176,12 @@ impl Comparison {
             if let Some(&book) = self.books.get(&id) {
                 self.compare(line, id, ticker, book);
             }
+        } else if let Some(status) = frame.get::<VenueStatus>() {
+            self.book.on_status(status);
         } else if let Some(update) = frame.get::<BookUpdate>() {
-            self.book.apply(update);
+            let change = self.book.apply(update);
+            let is_last = frame.flags().has(Flags::LAST);
+            self.crossed += u64::from(is_last && change.now == BookState::Crossed);
             let id = update.last_id;
             let is_applied = frame.flags().has(Flags::LAST)
                 && !frame.flags().has(Flags::SNAPSHOT)

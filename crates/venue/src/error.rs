@@ -61,8 +61,8 @@ pub enum Fault {
         /// Bytes of the line that are.
         valid_up_to: usize,
     },
-    /// A line does not begin with a receive time and a blank.
-    #[error("expected \"<receive time in ns> <json>\", found \"{text}\"")]
+    /// A line does not begin with a receive time, as the first line has it.
+    #[error("expected \"<receive time in ns> <json>\" or \"<seconds.fraction>: <json>\", found \"{text}\"")]
     ReceiveTime {
         /// How the line begins.
         text: String,

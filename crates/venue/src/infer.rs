@@ -6,9 +6,11 @@ use pinrail_types::{Decimal, DecimalError, Grid, InstrumentId, VenueId};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use crate::binance::{Listing, Market};
+use crate::amount::{places, plain};
 use crate::capture::Reader;
 use crate::error::{Fault, FeedError, MessageError, excerpt};
+use crate::listing::{Listing, Market};
+use crate::wire::{self, Message};
 
 /// What is known of a capture beforehand; the rest is inferred.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,12 +43,87 @@ struct Data {
     prev_id: Option<IgnoredAny>,
 }
 
-/// The listing of the capture at `path`, as venue 0 and instrument 0. Reads no further than it has to, as a rule up to
-/// the first snapshot.
+/// The listings of the capture at `path`, as venue 0 and instruments from 0 on. A Binance capture holds one, and is read
+/// no further than it has to be, as a rule up to the first snapshot. Others are read as a whole: their grids are the
+/// coarsest that hold every number, and their market is told by the connection.
 ///
 /// # Errors
 /// [`FeedError`]: a line is unreadable, or the capture does not hold what would tell.
-pub fn listing(path: &Path, known: &Known) -> Result<Listing, FeedError> {
+pub fn listings(path: &Path, known: &Known) -> Result<Vec<Listing>, FeedError> {
+    let mut reader = Reader::open(path)?;
+    let told = || {
+        reader.advance()?;
+        Ok::<_, FeedError>(reader.endpoint().and_then(Market::of_endpoint))
+    };
+    match known.market.map_or_else(told, |market| Ok(Some(market)))? {
+        None | Some(Market::BinanceSpot | Market::BinanceUsdm) => Ok(vec![binance(path, known)?]),
+        Some(market) => mirrored(path, known, market),
+    }
+}
+
+/// A book of a mirrored venue, and the coarsest steps of which all its prices and quantities are multiples.
+struct Steps {
+    symbol: String,
+    px: Option<Decimal>,
+    qty: Option<Decimal>,
+}
+
+fn mirrored(path: &Path, known: &Known, market: Market) -> Result<Vec<Listing>, FeedError> {
+    let mut reader = Reader::open(path)?;
+    let mut books: Vec<Steps> = Vec::new();
+    while reader.advance()? {
+        let message = wire::decode(market, reader.json()).map_err(|e| reader.error(e))?;
+        let Message::Book(changes) = message else { continue };
+        let at = books.iter().position(|book| book.symbol == changes.symbol);
+        let at = at.unwrap_or_else(|| {
+            books.push(Steps {
+                symbol: changes.symbol.to_owned(),
+                px: None,
+                qty: None,
+            });
+            books.len() - 1
+        });
+        for change in changes.sides.iter().flatten() {
+            let Steps { px, qty, .. } = &mut books[at];
+            let refine = |step: &mut Option<Decimal>, text: &str| {
+                *step = finer_step(*step, &plain(text)).map_err(|e| reader.error(e))?;
+                Ok::<_, FeedError>(())
+            };
+            refine(px, change.px)?;
+            if !change.qty.is_empty() {
+                refine(qty, change.qty)?;
+            }
+        }
+    }
+    if books.is_empty() {
+        let (what, wanted) = ("a symbol", "message about a book");
+        return Err(reader.error(Fault::Infer { what, wanted }));
+    }
+    // A book that stays empty takes any grid.
+    let one = Some(Decimal {
+        mantissa: 1,
+        exponent: 0,
+    });
+    let listing = |(i, book): (usize, Steps)| {
+        Ok(Listing {
+            tick: grid(&reader, known.tick.or(book.px).or(one), "tick", "the tick")?,
+            lot: grid(&reader, known.lot.or(book.qty).or(one), "lot", "the lot")?,
+            symbol: book.symbol,
+            market,
+            venue: VenueId(0),
+            instrument: InstrumentId(i as u32),
+        })
+    };
+    books.into_iter().enumerate().map(listing).collect()
+}
+
+fn grid(reader: &Reader, step: Option<Decimal>, key: &str, what: &'static str) -> Result<Grid, FeedError> {
+    let wanted = "depth snapshot with levels";
+    let step = step.ok_or_else(|| reader.error(Fault::Infer { what, wanted }))?;
+    Grid::new(step).map_err(|problem| reader.error(bad_decimal(key, &step.to_string(), problem)))
+}
+
+fn binance(path: &Path, known: &Known) -> Result<Listing, FeedError> {
     let mut reader = Reader::open(path)?;
     let (mut symbol, mut market) = (None, known.market);
     let (mut tick, mut lot) = (known.tick, known.lot);
@@ -69,9 +146,9 @@ pub fn listing(path: &Path, known: &Known) -> Result<Listing, FeedError> {
             }) = line.data
             {
                 market.get_or_insert(if prev_id.is_some() {
-                    Market::Usdm
+                    Market::BinanceUsdm
                 } else {
-                    Market::Spot
+                    Market::BinanceSpot
                 });
             }
         } else {
@@ -83,17 +160,13 @@ pub fn listing(path: &Path, known: &Known) -> Result<Listing, FeedError> {
         }
     }
     let missing = |what, wanted| reader.error(Fault::Infer { what, wanted });
-    let grid = |step: Option<Decimal>, key: &str, what| {
-        let step = step.ok_or_else(|| missing(what, "depth snapshot with levels"))?;
-        Grid::new(step).map_err(|problem| reader.error(bad_decimal(key, &step.to_string(), problem)))
-    };
     Ok(Listing {
         symbol: symbol.ok_or_else(|| missing("the symbol", "frame with a stream's name"))?,
         market: market.ok_or_else(|| missing("the market", "depth update"))?,
         venue: VenueId(0),
         instrument: InstrumentId(0),
-        tick: grid(tick, "tick", "the tick")?,
-        lot: grid(lot, "lot", "the lot")?,
+        tick: grid(&reader, tick, "tick", "the tick")?,
+        lot: grid(&reader, lot, "lot", "the lot")?,
     })
 }
 
@@ -106,23 +179,25 @@ fn bad_decimal(key: &str, text: &str, problem: DecimalError) -> MessageError {
 }
 
 /// The coarsest step of which all `texts` are multiples; `None` if none of them is above zero.
-fn coarsest_step<'a>(texts: impl Iterator<Item = &'a str>) -> Result<Option<Decimal>, MessageError> {
-    let mut step: Option<Decimal> = None;
-    for text in texts {
-        let bad = |problem| bad_decimal("bids or asks", text, problem);
-        let value = Decimal::parse(text).map_err(bad)?;
-        step = match step {
-            _ if value.mantissa == 0 => step,
-            None => Some(value),
-            Some(step) => Some(common_step(step, value).ok_or_else(|| bad(DecimalError::Range))?),
-        };
+fn coarsest_step<'a>(mut texts: impl Iterator<Item = &'a str>) -> Result<Option<Decimal>, MessageError> {
+    texts.try_fold(None, finer_step)
+}
+
+/// The coarsest step of which `text` and all multiples of `step` are multiples.
+fn finer_step(step: Option<Decimal>, text: &str) -> Result<Option<Decimal>, MessageError> {
+    let bad = |problem| bad_decimal("bids or asks", text, problem);
+    let value = Decimal::parse(text).map_err(bad)?;
+    match step {
+        _ if value.mantissa == 0 => Ok(step),
+        None => Ok(Some(value)),
+        Some(step) => common_step(step, value)
+            .map(Some)
+            .ok_or_else(|| bad(DecimalError::Range)),
     }
-    Ok(step)
 }
 
 /// One unit of the last decimal place that any of `texts` has; `None` without texts.
 fn printed_step<'a>(texts: impl Iterator<Item = &'a str>) -> Option<Decimal> {
-    let places = |text: &str| text.split_once('.').map_or(0, |(_, fraction)| fraction.len());
     let exponent = -i8::try_from(texts.map(places).max()?).ok()?;
     Some(Decimal {
         mantissa: 1,

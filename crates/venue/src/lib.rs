@@ -7,14 +7,23 @@
 //! All of it runs on I/O threads: it may allocate and read files, and whatever it is given may be hostile, so every
 //! length is bounded and nothing in a message makes it panic.
 
+pub mod amount;
 pub mod binance;
+mod bybit;
 pub mod capture;
 pub mod check;
+mod coinbase;
+mod deribit;
 pub mod error;
 pub mod infer;
+mod kraken;
+pub mod listing;
+mod okx;
 pub mod playback;
 pub mod session;
 #[cfg(test)]
 mod testing;
+mod wire;
 
 pub use error::{Fault, FeedError, MessageError};
+pub use listing::{Listing, Market};

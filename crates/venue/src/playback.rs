@@ -6,9 +6,9 @@ use pinrail_ring::{Class, Producer};
 use pinrail_types::record::BookUpdate;
 use pinrail_types::{Cause, Commit, Flags, Frame, Record, RecordType, SourceId};
 
-use crate::binance::Listing;
 use crate::capture::Reader;
 use crate::error::FeedError;
+use crate::listing::Listing;
 use crate::session::{Counts, Session};
 
 /// Lines read in one [`Playback::do_work`] at most.

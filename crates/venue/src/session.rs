@@ -1,22 +1,72 @@
 //! From messages of one listing, in the order in which they came, to records in the order that the exchange
 //! prescribes.
 
-use bytemuck::Zeroable;
-use pinrail_book::{Sequencer, Verdict};
-use pinrail_types::record::{BookUpdate, LEVELS_MAX, VenueStatus, VenueStatusKind};
-use pinrail_types::{Flags, Frame};
+use pinrail_types::Frame;
+use thiserror::Error;
 
-use crate::binance::{Codec, Depth, Listing, Message};
 use crate::error::MessageError;
+use crate::listing::{Listing, Market};
+
+use mirrored::Mirrored;
+use numbered::Numbered;
+use packing::Packing;
+
+mod checksum;
+mod mirror;
+mod mirrored;
+mod numbered;
+mod packing;
+mod quotes;
 
 /// Most records of updates that are held while a snapshot is awaited (4 MiB of them). A snapshot is asked for as
 /// soon as the connection stands and takes seconds at worst; the busiest recording fills this in half a minute.
 pub const HELD_RECORDS_MAX: usize = 16_384;
 
+/// Most levels a side that a mirrored session shows to the core, where the venue proves no fewer.
+pub const VIEW_LEVELS_MAX: usize = 1_000;
+
+/// Why a session no longer trusts its book.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum Doubt {
+    /// A message is missing, repeated, or out of order by its number.
+    #[error("a message does not follow on the one before")]
+    Sequence,
+    /// The venue's clock went back.
+    #[error("a message is older than the one before")]
+    Clock,
+    /// An image is older than what came before it.
+    #[error("a snapshot is older than the updates before it")]
+    OldSnapshot,
+    /// A level was changed or removed that was not there.
+    #[error("a level was changed or removed that was not there")]
+    UnknownLevel,
+    /// A level was told as new that was there.
+    #[error("a level was told as new that was there")]
+    KnownLevel,
+    /// A level's id belongs to another price.
+    #[error("a level's id belongs to another price")]
+    LevelId,
+    /// A side has more levels than the venue sends, or the depth is another than subscribed.
+    #[error("more levels than the subscribed depth, or another depth")]
+    Depth,
+    /// The book is crossed or locked.
+    #[error("the book is crossed or locked")]
+    Crossed,
+    /// The venue's checksum is not that of the book.
+    #[error("the venue's checksum is not that of the book")]
+    Checksum,
+    /// The venue's own best prices are not the book's.
+    #[error("the venue's own best prices are not the book's")]
+    Quote,
+    /// A message could not be read: whatever it would have changed is not known.
+    #[error("a message could not be read")]
+    Unreadable,
+}
+
 /// What a session has seen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Messages.
+    /// Messages about the listing.
     pub messages: u64,
     /// Depth updates, those that were dropped included.
     pub updates: u64,
@@ -28,40 +78,62 @@ pub struct Counts {
     pub tops: u64,
     /// Trades.
     pub trades: u64,
-    /// Gaps: each makes the book unusable until the next snapshot.
+    /// Gaps and other doubts: each makes the book unusable until the next snapshot.
     pub gaps: u64,
+    /// Snapshots that made a book usable again after a gap.
+    pub resyncs: u64,
+    /// Messages after which the book was crossed or locked, as far as the session keeps a book.
+    pub crossed: u64,
+    /// Checksums of the venue that were compared with the book's.
+    pub checksums: u64,
+    /// Those of them that are equal.
+    pub checksums_equal: u64,
+    /// Best prices of the venue that the session compared with its book as of the same time.
+    pub quotes: u64,
+    /// Those of them that are equal.
+    pub quotes_equal: u64,
     /// How often more updates came than are held without a snapshot, so that they were dropped.
     pub overflows: u64,
 }
 
-/// One listing's connection.
+#[derive(Debug)]
+enum Feed {
+    Numbered(Numbered),
+    Mirrored(Box<Mirrored>),
+}
+
+/// One listing's part of a connection.
 ///
-/// Depth updates are held until there is a snapshot; then the snapshot goes out, what of the held updates follows on
-/// it, and every update from then on. A gap is told by a [`VenueStatus`] record, and the session waits for the next
-/// snapshot. (Binance, "How to manage a local order book correctly".)
+/// What goes out is in the venue's order and without a hole. Whenever that cannot be said any more, a
+/// [`VenueStatus`](pinrail_types::record::VenueStatus) record tells a gap, and the session waits for the next snapshot: a
+/// message that can't be read does that as well. How much of what is wrong can be seen depends on the venue; the codecs'
+/// documentation says what each gives.
 #[derive(Debug)]
 pub struct Session {
-    codec: Codec,
-    sequencer: Sequencer,
-    /// Updates that wait for a snapshot, as records.
-    held: Vec<Frame>,
+    feed: Feed,
     counts: Counts,
+    doubt: Option<Doubt>,
 }
 
 impl Session {
     /// A session that waits for its first snapshot.
     pub fn new(listing: Listing) -> Session {
         Session {
-            sequencer: Sequencer::new(listing.market.rule()),
-            codec: Codec::new(listing),
-            held: Vec::new(),
+            feed: match listing.market {
+                Market::BinanceSpot | Market::BinanceUsdm => Feed::Numbered(Numbered::new(listing)),
+                _ => Feed::Mirrored(Box::new(Mirrored::new(listing))),
+            },
             counts: Counts::default(),
+            doubt: None,
         }
     }
 
     /// The listing.
     pub fn listing(&self) -> &Listing {
-        self.codec.listing()
+        match &self.feed {
+            Feed::Numbered(feed) => feed.listing(),
+            Feed::Mirrored(feed) => feed.listing(),
+        }
     }
 
     /// What came so far.
@@ -69,162 +141,48 @@ impl Session {
         self.counts
     }
 
-    /// Whether a snapshot is awaited. One that comes while none is awaited is left: an older image than the book's
-    /// would only open a gap.
+    /// Why the book was last not to be trusted; `None` if it always was.
+    pub fn doubt(&self) -> Option<Doubt> {
+        self.doubt
+    }
+
+    /// Whether a snapshot is awaited. Binance's is left when it comes while none is awaited: an older image than the
+    /// book's would only open a gap. Mirrored venues send theirs in order, and begin again with it.
     pub fn needs_snapshot(&self) -> bool {
-        self.sequencer.needs_snapshot()
+        match &self.feed {
+            Feed::Numbered(feed) => feed.needs_snapshot(),
+            Feed::Mirrored(feed) => feed.needs_snapshot(),
+        }
     }
 
     /// Takes one message that was received at `ts_recv` (nanoseconds since the Unix epoch) and appends to `out` the
-    /// records that it makes due, complete but for core time and cause in their headers.
+    /// records that it makes due, complete but for core time and cause in their headers. Messages of a mirrored venue
+    /// about other symbols are left.
     ///
     /// # Errors
-    /// [`MessageError`]; nothing was appended then, and the session stands as before.
+    /// [`MessageError`]. What the message would have changed is not known then: if the book was in order, `out` has the
+    /// mark of a gap, and the session waits for the next snapshot.
     pub fn take(&mut self, ts_recv: u64, json: &str, out: &mut Vec<Frame>) -> Result<(), MessageError> {
-        let Session {
-            codec,
-            sequencer,
-            held,
-            counts,
-        } = self;
-        let packing = Packing::of(codec.listing(), ts_recv);
-        let message = codec.decode(ts_recv, json)?;
-        counts.messages += 1;
-        match message {
-            Message::Top(top) => {
-                counts.tops += 1;
-                out.push(Frame::of(&top));
-            }
-            Message::Trade(trade) => {
-                counts.trades += 1;
-                out.push(Frame::of(&trade));
-            }
-            Message::OffBook => counts.trades += 1,
-            Message::Snapshot(image) => {
-                counts.snapshots += 1;
-                counts.levels += image.levels();
-                if sequencer.needs_snapshot() {
-                    packing.pack(&image, Flags::SNAPSHOT, out);
-                    sequencer.on_snapshot(image.last_id);
-                    self.release(&packing, out);
-                }
-            }
-            Message::Update(update) => {
-                counts.updates += 1;
-                counts.levels += update.levels();
-                let waits = sequencer.needs_snapshot();
-                match sequencer.on_update(update.first_id, update.last_id, update.prev_id) {
-                    Verdict::Apply => packing.pack(&update, Flags::NONE, out),
-                    Verdict::Drop if !waits => {}
-                    Verdict::Drop => hold(&packing, &update, held, counts),
-                    Verdict::Gap => {
-                        counts.gaps += 1;
-                        out.push(packing.gap());
-                        hold(&packing, &update, held, counts);
-                    }
-                }
+        let was_synced = !self.needs_snapshot();
+        let taken = match &mut self.feed {
+            Feed::Numbered(feed) => feed.take(ts_recv, json, &mut self.counts, out),
+            Feed::Mirrored(feed) => feed.take(ts_recv, json, &mut self.counts, out),
+        };
+        let doubt = match &taken {
+            Ok(doubt) => *doubt,
+            Err(_) if was_synced => Some(Doubt::Unreadable),
+            Err(_) => None,
+        };
+        if let Some(doubt) = doubt {
+            self.doubt = Some(doubt);
+            self.counts.gaps += 1;
+            out.push(Packing::of(self.listing(), ts_recv).gap());
+            match &mut self.feed {
+                Feed::Numbered(feed) => feed.reset(),
+                Feed::Mirrored(feed) => feed.reset(),
             }
         }
-        Ok(())
-    }
-
-    /// Lets out what follows on the snapshot. What follows on a gap stays.
-    fn release(&mut self, packing: &Packing, out: &mut Vec<Frame>) {
-        let mut done = 0;
-        for batch in self.held.chunk_by(|before, _| !before.flags().has(Flags::LAST)) {
-            let ids = batch[0].get::<BookUpdate>().expect("only book updates are held");
-            match self.sequencer.on_update(ids.first_id, ids.last_id, ids.prev_id) {
-                Verdict::Drop => {}
-                Verdict::Apply => out.extend_from_slice(batch),
-                Verdict::Gap => {
-                    self.counts.gaps += 1;
-                    out.push(packing.gap());
-                    break;
-                }
-            }
-            done += batch.len();
-        }
-        self.held.drain(..done);
-    }
-}
-
-/// Keeps `update` for the next snapshot; where there is no room, what was kept before goes: no snapshot could be old
-/// enough to need it any more.
-fn hold(packing: &Packing, update: &Depth<'_>, held: &mut Vec<Frame>, counts: &mut Counts) {
-    if held.len() + update.records() > HELD_RECORDS_MAX {
-        counts.overflows += 1;
-        held.clear();
-    }
-    packing.pack(update, Flags::NONE, held);
-}
-
-impl Depth<'_> {
-    fn levels(&self) -> u64 {
-        (self.bids.len() + self.asks.len()) as u64
-    }
-
-    /// How many records it takes; at least one, since the ids count even where no level changed.
-    fn records(&self) -> usize {
-        (self.bids.len() + self.asks.len()).div_ceil(LEVELS_MAX).max(1)
-    }
-}
-
-/// What all records of one message have in common.
-struct Packing {
-    update: BookUpdate,
-}
-
-impl Packing {
-    fn of(listing: &Listing, ts_recv: u64) -> Packing {
-        Packing {
-            update: BookUpdate {
-                instrument: listing.instrument,
-                venue: listing.venue,
-                ts_recv,
-                ..BookUpdate::zeroed()
-            },
-        }
-    }
-
-    /// Appends `depth` as a batch of records that carry `flags`.
-    fn pack(&self, depth: &Depth<'_>, flags: Flags, out: &mut Vec<Frame>) {
-        let records = depth.records();
-        let (mut bids, mut asks) = (depth.bids, depth.asks);
-        for i in 0..records {
-            let mut update = BookUpdate {
-                ts_event: depth.ts_event,
-                first_id: depth.first_id,
-                last_id: depth.last_id,
-                prev_id: depth.prev_id,
-                ..self.update
-            };
-            let (bids_here, bids_left) = bids.split_at(bids.len().min(LEVELS_MAX));
-            let (asks_here, asks_left) = asks.split_at(asks.len().min(LEVELS_MAX - bids_here.len()));
-            (bids, asks) = (bids_left, asks_left);
-            update.bids = bids_here.len() as u8;
-            update.asks = asks_here.len() as u8;
-            update.levels[..bids_here.len()].copy_from_slice(bids_here);
-            update.levels[bids_here.len()..][..asks_here.len()].copy_from_slice(asks_here);
-            let first = if i == 0 { Flags::FIRST } else { Flags::NONE };
-            let last = if i + 1 == records {
-                Flags::LAST
-            } else {
-                Flags::NONE
-            };
-            let mut frame = Frame::of(&update);
-            frame.header_mut().commit = update.commit_for(flags.with(first).with(last)).pack();
-            out.push(frame);
-        }
-    }
-
-    fn gap(&self) -> Frame {
-        Frame::of(&VenueStatus {
-            instrument: self.update.instrument,
-            venue: self.update.venue,
-            kind: VenueStatusKind::Gap.byte(),
-            ts_recv: self.update.ts_recv,
-            ..VenueStatus::zeroed()
-        })
+        taken.map(|_| ())
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use pinrail_types::{Decimal, Grid, InstrumentId, VenueId};
 
-use crate::binance::{Listing, Market};
+use crate::listing::{Listing, Market};
 
 pub(crate) const TOP: &str = r#"{"stream":"btcusdt@bookTicker","data":{"u":12,"s":"BTCUSDT","b":"100.0","B":"2.5","a":"100.1","A":"2.5"}}"#;
 
@@ -14,7 +14,7 @@ pub(crate) fn listing() -> Listing {
     let grid = |step| Grid::new(Decimal::parse(step).unwrap()).unwrap();
     Listing {
         symbol: "BTCUSDT".to_owned(),
-        market: Market::Spot,
+        market: Market::BinanceSpot,
         venue: VenueId(3),
         instrument: InstrumentId(7),
         tick: grid("0.1"),

@@ -6,37 +6,37 @@ use std::path::{Path, PathBuf};
 
 use pinrail_ring::{Consumer, heap};
 use pinrail_types::{Frame, SourceId};
-use pinrail_venue::binance::{Listing, Market};
 use pinrail_venue::check::check;
-use pinrail_venue::infer::{Known, listing};
+use pinrail_venue::infer::{Known, listings};
 use pinrail_venue::playback::{Playback, Recording};
+use pinrail_venue::{Listing, Market};
 
 /// A recording, its tick and lot, and how many points of it are comparable.
 const RECORDINGS: [(&str, Market, &str, &str, u64); 4] = [
     (
         "binance-spot/btcusdt_20240808.gz",
-        Market::Spot,
+        Market::BinanceSpot,
         "0.01",
         "0.00000001",
         564,
     ),
     (
         "binance-spot/ethusdt_20240808.gz",
-        Market::Spot,
+        Market::BinanceSpot,
         "0.01",
         "0.00000001",
         577,
     ),
     (
         "binance-usdm/btcusdt_20240808.gz",
-        Market::Usdm,
+        Market::BinanceUsdm,
         "0.1",
         "0.001",
         629,
     ),
     (
         "binance-usdm/ethusdt_20240808.gz",
-        Market::Usdm,
+        Market::BinanceUsdm,
         "0.01",
         "0.001",
         551,
@@ -55,7 +55,7 @@ fn captures() -> Option<PathBuf> {
 }
 
 fn inferred(path: &Path) -> Listing {
-    listing(path, &Known::default()).unwrap()
+    listings(path, &Known::default()).unwrap().remove(0)
 }
 
 #[test]
@@ -77,6 +77,47 @@ fn rebuilt_books_match_the_exchange_at_every_comparable_point() {
         );
         assert_eq!((report.counts.gaps, report.counts.snapshots), (0, 1), "{file}");
         assert!(report.is_clean());
+    }
+}
+
+/// What a capture of many books holds: its market, books, updates, checksums, and best prices that can be compared.
+const OTHERS: [(&str, Market, usize, u64, u64, u64); 5] = [
+    ("kraken/KRAKEN.ws.50.0.gz", Market::Kraken, 10, 4_269, 4_269, 0),
+    ("okx/OKX.ws.1.0.gz", Market::Okx, 3, 287, 290, 0),
+    ("coinbase/COINBASE.ws.28.0.gz", Market::Coinbase, 10, 9_719, 0, 97),
+    ("bybit/BYBIT.ws.26.0.gz", Market::Bybit, 2, 1_016, 0, 0),
+    ("deribit/DERIBIT.ws.1.0.gz", Market::Deribit, 10, 36, 0, 79),
+];
+
+#[test]
+fn books_of_the_other_venues_rebuild_with_all_that_the_venues_tell() {
+    let Some(captures) = captures() else { return };
+    for (file, market, books, updates, checksums, quotes) in OTHERS {
+        let path = captures.join(file);
+        let listings = listings(&path, &Known::default()).unwrap();
+        let reports: Vec<_> = listings.iter().map(|l| check(&path, l).unwrap()).collect();
+        for report in &reports {
+            assert_eq!(report.listing.market, market);
+            assert_eq!(report.first_doubt, None, "{file} {}", report.listing.symbol);
+            assert!(report.is_clean(), "{file} {}", report.listing.symbol);
+            assert_eq!((report.counts.snapshots, report.crossed), (1, 0), "{file}");
+        }
+        let sum = |count: fn(&pinrail_venue::check::Report) -> u64| reports.iter().map(count).sum::<u64>();
+        assert_eq!(
+            (reports.len(), sum(|r| r.counts.updates)),
+            (books, updates),
+            "{file}"
+        );
+        assert_eq!(
+            (sum(|r| r.counts.checksums), sum(|r| r.counts.checksums_equal)),
+            (checksums, checksums),
+            "{file}"
+        );
+        assert_eq!(
+            (sum(|r| r.comparable), sum(|r| r.matching)),
+            (quotes, quotes),
+            "{file}"
+        );
     }
 }
 

@@ -14,8 +14,8 @@ use pinrail_runtime::{Inlet, Playback, Role, affinity};
 use pinrail_sim::ClientFlow;
 use pinrail_types::record::SequenceRule;
 use pinrail_types::{Cause, Commit, Flags, Frame, RecordHeader, RecordType, SessionId, SourceId};
-use pinrail_venue::binance::{self, Market};
 use pinrail_venue::playback::{Pace, Playback as VenuePlayback, Recording};
+use pinrail_venue::{Listing, Market};
 use serde::Serialize;
 
 use crate::args::Speed;
@@ -184,8 +184,8 @@ fn venues(config: &Config) -> Result<(Vec<VenuePlayback>, Vec<Inlet>), RigError>
     let mut inlets = Vec::new();
     for venue in &config.venues {
         let market = match venue.rule {
-            SequenceRule::BinanceUsdm => Market::Usdm,
-            SequenceRule::BinanceSpot | SequenceRule::Plain | SequenceRule::Mirrored => Market::Spot,
+            SequenceRule::BinanceUsdm => Market::BinanceUsdm,
+            SequenceRule::BinanceSpot | SequenceRule::Plain | SequenceRule::Mirrored => Market::BinanceSpot,
         };
         let recordings: Vec<Recording> = venue
             .listings
@@ -194,7 +194,7 @@ fn venues(config: &Config) -> Result<(Vec<VenuePlayback>, Vec<Inlet>), RigError>
                 let instrument = &config.instruments[listing.instrument.index()];
                 Some(Recording {
                     path: listing.capture.clone()?,
-                    listing: binance::Listing {
+                    listing: Listing {
                         symbol: listing.symbol.clone(),
                         market,
                         venue: venue.id,

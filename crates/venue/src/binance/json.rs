@@ -4,11 +4,13 @@ use std::fmt;
 
 use bytemuck::Zeroable;
 use pinrail_types::record::{BookLevel, TopOfBook, Trade};
-use pinrail_types::{Grid, Px, Qty, Side};
+use pinrail_types::{Px, Qty, Side};
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::{Codec, Depth, LEVELS_MAX, Listing, Market, Message};
+use super::{Codec, Depth, Message};
+use crate::amount::{LEVELS_MAX, PX_RANGE, QTY_RANGE, amount};
 use crate::error::{MessageError, excerpt};
+use crate::listing::{Listing, Market};
 
 /// See [`Codec::decode`].
 pub(super) fn decode<'c>(
@@ -209,29 +211,6 @@ impl<'de> Parse<'_, 'de> {
         })
     }
 }
-
-const PX_RANGE: &str = "a price above zero and at most 2^52 ticks";
-const QTY_RANGE: &str = "a quantity of at least zero and at most 2^52 lots";
-
-/// `text` in steps of `grid`, from `least` up to what the engine takes.
-#[inline]
-fn amount(grid: &Grid, key: &str, text: &str, least: i64, range: &'static str) -> Result<i64, MessageError> {
-    match grid.steps(text.as_bytes()) {
-        Ok(steps) if (least..=Px::ABS_MAX).contains(&steps) => Ok(steps),
-        Ok(_) => Err(MessageError::OutOfRange {
-            key: excerpt(key),
-            text: excerpt(text),
-            expected: range,
-        }),
-        Err(problem) => Err(MessageError::OffGrid {
-            key: excerpt(key),
-            text: excerpt(text),
-            step: grid.step().to_string(),
-            problem,
-        }),
-    }
-}
-const _: () = assert!(Px::ABS_MAX == Qty::ABS_MAX);
 
 /// A JSON object of a known shape, into the fields of `parse`.
 struct Object<'p, 'c, 'de> {
@@ -472,9 +451,9 @@ impl Fields {
             });
         }
         let prev_id = match (market, self.prev_id) {
-            (Market::Usdm, prev_id) => need(prev_id, "pu")?,
-            (Market::Spot, None) => 0,
-            (Market::Spot, Some(_)) => return Err(MessageError::Unexpected { key: "pu".to_owned() }),
+            (Market::BinanceUsdm, prev_id) => need(prev_id, "pu")?,
+            (_, None) => 0,
+            (_, Some(_)) => return Err(MessageError::Unexpected { key: "pu".to_owned() }),
         };
         Ok(Depth {
             first_id,

@@ -1,7 +1,9 @@
-use pinrail_types::{Decimal, DecimalError, Px, Qty, Side};
+use pinrail_types::{Decimal, DecimalError, Grid, InstrumentId, Px, Qty, Side, VenueId};
 use proptest::prelude::*;
 
 use super::*;
+use crate::amount::LEVELS_MAX;
+use crate::listing::Market;
 
 fn grid(step: &str) -> Grid {
     Grid::new(Decimal::parse(step).unwrap()).unwrap()
@@ -36,7 +38,7 @@ fn level(px: i64, qty: i64) -> BookLevel {
 
 #[test]
 fn an_update_lands_on_the_grid() {
-    let mut codec = codec(Market::Usdm);
+    let mut codec = codec(Market::BinanceUsdm);
     let Message::Update(depth) = codec.decode(1, UPDATE).unwrap() else {
         panic!("no update")
     };
@@ -48,7 +50,7 @@ fn an_update_lands_on_the_grid() {
 
 #[test]
 fn levels_do_not_outlive_their_message() {
-    let mut codec = codec(Market::Usdm);
+    let mut codec = codec(Market::BinanceUsdm);
     codec.decode(1, UPDATE).unwrap();
     let Message::Snapshot(depth) = codec.decode(2, SNAPSHOT).unwrap() else {
         panic!("no snapshot")
@@ -60,7 +62,7 @@ fn levels_do_not_outlive_their_message() {
 
 #[test]
 fn tops_and_trades_are_complete_records() {
-    let mut codec = codec(Market::Usdm);
+    let mut codec = codec(Market::BinanceUsdm);
     let Message::Top(top) = codec.decode(9, TOP).unwrap() else {
         panic!("no top")
     };
@@ -83,7 +85,7 @@ fn tops_and_trades_are_complete_records() {
 #[test]
 fn an_empty_side_has_no_price() {
     let empty = TOP.replace("61800.20", "0.00").replace("2.507", "0.000");
-    let mut codec = codec(Market::Usdm);
+    let mut codec = codec(Market::BinanceUsdm);
     let Message::Top(top) = codec.decode(9, &empty).unwrap() else {
         panic!("no top")
     };
@@ -94,7 +96,7 @@ fn an_empty_side_has_no_price() {
 fn trades_outside_the_book_are_told_apart() {
     let fund = TRADE.replace("MARKET", "INSURANCE_FUND");
     assert!(matches!(
-        codec(Market::Usdm).decode(1, &fund),
+        codec(Market::BinanceUsdm).decode(1, &fund),
         Ok(Message::OffBook)
     ));
 }
@@ -107,11 +109,11 @@ fn what_is_about_something_else_is_refused() {
         expected: "BTCUSDT".to_owned(),
     };
     assert_eq!(
-        refusal(Market::Usdm, &TOP.replace("btcusdt@", "ethusdt@")),
+        refusal(Market::BinanceUsdm, &TOP.replace("btcusdt@", "ethusdt@")),
         wrong("stream", "ethusdt@bookTicker")
     );
     assert_eq!(
-        refusal(Market::Usdm, &TOP.replace("BTCUSDT", "ETHUSDT")),
+        refusal(Market::BinanceUsdm, &TOP.replace("BTCUSDT", "ETHUSDT")),
         wrong("s", "ETHUSDT")
     );
     for stream in [
@@ -123,7 +125,7 @@ fn what_is_about_something_else_is_refused() {
         "btcusdt@trade@1s",
     ] {
         assert_eq!(
-            refusal(Market::Usdm, &TOP.replace("btcusdt@bookTicker", stream)),
+            refusal(Market::BinanceUsdm, &TOP.replace("btcusdt@bookTicker", stream)),
             MessageError::UnknownStream {
                 text: stream.to_owned()
             }
@@ -131,7 +133,7 @@ fn what_is_about_something_else_is_refused() {
     }
     assert_eq!(
         refusal(
-            Market::Usdm,
+            Market::BinanceUsdm,
             &TOP.replace("\"e\":\"bookTicker\"", "\"e\":\"kline\"")
         ),
         MessageError::UnknownEvent {
@@ -143,7 +145,7 @@ fn what_is_about_something_else_is_refused() {
 
 #[test]
 fn numbers_off_the_grid_or_absurd_are_refused() {
-    let of = |px: &str| refusal(Market::Usdm, &UPDATE.replace("58710.20", px));
+    let of = |px: &str| refusal(Market::BinanceUsdm, &UPDATE.replace("58710.20", px));
     for (text, problem) in [
         ("58710.25", DecimalError::OffGrid),
         ("5.8e4", DecimalError::Syntax),
@@ -171,7 +173,7 @@ fn numbers_off_the_grid_or_absurd_are_refused() {
         UPDATE.replace("\"U\":10", "\"U\":13"),
         UPDATE.replace("1723161256299", "18446744073709551615"),
     ] {
-        let refused = refusal(Market::Usdm, &json);
+        let refused = refusal(Market::BinanceUsdm, &json);
         assert!(
             matches!(refused, MessageError::OutOfRange { .. }),
             "{json}: {refused}"
@@ -183,7 +185,10 @@ fn numbers_off_the_grid_or_absurd_are_refused() {
 fn a_price_without_a_quantity_is_no_empty_side() {
     for json in [TOP.replace("61800.20", "0.00"), TOP.replace("2.507", "0.000")] {
         assert!(
-            matches!(refusal(Market::Usdm, &json), MessageError::OutOfRange { .. }),
+            matches!(
+                refusal(Market::BinanceUsdm, &json),
+                MessageError::OutOfRange { .. }
+            ),
             "{json}"
         );
     }
@@ -206,11 +211,11 @@ fn missing_and_doubled_keys_are_named() {
         (SNAPSHOT, "\"lastUpdateId\":11,", "lastUpdateId"),
     ] {
         assert!(json.contains(cut));
-        assert_eq!(refusal(Market::Usdm, &json.replace(cut, "")), missing(key));
+        assert_eq!(refusal(Market::BinanceUsdm, &json.replace(cut, "")), missing(key));
     }
-    assert_eq!(refusal(Market::Usdm, "{}"), missing("lastUpdateId"));
+    assert_eq!(refusal(Market::BinanceUsdm, "{}"), missing("lastUpdateId"));
     assert_eq!(
-        refusal(Market::Usdm, r#"{"stream":"btcusdt@trade"}"#),
+        refusal(Market::BinanceUsdm, r#"{"stream":"btcusdt@trade"}"#),
         missing("data")
     );
     let unexpected = |key: &str| MessageError::Unexpected { key: key.to_owned() };
@@ -220,11 +225,11 @@ fn missing_and_doubled_keys_are_named() {
         (TOP, "\"A\":\"2.510\",", "A"),
     ] {
         let doubled = json.replace("\"s\":", &format!("{twice}\"s\":"));
-        assert_eq!(refusal(Market::Usdm, &doubled), unexpected(key));
+        assert_eq!(refusal(Market::BinanceUsdm, &doubled), unexpected(key));
     }
-    assert_eq!(refusal(Market::Spot, UPDATE), unexpected("pu"));
+    assert_eq!(refusal(Market::BinanceSpot, UPDATE), unexpected("pu"));
     assert!(
-        codec(Market::Spot)
+        codec(Market::BinanceSpot)
             .decode(1, &UPDATE.replace("\"pu\":9,", ""))
             .is_ok()
     );
@@ -232,7 +237,7 @@ fn missing_and_doubled_keys_are_named() {
 
 #[test]
 fn bad_json_names_the_last_key() {
-    let refused = refusal(Market::Usdm, &UPDATE.replace("\"U\":10", "\"U\":\"ten\""));
+    let refused = refusal(Market::BinanceUsdm, &UPDATE.replace("\"U\":10", "\"U\":\"ten\""));
     assert!(
         matches!(&refused, MessageError::Json { key, .. } if key == "U"),
         "{refused}"
@@ -246,13 +251,13 @@ fn bad_json_names_the_last_key() {
         &UPDATE[..150],
         &format!("{TOP}x"),
     ] {
-        let refused = refusal(Market::Usdm, json);
+        let refused = refusal(Market::BinanceUsdm, json);
         assert!(matches!(refused, MessageError::Json { .. }), "{json}: {refused}");
     }
     for pair in [r#"["1"]"#, r#"["1","2","3"]"#, "[1,2]", "{}", "7"] {
         let json = UPDATE.replace(r#"["61800.3","2.5"]"#, pair);
         assert!(
-            matches!(refusal(Market::Usdm, &json), MessageError::Json { .. }),
+            matches!(refusal(Market::BinanceUsdm, &json), MessageError::Json { .. }),
             "{pair}"
         );
     }
@@ -261,16 +266,22 @@ fn bad_json_names_the_last_key() {
 #[test]
 fn depth_of_nesting_and_number_of_levels_are_bounded() {
     let deep = format!("{{\"x\":{}", "[".repeat(1 << 20));
-    assert!(matches!(refusal(Market::Usdm, &deep), MessageError::Json { .. }));
+    assert!(matches!(
+        refusal(Market::BinanceUsdm, &deep),
+        MessageError::Json { .. }
+    ));
     let levels = vec![r#"["1","1"]"#; LEVELS_MAX + 1].join(",");
     let many = format!(r#"{{"lastUpdateId":1,"bids":[{levels}],"asks":[]}}"#);
-    assert!(matches!(refusal(Market::Usdm, &many), MessageError::Json { .. }));
+    assert!(matches!(
+        refusal(Market::BinanceUsdm, &many),
+        MessageError::Json { .. }
+    ));
 }
 
 proptest! {
     #[test]
     fn garbage_never_panics(text in ".{0,200}") {
-        let _ = codec(Market::Usdm).decode(1, &text);
+        let _ = codec(Market::BinanceUsdm).decode(1, &text);
     }
 
     #[test]
@@ -281,7 +292,7 @@ proptest! {
         let at = at.min(text.len());
         let end = (at + len).min(text.len());
         let damaged = format!("{}{with}{}", &text[..at], &text[end..]);
-        let mut codec = codec(Market::Usdm);
+        let mut codec = codec(Market::BinanceUsdm);
         if let Ok(Message::Update(depth) | Message::Snapshot(depth)) = codec.decode(1, &damaged) {
             for level in depth.bids.iter().chain(depth.asks) {
                 prop_assert!(level.px.0 > 0 && level.px.is_representable());

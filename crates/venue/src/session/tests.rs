@@ -1,9 +1,12 @@
 use pinrail_book::Book;
-use pinrail_types::record::{BookLevel, BookState, TopOfBook, Trade};
-use pinrail_types::{Px, Qty};
+use pinrail_types::record::{
+    BookLevel, BookState, BookUpdate, TopOfBook, Trade, VenueStatus, VenueStatusKind,
+};
+use pinrail_types::{Flags, Px, Qty};
 use proptest::prelude::*;
 
 use super::*;
+use crate::binance::Depth;
 use crate::testing::{TOP, TRADE, listing, snapshot, update};
 
 fn session() -> Session {
@@ -103,7 +106,10 @@ fn more_updates_than_are_held_start_the_wait_again() {
         assert!(take(&mut session, id, &json).is_empty());
     }
     assert!(!json.is_empty());
-    assert_eq!((session.counts().overflows, session.held.len()), (1, 1));
+    let Feed::Numbered(feed) = &session.feed else {
+        panic!("Binance numbers its updates")
+    };
+    assert_eq!((session.counts().overflows, feed.held_records()), (1, 1));
     let last = HELD_RECORDS_MAX as u64 + 1;
     assert_eq!(
         shape(&take(&mut session, last, &snapshot(last - 1, 1))),
@@ -112,15 +118,25 @@ fn more_updates_than_are_held_start_the_wait_again() {
 }
 
 #[test]
-fn a_refused_message_changes_nothing() {
+fn a_message_that_cannot_be_read_is_a_gap() {
     let mut session = session();
-    take(&mut session, 1, &snapshot(7, 1));
-    let before = session.counts();
     let mut out = Vec::new();
-    assert!(session.take(2, "{}", &mut out).is_err());
+    // There is no book yet that could be wrong.
+    session.take(1, "{", &mut out).unwrap_err();
     assert!(out.is_empty());
-    assert_eq!(session.counts(), before);
-    assert_eq!(shape(&take(&mut session, 3, &update(8, 8, 1, 0))), ["U8"]);
+    take(&mut session, 1, &snapshot(7, 1));
+    let good = update(8, 8, 1, 0);
+    session
+        .take(2, &good.replace(r#""1.5""#, r#""1.5555""#), &mut out)
+        .unwrap_err();
+    assert_eq!(shape(&out), ["G"]);
+    assert_eq!(
+        (session.doubt(), session.counts().gaps),
+        (Some(Doubt::Unreadable), 1)
+    );
+    assert!(take(&mut session, 3, &good).is_empty(), "it waits for a snapshot");
+    assert_eq!(shape(&take(&mut session, 4, &snapshot(7, 1))), ["S7", "U8"]);
+    assert_eq!(session.counts().resyncs, 1);
 }
 
 #[test]
