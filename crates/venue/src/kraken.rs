@@ -5,7 +5,9 @@
 //! A level is `[price, volume, time]`, and volume zero removes it; a fourth entry `"r"` says that it was published before
 //! and comes back into the depth, and changes nothing. The last entries of an array are the newest. After each update the
 //! book is cut to the subscribed depth: no removal is sent for what falls out. `c` of an update is the CRC-32 of the best
-//! ten levels, offers first. There are no sequence numbers, and images carry no checksum.
+//! ten levels, offers first. There are no sequence numbers, and images carry no checksum. Checksums alone can't tell two
+//! messages that changed places where the second undoes the first; the times of levels can: but for those that were
+//! published before, they never go back.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -119,7 +121,9 @@ fn take_part<'a>(changes: &mut Changes<'a>, raw: &'a RawValue) -> Result<(), Mes
                 _ => return Err(out_of_range("a or b", &level.join(", "), "[price, volume, time]")),
             };
             let time = seconds(time).ok_or_else(|| out_of_range("a or b", time, "seconds"))?;
-            changes.ts_event = changes.ts_event.max(time);
+            if level.len() == 3 {
+                changes.ts_event = changes.ts_event.max(time);
+            }
             into.push(Change {
                 action: Action::Set,
                 px,

@@ -58,6 +58,9 @@ pub enum Doubt {
     /// The venue's own best prices are not the book's.
     #[error("the venue's own best prices are not the book's")]
     Quote,
+    /// The core does not trust its book.
+    #[error("the core's book is crossed, or at odds with the venue's own best prices")]
+    Core,
     /// A message could not be read: whatever it would have changed is not known.
     #[error("a message could not be read")]
     Unreadable,
@@ -174,15 +177,25 @@ impl Session {
             Err(_) => None,
         };
         if let Some(doubt) = doubt {
-            self.doubt = Some(doubt);
-            self.counts.gaps += 1;
-            out.push(Packing::of(self.listing(), ts_recv).gap());
-            match &mut self.feed {
-                Feed::Numbered(feed) => feed.reset(),
-                Feed::Mirrored(feed) => feed.reset(),
-            }
+            self.distrust(doubt, ts_recv, out);
         }
         taken.map(|_| ())
+    }
+
+    /// Gives the book up and waits for the next snapshot, for one who knows better: the core, whose `BookStatus` says
+    /// crossed or mismatched, which a session that keeps no book can't see.
+    pub fn resync(&mut self, ts_recv: u64, out: &mut Vec<Frame>) {
+        self.distrust(Doubt::Core, ts_recv, out);
+    }
+
+    fn distrust(&mut self, doubt: Doubt, ts_recv: u64, out: &mut Vec<Frame>) {
+        self.doubt = Some(doubt);
+        self.counts.gaps += 1;
+        out.push(Packing::of(self.listing(), ts_recv).gap());
+        match &mut self.feed {
+            Feed::Numbered(feed) => feed.reset(),
+            Feed::Mirrored(feed) => feed.reset(),
+        }
     }
 }
 

@@ -210,7 +210,9 @@ impl Mirrored {
         counts: &mut Counts,
     ) -> Result<(), Doubt> {
         let is_old = |ours: u64, theirs: Option<u64>| theirs.is_some_and(|theirs| theirs < ours);
-        let ts_event = Some(image.ts_event).filter(|_| self.is_clocked() && image.ts_event > 0);
+        // Kraken's image has the times of its levels, which may all be older than the latest removal.
+        let is_timed = image.ts_event > 0 && self.listing.market != Market::Kraken;
+        let ts_event = Some(image.ts_event).filter(|_| is_timed);
         if is_old(self.id, image.id) || is_old(self.ts_event, ts_event) {
             return Err(Doubt::OldSnapshot);
         }
@@ -255,11 +257,6 @@ impl Mirrored {
         self.quotes.on_change(update.ts_event, self.mirror.best(), counts)
     }
 
-    /// Whether the times of messages never go back. Kraken's are those of levels, which may come back.
-    fn is_clocked(&self) -> bool {
-        self.listing.market != Market::Kraken
-    }
-
     fn follow(&mut self, update: &Changes<'_>) -> Result<(), Doubt> {
         if update.prev_id.is_some_and(|prev_id| prev_id != self.id) {
             return Err(Doubt::Sequence);
@@ -272,10 +269,12 @@ impl Mirrored {
             }
             self.id = id;
         }
-        if self.is_clocked() && update.ts_event < self.ts_event {
-            return Err(Doubt::Clock);
+        if update.ts_event > 0 {
+            if update.ts_event < self.ts_event {
+                return Err(Doubt::Clock);
+            }
+            self.ts_event = update.ts_event;
         }
-        self.ts_event = update.ts_event;
         Ok(())
     }
 
