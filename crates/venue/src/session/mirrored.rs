@@ -384,3 +384,8 @@ fn difference(
     let gone = gone.into_iter().map(|px| BookLevel { px, qty: Qty::ZERO });
     gone.chain(set).collect()
 }
+
+#[cfg(test)]
+mod hostile;
+#[cfg(test)]
+mod tests;
