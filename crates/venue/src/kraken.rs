@@ -116,9 +116,8 @@ fn take_part<'a>(changes: &mut Changes<'a>, raw: &'a RawValue) -> Result<(), Mes
     let sides = [part.image_bids.or(part.bids), part.image_asks.or(part.asks)];
     for (levels, into) in sides.into_iter().zip(&mut changes.sides) {
         for level in levels.into_iter().flatten() {
-            let (px, qty, time) = match level[..] {
-                [px, qty, time] | [px, qty, time, "r"] => (px, qty, time),
-                _ => return Err(out_of_range("a or b", &level.join(", "), "[price, volume, time]")),
+            let ([px, qty, time] | [px, qty, time, "r"]) = level[..] else {
+                return Err(out_of_range("a or b", &level.join(", "), "[price, volume, time]"));
             };
             let time = seconds(time).ok_or_else(|| out_of_range("a or b", time, "seconds"))?;
             if level.len() == 3 {

@@ -35,9 +35,10 @@ pub(crate) fn kraken(mirror: &Mirror, listing: &Listing, places: Places) -> Opti
 pub(crate) fn okx(mirror: &Mirror, listing: &Listing) -> u32 {
     let number = |grid: &Grid, steps| {
         let text = grid.display(steps).to_string();
-        match text.contains('.') {
-            true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
-            false => text,
+        if text.contains('.') {
+            text.trim_end_matches('0').trim_end_matches('.').to_owned()
+        } else {
+            text
         }
     };
     let [mut bids, mut asks] = [0, 1].map(|side| mirror.top(side, OKX_LEVELS));

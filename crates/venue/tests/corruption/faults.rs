@@ -73,9 +73,12 @@ pub(crate) fn unseen(listing: &Listing, hit: &Hit<'_>) -> Option<&'static str> {
     let is_image = hit.intact.is_some_and(|event| event.is_image);
     let same_place = |a: &Event, b: &Event| a.is_image == b.is_image && a.ids == b.ids;
     match (listing.market, hit.fault) {
-        // Every level that the core is shown is under a checksum.
-        (Market::Kraken | Market::Okx, _) | (_, Fault::Double) => None,
-        (Market::BinanceSpot | Market::BinanceUsdm | Market::Deribit, Fault::Drop | Fault::Swap) => None,
+        // What comes twice says the same; every level that the core is shown is under a checksum; ids are without a hole,
+        // or at least rise.
+        (_, Fault::Double)
+        | (Market::Kraken | Market::Okx, _)
+        | (Market::BinanceSpot | Market::BinanceUsdm | Market::Deribit, Fault::Drop | Fault::Swap)
+        | (Market::Bybit, Fault::Swap) => None,
         (Market::BinanceSpot | Market::BinanceUsdm, _) if is_image => Some("a snapshot's content"),
         (Market::BinanceSpot | Market::BinanceUsdm | Market::Deribit, _) => {
             let said = read(listing, hit.damaged?)?;
@@ -86,7 +89,6 @@ pub(crate) fn unseen(listing: &Listing, hit: &Hit<'_>) -> Option<&'static str> {
             let is_untimed = is_image || hit.intact?.time == hit.next?.time;
             is_untimed.then_some("the order within one time, or of a snapshot")
         }
-        (Market::Bybit, Fault::Swap) => None,
         (Market::Coinbase | Market::Bybit, Fault::Digit | Fault::Damage) => Some("a message's content"),
     }
 }

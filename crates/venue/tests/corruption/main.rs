@@ -327,7 +327,9 @@ fn torture(name: &str, listing: &Listing, lines: &[Line], trials: usize, tallies
                     truth.apply(event);
                 }
                 if event.is_image {
-                    early.iter().for_each(|event| truth.apply(event));
+                    for event in &early {
+                        truth.apply(event);
+                    }
                 }
             }
             at += 1;

@@ -159,9 +159,10 @@ fn bybit(listing: &Listing, frame: &Value) -> Option<Event> {
         sides: [Vec::new(), Vec::new()],
     };
     let data = &frame["data"];
-    let parts = match event.is_image {
-        true => vec![data],
-        false => vec![&data["delete"], &data["update"], &data["insert"]],
+    let parts = if event.is_image {
+        vec![data]
+    } else {
+        vec![&data["delete"], &data["update"], &data["insert"]]
     };
     for entry in parts.into_iter().filter_map(Value::as_array).flatten() {
         let side = usize::from(entry["side"] == "Sell");

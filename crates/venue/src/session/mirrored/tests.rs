@@ -137,7 +137,13 @@ fn kraken_s_book_is_cut_to_its_depth() {
     let mut desk = Desk::new(Market::Kraken, "BTC/USD", "0.00001", "0.00000001");
     let image = format!(r#"{{"as":[{}],"bs":[]}}"#, kraken_levels(&ASKS));
     desk.take(&kraken(&image, 10));
-    let sum = |pxs: &[u32]| crc(&pxs.iter().map(|px| format!("{px}500")).collect::<String>());
+    let sum = |pxs: &[u32]| {
+        crc(&pxs
+            .iter()
+            .map(|px| format!("{px}500"))
+            .collect::<Vec<_>>()
+            .concat())
+    };
     let set = |px: u32, qty: &str, time: u32, rest: &str, sum: u32| {
         kraken(
             &format!(r#"{{"a":[["0.{px:05}","{qty}","{time}.0"]{rest}],"c":"{sum}"}}"#),
