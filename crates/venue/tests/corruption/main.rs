@@ -43,6 +43,8 @@ const TRIALS: usize = 360;
 /// Depth frames before which a fault comes, and after it, by which the book is to be healthy again.
 const BEFORE_MAX: usize = 12;
 const AFTER: usize = 40;
+/// Depth frames more, for a fault that was seen late: one far from the best levels may come under a checksum at last.
+const RESERVE: usize = 20;
 /// Frames by which a snapshot that is asked for is late, at most.
 const DELAY_MAX: usize = 6;
 /// A level count that no recording reaches.
@@ -210,7 +212,7 @@ fn strike(all: &mut Vec<Delivery>, fault: Fault, hit: usize, other: usize, draws
     }
 }
 
-/// Plays `deliveries`; the truth stands at line `at`.
+/// Plays the first `least` of `deliveries`, and more until the book is healthy; the truth stands at line `at`.
 fn play(
     lines: &[Line],
     mut truth: Truth,
@@ -218,6 +220,7 @@ fn play(
     deliveries: &[Delivery],
     desk: &mut Desk,
     delay: usize,
+    least: usize,
 ) -> Outcome {
     let (mut was_wrong, mut was_stale, mut was_healthy, mut waited) = (false, false, false, 0);
     let is_binance = matches!(
@@ -225,6 +228,9 @@ fn play(
         Market::BinanceSpot | Market::BinanceUsdm
     );
     for (i, delivery) in deliveries.iter().enumerate() {
+        if i > least && desk.is_healthy() {
+            break;
+        }
         let ts_recv = lines[delivery.sent.saturating_sub(1)].ts_recv;
         // Binance's REST answer comes some updates in; the latest of these bridges to it.
         if i == 0 && is_binance {
@@ -294,7 +300,7 @@ fn lines_with(lines: &[Line], count: usize) -> Option<usize> {
 /// Whether a book takes part: a few frames, and where an image alone proves nothing, so many that it is proved in time.
 fn takes_part(listing: &Listing, lines: &[Line]) -> bool {
     let least = match listing.market {
-        Market::Kraken => 2 * (BEFORE_MAX + AFTER),
+        Market::Kraken => 2 * (BEFORE_MAX + AFTER + RESERVE),
         _ => 4,
     };
     lines.iter().filter(|line| line.event.is_some()).count() >= least
@@ -309,7 +315,7 @@ fn torture(name: &str, listing: &Listing, lines: &[Line], trials: usize, tallies
     let first = first.expect("a recording has an image") + 1;
     // Binance's image comes later than the updates that follow on it; from the next one on the truth is surely known.
     let first = after(lines, first, 1);
-    let last = match lines_with(lines, BEFORE_MAX + AFTER) {
+    let last = match lines_with(lines, BEFORE_MAX + AFTER + RESERVE) {
         Some(last) => last.max(first),
         None => first,
     };
@@ -334,7 +340,8 @@ fn torture(name: &str, listing: &Listing, lines: &[Line], trials: usize, tallies
             }
             at += 1;
         }
-        let end = after(lines, start, BEFORE_MAX + AFTER);
+        let end = after(lines, start, BEFORE_MAX + AFTER + RESERVE);
+        let least = after(lines, start, BEFORE_MAX + AFTER) - start;
         let hits = after(lines, start, BEFORE_MAX) - start;
         let hit = draw_hit(&lines[start..start + hits], &mut draws);
         // A frame changes places with the next one about depth.
@@ -354,7 +361,7 @@ fn torture(name: &str, listing: &Listing, lines: &[Line], trials: usize, tallies
             book: Book::new(listing.market.rule(), BOOK_LEVELS_MAX),
             frames: Vec::new(),
         };
-        let outcome = play(lines, truth.clone(), at, &deliveries, &mut desk, delay);
+        let outcome = play(lines, truth.clone(), at, &deliveries, &mut desk, delay, least);
         let event = |i: usize| {
             if i == 0 {
                 image_event.as_ref()
@@ -431,7 +438,7 @@ struct Tallies {
 fn run(trials: usize) {
     let Some(captures) = captures() else { return };
     let mut tallies = Tallies::default();
-    for name in RECORDINGS {
+    for (k, name) in RECORDINGS.into_iter().enumerate() {
         let path = captures.join(name);
         let books: Vec<(Listing, Vec<Line>)> = listings(&path, &Known::default())
             .unwrap()
@@ -441,7 +448,7 @@ fn run(trials: usize) {
             .filter(|(listing, lines)| takes_part(listing, lines))
             .collect();
         for (i, (listing, lines)) in books.iter().enumerate() {
-            let share = trials / RECORDINGS.len();
+            let share = trials / RECORDINGS.len() + usize::from(k < trials % RECORDINGS.len());
             let here = share / books.len() + usize::from(i < share % books.len());
             torture(name, listing, lines, here, &mut tallies);
         }
