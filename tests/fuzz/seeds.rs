@@ -234,13 +234,39 @@ fn messages() -> Vec<(&'static str, Vec<u8>)> {
         r#"{"stream":"btcusdt@bookTicker","data":{"e":"bookTicker","u":12,"s":"BTCUSDT","b":"100.20","B":"2.507","a":"100.30","A":"2.510","T":5,"E":6}}"#,
         r#"{"stream":"btcusdt@trade","data":{"e":"trade","E":6,"T":5,"s":"BTCUSDT","t":77,"p":"100.30","q":"0.006","X":"INSURANCE_FUND","m":false}}"#,
     ];
+    let kraken = [
+        r#"[1,{"as":[["100.30000","1.00000000","1617.1"]],"bs":[["100.20000","2.00000000","1617.1"]]},"book-1000","BTCUSDT"]"#,
+        r#"[1,{"a":[["100.30000","0.50000000","1617.2"]],"c":"974947235"},"book-1000","BTCUSDT"]"#,
+    ];
+    let okx = [
+        r#"{"arg":{"channel":"books","instId":"BTCUSDT"},"action":"snapshot","data":[{"asks":[["100.3","1","0","1"]],"bids":[["100.2","2","0","1"]],"ts":"1","checksum":0}]}"#,
+        r#"{"arg":{"channel":"books","instId":"BTCUSDT"},"action":"update","data":[{"asks":[],"bids":[["100.2","0","0","0"]],"ts":"2","checksum":-1,"prevSeqId":1,"seqId":2}]}"#,
+    ];
+    let coinbase = [
+        r#"{"type":"snapshot","product_id":"BTCUSDT","asks":[["100.3","1"]],"bids":[["100.2","2"]]}"#,
+        r#"{"type":"l2update","product_id":"BTCUSDT","changes":[["buy","100.2","0"]],"time":"2021-04-09T00:00:00.000000Z"}"#,
+    ];
+    let bybit = [
+        r#"{"topic":"orderBookL2_25.BTCUSDT","type":"snapshot","data":[{"price":"100.2","symbol":"BTCUSDT","id":1002000,"side":"Buy","size":2}],"cross_seq":1,"timestamp_e6":1}"#,
+        r#"{"topic":"orderBookL2_25.BTCUSDT","type":"delta","data":{"delete":[{"price":"100.2","symbol":"BTCUSDT","id":1002000,"side":"Buy"}],"update":[],"insert":[]},"cross_seq":2,"timestamp_e6":2}"#,
+    ];
+    let deribit = [
+        r#"{"jsonrpc":"2.0","method":"subscription","params":{"channel":"book.BTCUSDT.raw","data":{"type":"snapshot","timestamp":1,"instrument_name":"BTCUSDT","change_id":1,"bids":[["new",100.2,2.0]],"asks":[["new",100.3,1.0]]}}}"#,
+        r#"{"jsonrpc":"2.0","method":"subscription","params":{"channel":"book.BTCUSDT.raw","data":{"type":"change","timestamp":2,"instrument_name":"BTCUSDT","change_id":2,"prev_change_id":1,"bids":[["delete",100.2,0.0]],"asks":[]}}}"#,
+    ];
+    let seed = |first: u8, messages: &[&str]| [&[first], messages.join("\n").as_bytes()].concat();
     let mut gzip = GzEncoder::new(vec![2], Compression::default());
     for (n, message) in (1_700_000_000_000_000_000_u64..).zip(spot) {
         writeln!(gzip, "{n} {message}").expect("memory");
     }
     vec![
-        ("spot", [&[0], spot.join("\n").as_bytes()].concat()),
-        ("usdm", [&[1], usdm.join("\n").as_bytes()].concat()),
+        ("spot", seed(0, &spot)),
+        ("usdm", seed(1, &usdm)),
+        ("kraken", seed(4, &kraken)),
+        ("okx", seed(8, &okx)),
+        ("coinbase", seed(12, &coinbase)),
+        ("bybit", seed(16, &bybit)),
+        ("deribit", seed(20, &deribit)),
         ("recording", gzip.finish().expect("memory")),
     ]
 }

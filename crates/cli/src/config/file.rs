@@ -128,6 +128,7 @@ pub(super) enum Rule {
     Plain,
     BinanceSpot,
     BinanceUsdm,
+    Mirrored,
 }
 
 #[derive(Debug, Deserialize)]

@@ -166,6 +166,7 @@ impl Desk {
             Rule::Plain => SequenceRule::Plain,
             Rule::BinanceSpot => SequenceRule::BinanceSpot,
             Rule::BinanceUsdm => SequenceRule::BinanceUsdm,
+            Rule::Mirrored => SequenceRule::Mirrored,
         };
         let def = VenueDef {
             venue: VenueId(id),

@@ -211,7 +211,7 @@ fn an_error_names_file_line_column_key_and_what_was_expected() {
         (
             "rule = \"plain\"",
             "rule = \"kraken\"",
-            "etc/desk.toml:28:8: venue[0].rule: unknown variant `kraken`, expected one of `plain`, `binance-spot`, `binance-usdm`",
+            "etc/desk.toml:28:8: venue[0].rule: unknown variant `kraken`, expected one of `plain`, `binance-spot`, `binance-usdm`, `mirrored`",
         ),
         (
             "taker_fee_bps = \"-0.25\"",

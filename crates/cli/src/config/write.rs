@@ -279,6 +279,7 @@ fn rule(venue: &VenueDef) -> Result<&'static str, Inexpressible> {
         Some(SequenceRule::Plain) => Ok("plain"),
         Some(SequenceRule::BinanceSpot) => Ok("binance-spot"),
         Some(SequenceRule::BinanceUsdm) => Ok("binance-usdm"),
+        Some(SequenceRule::Mirrored) => Ok("mirrored"),
         None => Err(format!("{} has a sequence rule that is none", venue.name)),
     }
 }
