@@ -60,14 +60,8 @@ impl Cursor {
         archive_dir: &Path,
         segment: u64,
     ) -> Result<Option<Cursor>, ReadError> {
-        if let Some(dir) = live_dir
-            && let Some(file) = SegmentFile::find(dir, LIVE, segment)?
-            && let Some(live) = LiveSegment::open(&file)?
-        {
-            let copy = SegmentFile::new(archive_dir, segment, live.header.epoch, ARCHIVED);
-            // A live segment is read whether or not there is a copy that can be held.
-            let held = hold(&copy.path).ok().flatten();
-            return Ok(Some(Cursor::Live(live, held)));
+        if let Some(cursor) = Cursor::open_live(live_dir, archive_dir, segment)? {
+            return Ok(Some(cursor));
         }
         let Some(file) = SegmentFile::find_archived(archive_dir, segment)? else {
             return Ok(None);
@@ -75,10 +69,34 @@ impl Cursor {
         match ArchivedSegment::open(&file) {
             Ok(Ok(archived)) => Ok(Some(Cursor::Archived(archived))),
             Ok(Err(HeaderFault::Blank)) => Ok(None),
-            Ok(Err(fault)) => Err(fault.at(&file.path)),
+            // The archiver may be writing this page right now: then the live segment has begun since the first look.
+            Ok(Err(fault)) => match Cursor::open_live(live_dir, archive_dir, segment)? {
+                Some(cursor) => Ok(Some(cursor)),
+                None => Err(fault.at(&file.path)),
+            },
             Err(e) if e.is_gone() => Ok(None),
             Err(e) => Err(e),
         }
+    }
+
+    fn open_live(
+        live_dir: Option<&Path>,
+        archive_dir: &Path,
+        segment: u64,
+    ) -> Result<Option<Cursor>, ReadError> {
+        let Some(live_dir) = live_dir else {
+            return Ok(None);
+        };
+        let Some(file) = SegmentFile::find(live_dir, LIVE, segment)? else {
+            return Ok(None);
+        };
+        let Some(live) = LiveSegment::open(&file)? else {
+            return Ok(None);
+        };
+        let copy = SegmentFile::new(archive_dir, segment, live.header.epoch, ARCHIVED);
+        // A live segment is read whether or not there is a copy that can be held.
+        let held = hold(&copy.path).ok().flatten();
+        Ok(Some(Cursor::Live(live, held)))
     }
 
     /// Takes the next record into `frame`, its checksum field zero, and steps over it.
