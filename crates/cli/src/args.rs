@@ -233,10 +233,10 @@ pub(crate) enum LabCommand {
     /// Makes a journal of live trading and a snapshot some way behind its end, and times a start from there and one from
     /// the first record. Exits with 1 if the two come to different states.
     Restart(RestartArgs),
-    /// Measures what a shadow costs the core: the demo's desk trades, and beside it a shadow replays and writes snapshots
-    /// again and again in every second window. Exits with 1 unless its snapshots are the states of a full replay.
+    /// Measures what a shadow costs the core: the demo's desk trades, and beside it a shadow follows and writes snapshots
+    /// in every second window. Exits with 1 unless its snapshots are the states of a full replay.
     Shadow(LabShadowArgs),
-    /// The shadow of `lab shadow`: replays from the first record, again and again, until it is interrupted.
+    /// The shadow of `lab shadow`: follows until it is interrupted.
     ShadowLoad(ShadowLoadArgs),
 }
 
@@ -253,11 +253,11 @@ pub(crate) struct LabShadowArgs {
     #[arg(long, value_name = "N", default_value_t = 3_000, value_parser = clap::value_parser!(u32).range(100..=20_000))]
     pub(crate) rate: u32,
     /// The shadow writes a snapshot when so many records stand behind the last.
-    #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 5_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) every_records: u64,
-    /// The shadow follows, as `shadow` does, instead of replaying again and again.
+    /// The shadow never rests: when it has caught up it begins again at the first record. More than any shadow does.
     #[arg(long)]
-    pub(crate) follow: bool,
+    pub(crate) restless: bool,
     #[command(flatten)]
     pub(crate) output: Output,
 }
@@ -272,7 +272,7 @@ pub(crate) struct ShadowLoadArgs {
     #[arg(long, value_name = "N")]
     pub(crate) every_records: u64,
     #[arg(long)]
-    pub(crate) follow: bool,
+    pub(crate) restless: bool,
     #[arg(long, value_name = "N")]
     pub(crate) cpu: Option<usize>,
 }

@@ -1,5 +1,5 @@
-//! `pinrail lab shadow-load`: the shadow of `lab shadow`, in a process of its own as an operator would have it, but unless it
-//! is to follow never at rest: when it has caught up it begins again at the first record.
+//! `pinrail lab shadow-load`: the shadow of `lab shadow`, in a process of its own as an operator would have it. A restless
+//! one begins again at the first record when it has caught up.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -50,8 +50,8 @@ pub(crate) fn main(args: &ShadowLoadArgs) -> Result<(), Failure> {
             lines.records += worked;
             lines.print(shadow.take_written())?;
             match worked {
-                0 if args.follow => thread::sleep(WAIT),
-                0 => break,
+                0 if args.restless => break,
+                0 => thread::sleep(WAIT),
                 _ => {}
             }
         }

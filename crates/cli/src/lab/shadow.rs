@@ -57,8 +57,8 @@ struct Pair {
 struct Printed {
     requests_per_s: u32,
     window_seconds: u64,
-    /// Whether the shadow followed, or replayed again and again.
-    follow: bool,
+    /// Whether the shadow replayed again and again, or only followed.
+    restless: bool,
     /// The core's processor and that of everything else.
     core_cpu: usize,
     other_cpu: Option<usize>,
@@ -117,7 +117,7 @@ pub(crate) fn main(args: &LabShadowArgs) -> Result<(), Failure> {
     let printed = Printed {
         requests_per_s: args.rate,
         window_seconds: args.seconds,
-        follow: args.follow,
+        restless: args.restless,
         core_cpu,
         other_cpu,
         ratio_p50_median: median(pairs.iter().map(|pair| pair.ratio_p50)),
@@ -205,7 +205,7 @@ impl ShadowProcess {
             .arg("--live")
             .arg(live_dir)
             .args(["--every-records", &args.every_records.to_string()]);
-        command.args(args.follow.then_some("--follow"));
+        command.args(args.restless.then_some("--restless"));
         if let Some(cpu) = cpu {
             command.args(["--cpu", &cpu.to_string()]);
         }
@@ -355,10 +355,10 @@ fn print(printed: &Printed, results: &mut Results) -> Result<(), Failure> {
         count(u64::from(printed.requests_per_s)),
         printed.window_seconds
     ))?;
-    results.line(if printed.follow {
-        "process of its own followed the journal and wrote snapshots."
-    } else {
+    results.line(if printed.restless {
         "process of its own replayed the journal from its first record, again and again, and wrote snapshots."
+    } else {
+        "process of its own followed the journal and wrote snapshots."
     })?;
     results.line("")?;
     let mut table = Table::figures(&[
