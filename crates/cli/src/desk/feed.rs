@@ -102,7 +102,8 @@ impl VenueFeed {
         batch.publish();
         if pushed < self.next.len() {
             counts.market_dropped += (self.next.len() - pushed) as u64;
-            self.gapped = self.next.first().map(|cut| gap_mark(self.venue, cut));
+            // With the sequence of a record that was not sent: one that was would make the mark a duplicate.
+            self.gapped = self.next.get(pushed).map(|cut| gap_mark(self.venue, cut));
         }
         self.prepare();
     }
@@ -285,4 +286,39 @@ pub(crate) fn run(
     }
     while clients.read_answers()? > 0 {}
     Ok((counts, clients.flow.counts()))
+}
+
+#[cfg(test)]
+mod tests {
+    use pinrail_sim::VenueFlow;
+    use pinrail_types::InstrumentId;
+
+    use super::*;
+    use crate::desk::live::venue_flow;
+
+    #[test]
+    fn what_a_full_ring_cuts_in_the_middle_of_an_update_is_marked_behind_what_was_sent() {
+        let venue = VenueId(0);
+        let source = SourceId(1);
+        let flow = VenueFlow::new(venue_flow(venue, InstrumentId(0), 1), 1, 1).unwrap();
+        // Three quarters of it are for market data: twelve records of the first image, which has more.
+        let (producer, mut consumer) = pinrail_ring::heap(64).unwrap();
+        let mut feed = VenueFeed::new(producer, (source, 0), venue, vec![flow]);
+        let image = feed.next.len();
+        let mut counts = FeedCounts::default();
+        feed.push(&mut counts);
+        assert!((1..image as u64).contains(&counts.market_dropped), "{counts:?}");
+        let (mut last_seq, mut marks, mut frame) = (0, 0, Frame::default());
+        for _ in 0..4 {
+            while consumer.poll(&mut frame).unwrap() {
+                let (_, seq) = Cause::source(frame.header().cause);
+                assert!(seq > last_seq, "{seq} behind {last_seq}");
+                last_seq = seq;
+                marks += u64::from(frame.get::<VenueStatus>().is_some());
+            }
+            consumer.release();
+            feed.push(&mut counts);
+        }
+        assert_eq!(marks, 1);
+    }
 }
