@@ -47,6 +47,7 @@ struct Counts {
     damaged_snapshots: u64,
     shadows_killed: u64,
     journals: u64,
+    halted: u64,
     found: Found,
 }
 
@@ -238,6 +239,12 @@ impl Loop {
         assert_eq!(desk["journal"]["input_rejects"], serde_json::json!({}));
         let control = self.control().unwrap();
         let records = Records::read(&self.place, false);
+        if !records.has_fills() {
+            // A cut took the command that began trading, and a journal that is not new waits for a person.
+            let halted = desk["journal"]["request_rejects"]["Halted"].as_u64();
+            assert!(halted > Some(0), "{}", desk["journal"]);
+            counts.halted += 1;
+        }
         self.ledger
             .started(&records, control.epoch(), control.durable_seq());
         assert_eq!(control.durable_seq(), records.len());
@@ -288,6 +295,7 @@ impl Counts {
             ("snapshots damaged", self.damaged_snapshots),
             ("snapshots killed while they were taken", self.shadows_killed),
             ("journals verified and replayed", self.journals),
+            ("of these left halted by a cut", self.halted),
             ("records in the journals", self.found.written),
             ("outputs sent", self.found.sent),
             ("of these only when durable", self.found.promises),
