@@ -8,12 +8,14 @@ mod stepped;
 
 use std::path::{Path, PathBuf};
 
+use pinrail_engine::hash_of;
 use pinrail_journal::archive::{Keep, Kept, Pruned, compress, prune, settled_position};
 use pinrail_journal::open;
 use pinrail_runtime::{
     RecoverError, Replay, ReplayError, Snapshot, SnapshotDir, footing, recover, remove_useless_snapshots,
     useless_snapshots,
 };
+use pinrail_types::{Cause, RecordHeader, SourceId};
 use stepped::{BOUNDS, Fragile, Live, Place};
 
 const SEGMENT_BYTES: u64 = 1 << 20;
@@ -204,4 +206,31 @@ fn a_snapshot_of_what_may_still_be_lost_does_not_count() {
     );
     assert_eq!(pruned(&archive_dir).removed.len(), 3);
     drop(place);
+}
+
+#[test]
+fn a_start_falls_back_to_the_snapshot_that_the_front_was_removed_for() {
+    let place = desk(5);
+    let archive_dir = place.archive_dir();
+    let next_seq = replayed(&archive_dir, false).unwrap().0;
+    let good = snapshot(&archive_dir, next_seq - 40);
+    // Well formed, newer, and of another state.
+    let newer = snapshot(&archive_dir, next_seq - 30);
+    let mut engine = newer.engine(Fragile::new).unwrap();
+    engine.skip(&RecordHeader {
+        seq: engine.next_seq(),
+        cause: Cause::input(SourceId(1), 1 << 40),
+        ..RecordHeader::default()
+    });
+    let words = engine.save();
+    let wrong = Snapshot {
+        state_hash: hash_of(&words),
+        words,
+        ..newer
+    };
+    keep(&archive_dir, &wrong);
+    let found = footing(&archive_dir, Fragile::new).unwrap().unwrap();
+    assert_eq!(found.next_seq, good.next_seq);
+    assert!(!pruned(&archive_dir).removed.is_empty());
+    assert_eq!(Live::restart(place).from_seq, good.next_seq);
 }

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use pinrail_journal::archive::settled_position;
 use pinrail_report::table::{Table, count, ns};
 use pinrail_runtime::{Snapshot, SnapshotDir};
 use serde::Serialize;
@@ -32,7 +33,14 @@ struct Summary {
 pub(crate) fn main(args: &SnapshotArgs) -> Result<(), Failure> {
     let started = Instant::now();
     let (from_seq, snapshot) = take(&args.journal, args.until)?;
-    let file = SnapshotDir::open(args.journal.archive_dir(), args.keep)?.write(&snapshot)?;
+    let archive_dir = args.journal.archive_dir();
+    let dir = SnapshotDir::open(archive_dir, args.keep)?;
+    // One of records that a power cut may take replaces none.
+    let file = if snapshot.position <= settled_position(archive_dir)? {
+        dir.write(&snapshot)?
+    } else {
+        dir.add(&snapshot)?
+    };
     let summary = Summary {
         file,
         from_seq,

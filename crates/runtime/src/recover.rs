@@ -76,13 +76,12 @@ pub fn recover<P: Pricer>(
 ) -> Result<Recovered<P>, RecoverError> {
     let mut replay = Replay::open(archive_dir, None, &mut make_pricer)?.for_start();
     let mut from_seq = replay.begin_at_newest()?;
-    if let Err(e) = run(&mut replay) {
+    while let Err(e) = run(&mut replay) {
         if replay.is_at_first() || matches!(e, ReplayError::Read(_)) {
             return Err(e.into());
         }
         warn!("the snapshot at sequence {from_seq} is not used: {e}");
-        from_seq = replay.begin_at_first()?;
-        run(&mut replay)?;
+        from_seq = replay.begin_at_older()?;
     }
     let counts = replay.counts();
     if let Some(start) = replay.epoch_start().filter(|start| start.playback != 0) {

@@ -271,12 +271,24 @@ impl<P: Pricer, M: FnMut(&Bounds) -> P> Replay<P, M> {
     /// # Errors
     /// If the journal can't be read.
     pub fn begin_at_newest(&mut self) -> Result<u64, ReplayError> {
+        self.begin_below(u64::MAX)
+    }
+
+    /// The same, but behind an older one than that it began at: what is behind that did not come out the same.
+    ///
+    /// # Errors
+    /// If the journal can't be read.
+    pub fn begin_at_older(&mut self) -> Result<u64, ReplayError> {
+        self.begin_below(self.from.as_ref().map_or(0, |from| from.next_seq))
+    }
+
+    fn begin_below(&mut self, end: u64) -> Result<u64, ReplayError> {
         let found = Snapshot::list(&self.archive_dir).unwrap_or_else(|e| {
             warn!("snapshots are not used: {e}");
             Vec::new()
         });
         for (next_seq, path) in found {
-            if next_seq.saturating_sub(1) > self.until.0 {
+            if next_seq >= end || next_seq.saturating_sub(1) > self.until.0 {
                 continue;
             }
             let begun = Snapshot::read(&path, self.reader.journal_id())

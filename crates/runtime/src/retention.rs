@@ -23,7 +23,7 @@ pub struct Footing {
 }
 
 /// The newest snapshot beside the archive in `archive_dir` from which the archive replays to its end, and which stands for
-/// records that no power cut can take any more; `None` if there is none, and a start needs the journal from its first record.
+/// records that no power cut can take any more, durable itself; `None` if there is none, and a start needs the journal from its first record.
 /// Replays what is behind it. A core may be writing the journal.
 ///
 /// # Errors
@@ -53,6 +53,7 @@ pub fn footing<P: Pricer>(
         }
         match replay.begin_at(snapshot).and_then(|()| run(&mut replay)) {
             Ok(()) => {
+                make_durable(&path)?;
                 return Ok(Some(Footing {
                     path,
                     next_seq,
@@ -63,6 +64,19 @@ pub fn footing<P: Pricer>(
         }
     }
     Ok(None)
+}
+
+/// Whoever wrote it may not have come so far; and it is about to be needed.
+fn make_durable(path: &Path) -> Result<(), ReplayError> {
+    let dir = path.parent().unwrap_or(path);
+    for synced in [path, dir] {
+        File::open(synced)
+            .and_then(|file| file.sync_all())
+            .map_err(|e| ReplayError::Snapshot {
+                what: format!("cannot sync {}: {e}", synced.display()),
+            })?;
+    }
+    Ok(())
 }
 
 fn run<P: Pricer, M: FnMut(&Bounds) -> P>(replay: &mut Replay<P, M>) -> Result<(), ReplayError> {

@@ -206,8 +206,8 @@ impl<P: Pricer, M: FnMut(&Bounds) -> P> Shadow<P, M> {
             }
             // The snapshot that it began at may already hold what a start passed over.
             Err(ReplayError::Panicked { seq }) if !self.replay.is_at_first() => {
-                warn!(seq, "replaying from the first record, because of a poison input");
-                self.replay.begin_at_first()?;
+                warn!(seq, "replaying from an older place, because of a poison input");
+                self.replay.begin_at_older()?;
                 Ok(true)
             }
             stepped => Ok(stepped?),

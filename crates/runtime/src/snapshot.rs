@@ -1,8 +1,8 @@
 //! Snapshots: the engine's state as of a place in the journal, in a file, so that a start need not replay everything.
 //!
 //! They are written by a *shadow*: another process, or another thread, that replays the journal beside the core and writes
-//! what its engine came to. The core never pauses for one. A snapshot is never needed: a start that finds none that is
-//! good replays from the first record and comes to the same state.
+//! what its engine came to. The core never pauses for one. A start that finds none that is good replays from the
+//! first record and comes to the same state, unless records were removed from the journal's front.
 
 use std::fs;
 use std::io;

@@ -50,13 +50,34 @@ impl SnapshotDir {
         })
     }
 
-    /// Writes a snapshot, durable before it has its name, then removes the oldest, as long as more are left than are to be
-    /// kept; gives its file. Snapshots that claim to be newer stay and do not count: they are of records that a power cut
-    /// took, until the journal has come to where they stand.
+    /// Writes a snapshot of records that no power cut can take any more, see [`SnapshotDir::add`], then removes the oldest, as
+    /// long as more are left than are to be kept; gives its file. Snapshots that claim to be newer stay and do not count: they
+    /// are of records that a power cut took, until the journal has come to where they stand.
+    ///
+    /// # Errors
+    /// [`SnapshotError::Io`].
+    pub fn write(&self, snapshot: &Snapshot) -> Result<PathBuf, SnapshotError> {
+        let path = self.add(snapshot)?;
+        let older = Snapshot::list_in(&self.dir)?
+            .into_iter()
+            .filter(|(seq, _)| *seq <= snapshot.next_seq);
+        for (_, old) in older.skip(self.keep) {
+            match fs::remove_file(&old) {
+                // Whoever shortens the journal removes snapshots, too.
+                Err(e) if e.kind() != io::ErrorKind::NotFound => {
+                    return Err(SnapshotError::io("remove", &old)(e));
+                }
+                _ => {}
+            }
+        }
+        Ok(path)
+    }
+
+    /// Writes a snapshot, durable before it has its name, and removes none; gives its file.
     ///
     /// # Errors
     /// [`SnapshotError::Io`]. Nothing is left then of a snapshot that could not be written.
-    pub fn write(&self, snapshot: &Snapshot) -> Result<PathBuf, SnapshotError> {
+    pub fn add(&self, snapshot: &Snapshot) -> Result<PathBuf, SnapshotError> {
         let path = self.dir.join(format!("{:020}.{EXTENSION}", snapshot.next_seq));
         let partial = path.with_extension(PARTIAL);
         let written = File::create(&partial).and_then(|mut file| {
@@ -68,13 +89,7 @@ impl SnapshotDir {
             drop(fs::remove_file(&partial));
             return Err(SnapshotError::io("write", &partial)(e));
         }
-        sync(&self.dir)?;
-        let older = Snapshot::list_in(&self.dir)?
-            .into_iter()
-            .filter(|(seq, _)| *seq <= snapshot.next_seq);
-        for (_, old) in older.skip(self.keep) {
-            fs::remove_file(&old).map_err(SnapshotError::io("remove", &old))?;
-        }
+        sync(&self.dir).inspect_err(|_| drop(fs::remove_file(&path)))?;
         Ok(path)
     }
 }
