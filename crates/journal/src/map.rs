@@ -95,7 +95,7 @@ pub(crate) fn allocate(file: &File, path: &Path, bytes: u64) -> Result<(), Journ
     use rustix::fs::{FallocateFlags, fallocate};
     match fallocate(file, FallocateFlags::empty(), 0, bytes) {
         Ok(()) => Ok(()),
-        Err(rustix::io::Errno::NOSPC) => Err(JournalError::no_room(path, bytes)),
+        Err(rustix::io::Errno::NOSPC | rustix::io::Errno::DQUOT) => Err(JournalError::no_room(path, bytes)),
         Err(e) => Err(JournalError::io("allocate", path)(e.into())),
     }
 }

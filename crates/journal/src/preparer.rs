@@ -10,7 +10,7 @@ use tracing::warn;
 use crate::error::JournalError;
 use crate::format::{ARCHIVED, LIVE, SegmentFile, SegmentHeader, Stamp};
 use crate::map::Map;
-use crate::storage::{Storage, remove};
+use crate::storage::{Storage, check_room, remove};
 use crate::writer::Prepared;
 use crate::{Shared, SyncPolicy};
 
@@ -69,10 +69,13 @@ impl Preparer {
         let (segment, epoch) = (self.next_segment, self.stamp.epoch);
         let archived = SegmentFile::new(&self.archive_dir, segment, epoch, ARCHIVED).path;
         let filled = self.stamp.segment_bytes + self.stamp.segment_bytes / 4;
-        Storage::create(&archived, filled, self.sync != SyncPolicy::Never)?;
+        // To fill a disk up to its last byte would take the archiver's room as well.
+        check_room(&archived, filled)?;
         let live = SegmentFile::new(&self.live_dir, segment, epoch, LIVE).path;
         remove(&live)?;
         let map = Map::create(&live, self.stamp.segment_bytes)?;
+        Storage::create(&archived, filled, self.sync != SyncPolicy::Never)
+            .inspect_err(|_| drop(remove(&live)))?;
         if let Err(e) = map.lock()
             && self.lock_refused.is_none()
         {

@@ -150,8 +150,8 @@ fn plan(begun: &[Begun], keep: Keep, needed_from: Option<u64>) -> Result<(Pruned
         Keep::FromTime(ts) => {
             let mut count = 0;
             // One more than may go tells that more was wanted.
-            for (segment, _) in nexts().take(free + 1) {
-                if !is_before(segment, ts)? {
+            for (segment, next) in nexts().take(free + 1) {
+                if !is_before(segment, next, ts)? {
                     break;
                 }
                 count += 1;
@@ -173,17 +173,21 @@ fn plan(begun: &[Begun], keep: Keep, needed_from: Option<u64>) -> Result<(Pruned
     Ok((pruned, rest))
 }
 
-/// Whether each record of a segment has a core time before `ts`.
-fn is_before(segment: &Begun, ts: u64) -> Result<bool, ReadError> {
+/// Whether each record of a segment, behind which `next` stands, has a core time before `ts`.
+fn is_before(segment: &Begun, next: &Begun, ts: u64) -> Result<bool, ReadError> {
     let path = &segment.file.path;
     let mut records = ArchivedSegment::open(&segment.file)?.map_err(|fault| fault.at(path))?;
     let mut frame = Frame::default();
-    while records.next(&mut frame) == archived::Next::Record {
-        if frame.header().ts_core >= ts {
-            return Ok(false);
+    loop {
+        match records.next(&mut frame) {
+            archived::Next::Record if frame.header().ts_core >= ts => return Ok(false),
+            archived::Next::Record => {}
+            // What a crash left, and a start went on behind.
+            archived::Next::Damaged(_) if records.next_seq == next.header.base_seq => return Ok(true),
+            archived::Next::Damaged(what) => return Err(records.corrupt(what)),
+            archived::Next::Sealed | archived::Next::Open => return Ok(true),
         }
     }
-    Ok(true)
 }
 
 /// Removes a segment in both forms, durably; gives a file that somebody reads, and then none is removed.

@@ -132,7 +132,12 @@ impl Storage {
             let len = ZEROS.len().min((bytes - at) as usize);
             match storage.write_at(&ZEROS[..len], at) {
                 Ok(()) => at += len as u64,
-                Err(e) if e.source.kind() == io::ErrorKind::StorageFull => {
+                Err(e)
+                    if matches!(
+                        e.source.kind(),
+                        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+                    ) =>
+                {
                     return Err(JournalError::no_room(path, bytes));
                 }
                 Err(e) => return Err(e.into()),
@@ -166,6 +171,21 @@ impl Storage {
     pub(crate) fn sync(&self) -> Result<(), StorageError> {
         Disk::sync(&self.file, &self.path).map_err(failed("sync", &self.path))
     }
+}
+
+/// That a new file at `path` can have `bytes`, as far as the file system tells.
+pub(crate) fn check_room(path: &Path, bytes: u64) -> Result<(), JournalError> {
+    if cfg!(miri) {
+        // It knows no `statvfs`.
+        return Ok(());
+    }
+    let Ok(stat) = rustix::fs::statvfs(path.parent().unwrap_or(path)) else {
+        return Ok(());
+    };
+    if stat.f_bavail.saturating_mul(stat.f_frsize) < bytes {
+        return Err(JournalError::no_room(path, bytes));
+    }
+    Ok(())
 }
 
 /// Puts `from` in the place of `to`, durably. Both lie in one directory.
