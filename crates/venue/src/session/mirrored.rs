@@ -90,6 +90,7 @@ impl Mirrored {
         (self.id, self.ts_event) = (0, 0);
         self.mirror = Mirror::default();
         self.quotes.clear();
+        self.places = None;
     }
 
     /// Takes one message. The mark of a gap is the caller's to send.
