@@ -67,8 +67,8 @@ pub enum JournalError {
         /// Which, and what was expected.
         what: String,
     },
-    /// Another process writes this journal.
-    #[error("{path} is locked by another writer{}", pid.map(|pid| format!(", process {pid}")).unwrap_or_default())]
+    /// Another process does already what only one may.
+    #[error("{path} is locked by another process{}", pid.map(|pid| format!(", {pid}")).unwrap_or_default())]
     Locked {
         /// The locked file.
         path: PathBuf,

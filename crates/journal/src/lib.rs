@@ -11,15 +11,14 @@
 //! *Architecture invariant:* the writer's thread makes no system call here; memory shared with others is touched as
 //! atomic words only, never as records; the archive is written through `storage` alone.
 
-use std::fs::{File, OpenOptions};
-use std::io::{Read, Seek, Write};
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 #[cfg(not(loom))]
 use crossbeam_queue::ArrayQueue;
 use crossbeam_utils::CachePadded;
-use rustix::fs::{FlockOperation, flock};
 use tracing::warn;
 
 pub mod archive;
@@ -40,6 +39,7 @@ mod hold;
 #[cfg(all(test, loom))]
 mod interleavings;
 mod live;
+mod lock;
 #[cfg_attr(any(loom, miri), path = "plain.rs")]
 mod map;
 mod preparer;
@@ -57,6 +57,7 @@ pub use error::{JournalError, ReadError};
 pub use format::{
     FORMAT_VERSION, HEADER_BYTES, JournalId, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN, SegmentHeader,
 };
+pub use lock::lock;
 pub use preparer::Preparer;
 pub use reader::{From, Reader};
 pub use writer::{Room, Writer};
@@ -289,39 +290,6 @@ pub fn open(config: &JournalConfig) -> Result<Journal, JournalError> {
             warnings,
         },
     })
-}
-
-/// Takes the lock that `path` stands for, until the file is closed, and leaves this process's id in it.
-fn lock(path: &Path) -> Result<File, JournalError> {
-    let mut file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(path)
-        .map_err(JournalError::io("open", path))?;
-    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => {}
-        Err(rustix::io::Errno::WOULDBLOCK) => {
-            let mut text = String::new();
-            // The id is a help for the reader of the message; it may be missing.
-            let pid = file
-                .read_to_string(&mut text)
-                .ok()
-                .and_then(|_| text.trim().parse().ok());
-            return Err(JournalError::Locked {
-                path: path.to_owned(),
-                pid,
-            });
-        }
-        Err(e) => return Err(JournalError::io("lock", path)(e.into())),
-    }
-    let written = file
-        .set_len(0)
-        .and_then(|()| file.rewind())
-        .and_then(|()| writeln!(file, "{}", std::process::id()));
-    written.map_err(JournalError::io("write", path))?;
-    Ok(file)
 }
 
 /// Says so if `live_dir` is on a file system that writes pages back, which can stall a store for long.

@@ -1,11 +1,10 @@
 //! The directory of a journal's snapshots, as the one who writes them sees it.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Seek, Write};
+use std::fs::{self, File};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FlockOperation, flock};
-use rustix::io::Errno;
+use pinrail_journal::{JournalError, lock};
 
 use crate::snapshot::{DIR, EXTENSION, Snapshot, SnapshotError};
 
@@ -36,7 +35,10 @@ impl SnapshotDir {
         let dir = archive_dir.join(DIR);
         fs::create_dir_all(&dir).map_err(SnapshotError::io("create", &dir))?;
         sync(archive_dir)?;
-        let lock = lock(&dir.join("lock"))?;
+        let lock = lock(&dir.join("lock")).map_err(|e| match e {
+            JournalError::Locked { path, pid } => SnapshotError::Locked { path, pid },
+            e => SnapshotError::io("lock", &dir.join("lock"))(io::Error::other(e)),
+        })?;
         for entry in fs::read_dir(&dir).map_err(SnapshotError::io("list", &dir))? {
             let path = entry.map_err(SnapshotError::io("list", &dir))?.path();
             if path.extension().is_some_and(|extension| extension == PARTIAL) {
@@ -92,39 +94,6 @@ impl SnapshotDir {
         sync(&self.dir).inspect_err(|_| drop(fs::remove_file(&path)))?;
         Ok(path)
     }
-}
-
-/// Takes the lock that `path` stands for, until the file is closed, and leaves this process's id in it.
-fn lock(path: &Path) -> Result<File, SnapshotError> {
-    let mut file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(path)
-        .map_err(SnapshotError::io("open", path))?;
-    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => {}
-        Err(Errno::WOULDBLOCK) => {
-            let mut text = String::new();
-            // The id is a help for the reader of the message; it may be missing.
-            let pid = file
-                .read_to_string(&mut text)
-                .ok()
-                .and_then(|_| text.trim().parse().ok());
-            return Err(SnapshotError::Locked {
-                path: path.to_owned(),
-                pid,
-            });
-        }
-        Err(e) => return Err(SnapshotError::io("lock", path)(e.into())),
-    }
-    let written = file
-        .set_len(0)
-        .and_then(|()| file.rewind())
-        .and_then(|()| writeln!(file, "{}", std::process::id()));
-    written.map_err(SnapshotError::io("write", path))?;
-    Ok(file)
 }
 
 fn sync(dir: &Path) -> Result<(), SnapshotError> {

@@ -230,7 +230,7 @@ fn a_second_writer_is_refused_and_the_first_goes_on() {
     while records() < 100 && Instant::now() < deadline {
         std::thread::sleep(Duration::from_millis(20));
     }
-    let pid = format!("locked by another writer, process {}", first.id());
+    let pid = format!("locked by another process, {}", first.id());
     let (code, out, err) = desk.run(&[]);
     let before = records();
     let running = first.try_wait().unwrap().is_none();
