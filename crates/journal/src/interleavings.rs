@@ -141,7 +141,7 @@ fn end(config: &JournalConfig) {
     let step = first.next(&mut frame).expect("sound");
     if step == Step::Sealed {
         let next = cursor(2).expect("sound").expect("begun before the end is seen");
-        assert!(first.leads_to(step, &next));
+        assert!(first.leads_to(step, next.header()));
     }
     writing.join().expect("no panic");
 }
