@@ -17,8 +17,8 @@ use pinrail_runtime::{
     recover,
 };
 use pinrail_types::record::{
-    EpochStart, ExecutionReport, InputReject, Quote, QuoteRequest, QuoteRequestReject, QuoteStatusReport,
-    RuntimeEvent, RuntimeEventKind, StateChange, Tick, TradingState,
+    EpochStart, ExecutionReport, InputReject, Quote, QuoteBasis, QuoteRequest, QuoteRequestReject,
+    QuoteStatusReport, RuntimeEvent, RuntimeEventKind, StateChange, Tick, TradingState,
 };
 use pinrail_types::state::StateError;
 use pinrail_types::{Cause, Frame, Reason, Record, SourceId};
@@ -121,16 +121,16 @@ fn every_changed_byte_of_an_output_is_found() {
 #[test]
 fn an_output_too_many_or_too_few_is_found() {
     let (_, frames) = busy().finish_with_place();
-    let quote = frames.iter().position(is::<Quote>).unwrap();
+    let basis = frames.iter().position(is::<QuoteBasis>).unwrap();
     let mut fewer = frames.clone();
-    fewer.remove(quote);
+    fewer.remove(basis);
     let found_fewer = difference(&fewer);
     assert!(
         found_fewer.found.is_none() && found_fewer.made.is_some(),
         "{found_fewer}"
     );
     let mut more = frames.clone();
-    more.insert(quote + 1, frames[quote]);
+    more.insert(basis + 1, frames[basis]);
     let found_more = difference(&more);
     assert!(
         found_more.found.is_some() && found_more.made.is_none(),

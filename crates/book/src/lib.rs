@@ -9,6 +9,7 @@
 mod blocks;
 pub mod book;
 pub mod consolidated;
+pub mod estimates;
 mod ladder;
 pub mod levels;
 mod merge;
@@ -18,5 +19,6 @@ mod window;
 
 pub use book::{Book, Change};
 pub use consolidated::{Consolidated, Source, Sweep, Top, VENUES_MAX, View};
+pub use estimates::Estimates;
 pub use levels::Levels;
 pub use sequence::{Sequencer, Verdict};

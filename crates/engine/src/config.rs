@@ -1,9 +1,10 @@
 //! Definitions: assets, instruments, venues, listings, clients. Fixed once the desk has been active.
 
-use pinrail_book::{Book, Consolidated, Source};
+use pinrail_book::{Book, Consolidated, Estimates, Source};
 use pinrail_pricing::{Pricer, TIERS_MAX};
 use pinrail_types::record::{
-    AssetDef, BookState, ClientDef, EpochStart, InstrumentDef, ListingDef, SequenceRule, TierSpread, VenueDef,
+    AssetDef, BookState, ClientDef, EpochStart, InstrumentDef, ListingDef, ModelInput, QuotingParams,
+    SequenceRule, TierSpread, VenueDef,
 };
 use pinrail_types::{AssetId, BEHAVIOUR_VERSION, E8, Instrument, Reason, Record, RecordHeader};
 
@@ -135,6 +136,26 @@ impl<P: Pricer> Engine<P> {
     pub(crate) fn on_tier_spread(&mut self, spread: &TierSpread) -> Result<(), Reason> {
         self.pricer.on_tier_spread(spread)
     }
+
+    pub(crate) fn on_quoting_params(&mut self, params: &QuotingParams) -> Result<(), Reason> {
+        let traded = self
+            .traded
+            .get_mut(params.instrument.index())
+            .and_then(Option::as_mut)
+            .ok_or(Reason::UnknownInstrument)?;
+        if !(1..=Estimates::TAU_NS_MAX).contains(&params.volatility_tau_ns) {
+            return Err(Reason::BadField);
+        }
+        self.pricer.on_quoting_params(params)?;
+        traded.estimates.set_tau(params.volatility_tau_ns);
+        Ok(())
+    }
+
+    pub(crate) fn on_model_input(&mut self, input: &ModelInput) -> Result<(), Reason> {
+        let known = self.traded.get(input.instrument.index()).and_then(Option::as_ref);
+        known.ok_or(Reason::UnknownInstrument)?;
+        self.pricer.on_model_input(input)
+    }
 }
 
 impl Traded {
@@ -157,6 +178,7 @@ impl Traded {
             venues: Consolidated::new(),
             listings: Vec::with_capacity(venues_max),
             book_seq: 0,
+            estimates: Estimates::default(),
             is_to_refresh: false,
             def: *def,
         })

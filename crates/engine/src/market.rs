@@ -28,6 +28,9 @@ impl<P: Pricer> Engine<P> {
         let at = traded.listed(update.venue)?;
         traded.venues.source_mut(at).book.apply(update);
         traded.book_seq = update.header.seq;
+        if traded.estimates.wants_sample(out.now()) {
+            traded.sample(out.now());
+        }
         traded.report(at, out);
         if !core::mem::replace(&mut traded.is_to_refresh, true) {
             self.to_refresh.push(update.instrument);
@@ -104,6 +107,14 @@ impl Traded {
             .iter()
             .position(|listing| listing.def.venue == venue)
             .ok_or(Reason::NotListed)
+    }
+
+    /// Shows the estimates the market as it is, unless nothing is known of it.
+    #[cold]
+    fn sample(&mut self, now: u64) {
+        if let Ok(top) = self.venues.view(now).and_then(|view| view.top()) {
+            self.estimates.sample(now, top);
+        }
     }
 
     /// Reports the state of a book if it is another one than was last reported. The short time while an update of

@@ -4,13 +4,13 @@ use pinrail_oms::{Open, OpenQuote};
 use pinrail_pricing::{PriceRequest, Pricer, Prices};
 use pinrail_risk::{Ask, Quoted};
 use pinrail_types::record::{
-    ExecType, ExecutionReport, NewOrderSingle, OrdStatus, OrdType, PositionReport, Quote, QuoteRequest,
-    QuoteRequestReject, QuoteRespType, QuoteResponse, QuoteStatus, TWO_SIDED,
+    ExecType, ExecutionReport, NewOrderSingle, OrdStatus, OrdType, PositionReport, Quote, QuoteBasis,
+    QuoteRequest, QuoteRequestReject, QuoteRespType, QuoteResponse, QuoteStatus, TWO_SIDED,
 };
 use pinrail_types::{Amount, OutId, Px, Qty, Reason, Side};
 
 use crate::out::Out;
-use crate::state::Engine;
+use crate::state::{Engine, Traded};
 
 impl<P: Pricer> Engine<P> {
     /// Answers a request with a quote or a reject: exactly one of them.
@@ -62,6 +62,12 @@ impl<P: Pricer> Engine<P> {
         if self.quotes.is_full() {
             return Err(Reason::OpenQuotesFull);
         }
+        let wanted = if request.valid_until == 0 {
+            u64::MAX
+        } else {
+            request.valid_until
+        };
+        let valid_until = wanted.min(now.saturating_add(quote_ttl_ns));
         let priced = PriceRequest {
             instrument: &traded.meta,
             tier: self.tiers[request.client.index()],
@@ -69,6 +75,9 @@ impl<P: Pricer> Engine<P> {
             qty: request.qty,
             px_step,
             now,
+            life_ns: valid_until - now,
+            position,
+            estimates: &traded.estimates,
         };
         self.last_asked = Some((ask, px_step));
         let prices = self.pricer.price(&priced, &traded.venues);
@@ -80,14 +89,7 @@ impl<P: Pricer> Engine<P> {
             ref_px: prices.ref_px,
         };
         let credit = self.risk.reserve(&ask, &quoted, &traded.meta, position)?;
-        let wanted = if request.valid_until == 0 {
-            u64::MAX
-        } else {
-            request.valid_until
-        };
-        let valid_until = wanted.min(now.saturating_add(quote_ttl_ns));
-        let book_seq = traded.book_seq;
-        self.open(request, prices, valid_until, credit, book_seq, out);
+        self.open(request, prices, valid_until, credit, position, out);
         Ok(())
     }
 
@@ -100,11 +102,8 @@ impl<P: Pricer> Engine<P> {
             return;
         };
         traded.venues.warm();
-        core::hint::black_box(
-            self.risk
-                .check_ask(&ask, self.position_qty(ask.instrument))
-                .is_ok(),
-        );
+        let position = self.position_qty(ask.instrument);
+        let checked = core::hint::black_box(self.risk.check_ask(&ask, position));
         let priced = PriceRequest {
             instrument: &traded.meta,
             tier: self.tiers[ask.client.index()],
@@ -112,6 +111,9 @@ impl<P: Pricer> Engine<P> {
             qty: ask.qty,
             px_step,
             now: self.last_ts(),
+            life_ns: checked.map_or(0, |(_, quote_ttl_ns)| quote_ttl_ns),
+            position,
+            estimates: &traded.estimates,
         };
         self.pricer.rehearse(&priced, &traded.venues);
     }
@@ -123,9 +125,11 @@ impl<P: Pricer> Engine<P> {
         prices: &Prices,
         valid_until: u64,
         credit: Amount,
-        book_seq: u64,
+        position: Qty,
         out: &mut Out,
     ) {
+        let traded = self.traded[request.instrument.index()].as_ref();
+        let traded = traded.expect("it was priced");
         let quote_id = self.quotes.next_id(out.next_id());
         self.quotes.open(&OpenQuote {
             quote_id,
@@ -152,12 +156,14 @@ impl<P: Pricer> Engine<P> {
             hedge_offer_px: prices.hedge_offer_px,
             ref_px: prices.ref_px,
             half_spread_e8: prices.half_spread_e8,
-            book_seq,
+            book_seq: traded.book_seq,
             session: request.session,
             side: request.side,
-            venues: prices.venues,
+            venues: prices.venue_mask.count_ones() as u8,
             ..bytemuck::Zeroable::zeroed()
         });
+        let open_lots = self.risk.open_lots(request.instrument);
+        out.push(basis(quote_id, traded, prices, position, open_lots));
     }
 
     /// Fills or refuses an order: exactly one report.
@@ -275,6 +281,42 @@ impl<P: Pricer> Engine<P> {
         };
         self.risk
             .release(&ask, quote.bid_px, quote.offer_px, quote.credit);
+    }
+}
+
+/// What made the quote, for whoever asks later.
+#[inline]
+fn basis(
+    quote_id: OutId,
+    traded: &Traded,
+    prices: &Prices,
+    position: Qty,
+    (open_buy_qty, open_sell_qty): (Qty, Qty),
+) -> QuoteBasis {
+    let sources = traded.venues.sources();
+    let update_id = |at: usize| sources.get(at).map_or(0, |source| source.book.last_id());
+    QuoteBasis {
+        quote_id,
+        instrument: traded.meta.id,
+        venue_mask: prices.venue_mask,
+        volatility_e8: traded.estimates.volatility_e8(),
+        spread_e8: traded.estimates.spread_e8(),
+        widening_e8: prices.adjustments.widening_e8,
+        impact_e8: prices.adjustments.impact_e8,
+        skew_e8: prices.adjustments.skew_e8,
+        edge_min_e8: prices.adjustments.edge_min_e8,
+        position,
+        open_buy_qty,
+        open_sell_qty,
+        update_id_0: update_id(0),
+        update_id_1: update_id(1),
+        update_id_2: update_id(2),
+        update_id_3: update_id(3),
+        update_id_4: update_id(4),
+        update_id_5: update_id(5),
+        update_id_6: update_id(6),
+        update_id_7: update_id(7),
+        ..bytemuck::Zeroable::zeroed()
     }
 }
 

@@ -119,6 +119,7 @@ impl<P: Pricer> Engine<P> {
             return Ok(());
         };
         visitor.word(&mut traded.book_seq)?;
+        traded.estimates.visit(visitor)?;
         let mut listings = traded.listings.len();
         visitor.count(&mut listings, self.bounds.venues)?;
         for place in 0..listings {

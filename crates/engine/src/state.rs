@@ -1,13 +1,14 @@
 //! The engine's state, and the way of an input through it.
 
-use pinrail_book::{Book, Consolidated, Levels};
+use pinrail_book::{Book, Consolidated, Estimates, Levels};
 use pinrail_oms::{Positions, QuoteTable};
 use pinrail_pricing::Pricer;
 use pinrail_risk::{Ask, Risk};
 use pinrail_types::record::{
     AssetDef, BookState, BookUpdate, ClientDef, Continue, EpochStart, InputReject, InstrumentDef,
-    InstrumentLimits, ListingDef, NewOrderSingle, OutputHash, QuoteRequest, QuoteResponse, RuntimeEvent,
-    Scope, Tick, TierSpread, TopOfBook, Trade, TradingState, TradingStateSet, VenueDef, VenueStatus,
+    InstrumentLimits, ListingDef, ModelInput, NewOrderSingle, OutputHash, QuoteRequest, QuoteResponse,
+    QuotingParams, RuntimeEvent, Scope, Tick, TierSpread, TopOfBook, Trade, TradingState, TradingStateSet,
+    VenueDef, VenueStatus,
 };
 use pinrail_types::{
     BEHAVIOUR_VERSION, Cause, Frame, Instrument, InstrumentId, Qty, Reason, Record, RecordHeader, SourceId,
@@ -147,6 +148,8 @@ pub(crate) struct Traded {
     pub(crate) listings: Vec<Listing>,
     /// Sequence of the last input that changed one of its books.
     pub(crate) book_seq: u64,
+    /// What the market has been like.
+    pub(crate) estimates: Estimates,
     /// It stands in [`Engine::to_refresh`].
     pub(crate) is_to_refresh: bool,
     /// What it was made from.
@@ -328,6 +331,8 @@ impl<P: Pricer> Engine<P> {
             VenueDef::TYPE => self.on_venue(body::<VenueDef>(input)?),
             ListingDef::TYPE => self.on_listing(body::<ListingDef>(input)?),
             ClientDef::TYPE => self.on_client(body::<ClientDef>(input)?),
+            ModelInput::TYPE => self.on_model_input(body::<ModelInput>(input)?),
+            QuotingParams::TYPE => self.on_quoting_params(body::<QuotingParams>(input)?),
             TierSpread::TYPE => self.on_tier_spread(body::<TierSpread>(input)?),
             InstrumentLimits::TYPE => self.risk.set_limits(body::<InstrumentLimits>(input)?),
             _ => Err(Reason::UnknownRecord),

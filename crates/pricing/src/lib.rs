@@ -4,13 +4,15 @@
 //! already rounded away from the client, or a reason not to quote. It is part of the engine's state: it must be a
 //! function of the inputs it was shown, without clock, randomness, allocation or I/O.
 
+mod quoting;
 mod sweep_pricer;
 
-use pinrail_book::Consolidated;
-use pinrail_types::record::TierSpread;
+use pinrail_book::{Consolidated, Estimates};
+use pinrail_types::record::{ModelInput, QuotingParams, TierSpread};
 use pinrail_types::state::{StateError, Visitor};
 use pinrail_types::{Instrument, Px, Qty, Reason, Side};
 
+pub use quoting::Adjustments;
 pub use sweep_pricer::{SweepPricer, TIERS_MAX};
 
 /// A request for a price.
@@ -28,6 +30,12 @@ pub struct PriceRequest<'a> {
     pub px_step: i64,
     /// Core time.
     pub now: u64,
+    /// How long the quote is good for.
+    pub life_ns: u64,
+    /// The house position, open quotes not counted.
+    pub position: Qty,
+    /// How wide and lively the market has been.
+    pub estimates: &'a Estimates,
 }
 
 /// Prices and what they were made from.
@@ -45,8 +53,10 @@ pub struct Prices {
     pub ref_px: Px,
     /// Half-spread that was added, as a fraction times 1e8.
     pub half_spread_e8: i64,
-    /// How many venues the prices rest on.
-    pub venues: u8,
+    /// What else was added or taken off.
+    pub adjustments: Adjustments,
+    /// The venues that the prices rest on, one bit each, by index.
+    pub venue_mask: u16,
 }
 
 /// Makes prices. Dispatched statically: the engine is generic over it.
@@ -73,6 +83,24 @@ pub trait Pricer {
     /// # Errors
     /// [`Reason::BadField`] or [`Reason::UnknownInstrument`] if the pricer can't use it; the input is refused with it.
     fn on_tier_spread(&mut self, spread: &TierSpread) -> Result<(), Reason>;
+
+    /// Takes how an instrument is to be quoted. A model that has no such parameters refuses them.
+    ///
+    /// # Errors
+    /// As [`Pricer::on_tier_spread`].
+    fn on_quoting_params(&mut self, params: &QuotingParams) -> Result<(), Reason> {
+        let _ = params;
+        Err(Reason::BadField)
+    }
+
+    /// Takes a value of one of the desk's own models. A pricer that knows none refuses them.
+    ///
+    /// # Errors
+    /// [`Reason::UnknownModelInput`] for a value that it does not take; the input is refused with it.
+    fn on_model_input(&mut self, input: &ModelInput) -> Result<(), Reason> {
+        let _ = input;
+        Err(Reason::UnknownModelInput)
+    }
 
     /// Goes through the model's state, which is part of the engine's snapshot and of its hash: whatever prices depend on
     /// beside the request and the books.

@@ -1,10 +1,12 @@
-//! The default model: what a hedge would cost now, and a half-spread by client tier on top.
+//! The default model: what a hedge would cost now, and on top a half-spread by client tier, and what volatility, size and the
+//! house position add.
 
 use pinrail_book::{Consolidated, View};
-use pinrail_types::record::TierSpread;
+use pinrail_types::record::{QuotingParams, TierSpread};
 use pinrail_types::state::{StateError, Visitor};
 use pinrail_types::{E8, Px, Qty, Reason, Side};
 
+use crate::quoting::Quoting;
 use crate::{PriceRequest, Pricer, Prices};
 
 const E8_WIDE: u64 = E8.unsigned_abs();
@@ -12,13 +14,22 @@ const E8_WIDE: u64 = E8.unsigned_abs();
 /// Client tiers.
 pub const TIERS_MAX: usize = 16;
 
-/// Prices at the cost of an immediate hedge over all healthy venues, net of their taker fees, and the half-spread of
-/// the client's tier on top. Each price is rounded once, away from the client, to the step of prices. The
-/// reference is the middle of the consolidated best bid and offer.
+/// Prices at the cost of an immediate hedge over all healthy venues, net of their taker fees, times a factor:
+///
+/// - offer: `max(1 + half-spread + widening + impact - skew, 1 + least edge)`, at most 2;
+/// - bid: `min(1 - half-spread - widening - impact - skew, 1 - least edge)`, at least 0.
+///
+/// The half-spread is that of the client's tier, the others follow from [`QuotingParams`], see [`Adjustments`]. Each price is
+/// rounded once, away from the client, to the step of prices. The reference is the middle of the consolidated best bid
+/// and offer.
+///
+/// [`Adjustments`]: crate::Adjustments
 #[derive(Clone, Debug)]
 pub struct SweepPricer {
     /// By instrument and tier. Negative: not set.
     half_spreads_e8: Vec<[i64; TIERS_MAX]>,
+    /// By instrument.
+    quoting: Vec<Quoting>,
 }
 
 impl SweepPricer {
@@ -26,6 +37,7 @@ impl SweepPricer {
     pub fn new(instruments: usize) -> SweepPricer {
         SweepPricer {
             half_spreads_e8: vec![[-1; TIERS_MAX]; instruments],
+            quoting: vec![Quoting::default(); instruments],
         }
     }
 
@@ -41,20 +53,19 @@ impl SweepPricer {
             hedge_offer_px: Px::NONE,
             ref_px: view.top()?.mid(),
             half_spread_e8,
-            venues: 0,
+            adjustments: self.quoting[request.instrument.id.index()].adjustments(request),
+            venue_mask: 0,
         };
-        let mut venue_mask = 0;
+        let adjustments = prices.adjustments;
+        let venue_mask = &mut prices.venue_mask;
         if request.side != Some(Side::Sell) {
-            let spread = E8 + half_spread_e8;
-            (prices.hedge_offer_px, prices.offer_px) =
-                hedged(&view, request, Side::Buy, spread, &mut venue_mask)?;
+            let factor = adjustments.offer_factor_e8(half_spread_e8);
+            (prices.hedge_offer_px, prices.offer_px) = hedged(&view, request, Side::Buy, factor, venue_mask)?;
         }
         if request.side != Some(Side::Buy) {
-            let spread = E8 - half_spread_e8;
-            (prices.hedge_bid_px, prices.bid_px) =
-                hedged(&view, request, Side::Sell, spread, &mut venue_mask)?;
+            let factor = adjustments.bid_factor_e8(half_spread_e8);
+            (prices.hedge_bid_px, prices.bid_px) = hedged(&view, request, Side::Sell, factor, venue_mask)?;
         }
-        prices.venues = venue_mask.count_ones() as u8;
         Ok(prices)
     }
 
@@ -96,10 +107,22 @@ impl Pricer for SweepPricer {
         Ok(())
     }
 
+    fn on_quoting_params(&mut self, params: &QuotingParams) -> Result<(), Reason> {
+        let held = self
+            .quoting
+            .get_mut(params.instrument.index())
+            .ok_or(Reason::UnknownInstrument)?;
+        *held = Quoting::new(params)?;
+        Ok(())
+    }
+
     fn visit(&mut self, visitor: &mut impl Visitor) -> Result<(), StateError> {
         visitor.exactly(self.half_spreads_e8.len(), "the bound on instruments")?;
         for spread in self.half_spreads_e8.iter_mut().flatten() {
             visitor.signed(spread)?;
+        }
+        for quoting in &mut self.quoting {
+            quoting.visit(visitor)?;
         }
         Ok(())
     }
@@ -213,7 +236,9 @@ fn px(ticks: u128) -> Result<Px, Reason> {
 
 #[cfg(test)]
 mod tests {
-    use pinrail_book::{Book, Source};
+    use std::sync::LazyLock;
+
+    use pinrail_book::{Book, Estimates, Source};
     use pinrail_types::record::{AssetDef, BookLevel, BookUpdate, InstrumentDef, SequenceRule};
     use pinrail_types::{Flags, Instrument, InstrumentId};
     use proptest::prelude::*;
@@ -221,6 +246,8 @@ mod tests {
     use pinrail_types::money::product;
 
     use super::*;
+
+    static CALM: LazyLock<Estimates> = LazyLock::new(Estimates::default);
 
     fn instrument() -> Instrument {
         let quote = AssetDef {
@@ -287,6 +314,9 @@ mod tests {
             qty: Qty(qty),
             px_step,
             now: 100,
+            life_ns: 1_000_000_000,
+            position: Qty::ZERO,
+            estimates: &CALM,
         }
     }
 
@@ -302,7 +332,7 @@ mod tests {
         assert_eq!((prices.hedge_offer_px, prices.offer_px), (Px(10_026), Px(10_076)));
         // Bid: 9,985; fee off 0.1 % -> 9,975.015; half-spread 0.5 % -> 9,925.139...
         assert_eq!((prices.hedge_bid_px, prices.bid_px), (Px(9_975), Px(9_925)));
-        assert_eq!((prices.ref_px, prices.venues), (Px(10_000), 1));
+        assert_eq!((prices.ref_px, prices.venue_mask), (Px(10_000), 1));
         let coarse = pricer(500_000)
             .price(&request(&instrument, None, 10, 10), &venues)
             .unwrap();

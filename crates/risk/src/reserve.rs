@@ -287,6 +287,16 @@ impl Risk {
         client.used = used.expect("a fill's notional was reserved within the client's credit");
     }
 
+    /// Lots that the house would buy, and sell, if every open quote were taken.
+    ///
+    /// # Panics
+    /// If the instrument is beyond the bounds.
+    #[inline]
+    pub fn open_lots(&self, instrument: InstrumentId) -> (Qty, Qty) {
+        let instrument = &self.instruments[instrument.index()];
+        (Qty(instrument.open_buy), Qty(instrument.open_sell))
+    }
+
     /// Whether nothing is reserved in any instrument or for any client.
     pub fn nothing_reserved(&self) -> bool {
         self.instruments

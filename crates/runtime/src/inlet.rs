@@ -11,6 +11,8 @@ pub enum Role {
     Control,
     /// Client sessions: requests, accepts, cancels.
     Client,
+    /// A desk's own models: their values.
+    Model,
     /// A venue: market data.
     Venue,
 }
@@ -26,6 +28,7 @@ impl Role {
                     || record_type.0 == TradingStateSet::TYPE.0
             }
             Role::Client => record_type.band() == 0x03,
+            Role::Model => record_type.band() == 0x05,
             Role::Venue => matches!(record_type.band(), 0x02 | 0x80..=0xbf),
         }
     }

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use pinrail_journal::{ArchiverStatus, Control, From, JournalId, ReadError, Reader};
 use pinrail_types::record::{
     BookStatus, EpochStart, ExecType, ExecutionReport, InputReject, OutputHash, PositionReport, Quote,
-    QuoteRequestReject, QuoteStatusReport, StateChange,
+    QuoteBasis, QuoteRequestReject, QuoteStatusReport, StateChange,
 };
 use pinrail_types::{Frame, Reason, Record};
 use thiserror::Error;
@@ -68,7 +68,8 @@ impl ReleasePolicy {
                 Some(report) if !tells_of_a_fill(report) => Some(ReleasePoint::AtOnce),
                 _ => Some(self.fills),
             },
-            PositionReport::TYPE
+            QuoteBasis::TYPE
+            | PositionReport::TYPE
             | BookStatus::TYPE
             | InputReject::TYPE
             | OutputHash::TYPE

@@ -72,6 +72,8 @@ reasons! {
     UnknownAsset = 13,
     /// The venue does not list the instrument.
     NotListed = 14,
+    /// The desk's pricer takes no such value of a model.
+    UnknownModelInput = 15,
 
     /// The whole desk is halted: the kill switch.
     Halted = 100,

@@ -13,18 +13,20 @@ mod client;
 mod config;
 mod control;
 mod market;
+mod model;
 mod output;
 
 pub use client::{NewOrderSingle, OrdType, QuoteRequest, QuoteRespType, QuoteResponse, TWO_SIDED};
 pub use config::{
-    AssetDef, ClientDef, EpochStart, InstrumentDef, InstrumentLimits, ListingDef, SequenceRule, TierSpread,
-    VenueDef,
+    AssetDef, ClientDef, EpochStart, InstrumentDef, InstrumentLimits, InventoryRule, ListingDef,
+    QuotingParams, SequenceRule, TierSpread, VenueDef,
 };
 pub use control::{Continue, RuntimeEvent, RuntimeEventKind, Scope, Tick, TradingState, TradingStateSet};
 pub use market::{BookLevel, BookUpdate, LEVELS_MAX, TopOfBook, Trade, VenueStatus, VenueStatusKind};
+pub use model::ModelInput;
 pub use output::{
     BookState, BookStatus, ExecType, ExecutionReport, InputReject, OrdStatus, OutputHash, PositionReport,
-    Quote, QuoteRequestReject, QuoteStatus, QuoteStatusReport, StateChange,
+    Quote, QuoteBasis, QuoteRequestReject, QuoteStatus, QuoteStatusReport, StateChange,
 };
 
 /// A fixed-layout record.
@@ -65,6 +67,7 @@ pub const RECORDS: &[Schema] = &[
     ClientDef::SCHEMA,
     TierSpread::SCHEMA,
     InstrumentLimits::SCHEMA,
+    QuotingParams::SCHEMA,
     BookUpdate::SCHEMA,
     TopOfBook::SCHEMA,
     Trade::SCHEMA,
@@ -76,6 +79,7 @@ pub const RECORDS: &[Schema] = &[
     RuntimeEvent::SCHEMA,
     Tick::SCHEMA,
     Continue::SCHEMA,
+    ModelInput::SCHEMA,
     Quote::SCHEMA,
     QuoteRequestReject::SCHEMA,
     QuoteStatusReport::SCHEMA,
@@ -85,6 +89,7 @@ pub const RECORDS: &[Schema] = &[
     InputReject::SCHEMA,
     OutputHash::SCHEMA,
     StateChange::SCHEMA,
+    QuoteBasis::SCHEMA,
 ];
 
 /// Declares a record: its number, layout version, length in lines, and each field with its offset, all checked at

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use pinrail_types::record::{
-    AssetDef, ClientDef, InstrumentDef, InstrumentLimits, ListingDef, TierSpread, TradingStateSet, VenueDef,
+    AssetDef, ClientDef, InstrumentDef, InstrumentLimits, ListingDef, QuotingParams, TierSpread,
+    TradingStateSet, VenueDef,
 };
 use pinrail_types::{Frame, Instrument, InstrumentId};
 
@@ -19,6 +20,7 @@ pub(crate) struct Definitions {
     /// By tier and instrument.
     pub(crate) spreads: BTreeMap<(u8, u32), TierSpread>,
     pub(crate) limits: BTreeMap<u32, InstrumentLimits>,
+    pub(crate) quoting: BTreeMap<u32, QuotingParams>,
     /// Trading states, in order.
     pub(crate) states: Vec<TradingStateSet>,
 }
@@ -47,6 +49,8 @@ impl Definitions {
             self.spreads.insert((def.tier, def.instrument.0), *def);
         } else if let Some(def) = frame.get::<InstrumentLimits>() {
             self.limits.insert(def.instrument.0, *def);
+        } else if let Some(def) = frame.get::<QuotingParams>() {
+            self.quoting.insert(def.instrument.0, *def);
         } else if let Some(set) = frame.get::<TradingStateSet>() {
             self.states.push(*set);
         }

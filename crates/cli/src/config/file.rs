@@ -63,6 +63,8 @@ pub(super) struct File {
     pub(super) client_group: Vec<ClientGroupSection>,
     #[serde(default)]
     pub(super) limits: Vec<LimitsSection>,
+    #[serde(default)]
+    pub(super) quoting: Vec<QuotingSection>,
     pub(super) flow: Option<FlowSection>,
 }
 
@@ -180,6 +182,22 @@ pub(super) struct LimitsSection {
     pub(super) collar_bps: Spanned<DecimalText>,
     pub(super) quote_ttl_ms: Spanned<i64>,
     pub(super) px_step: Spanned<DecimalText>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct QuotingSection {
+    pub(super) instrument: Spanned<String>,
+    pub(super) volatility_mult: Spanned<DecimalText>,
+    pub(super) volatility_tau_ms: Spanned<i64>,
+    pub(super) hold_ms: Spanned<i64>,
+    pub(super) impact_bps: Spanned<DecimalText>,
+    pub(super) impact_qty: Spanned<DecimalText>,
+    /// One of these two.
+    pub(super) skew_bps: Option<Spanned<DecimalText>>,
+    pub(super) aversion: Option<Spanned<DecimalText>>,
+    pub(super) skew_position: Spanned<DecimalText>,
+    pub(super) edge_min_bps: Spanned<DecimalText>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -6,8 +6,8 @@ use bytemuck::Zeroable;
 use pinrail_journal::{HEADER_BYTES, JournalConfig, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN, SyncPolicy};
 use pinrail_sim::{ClientFlowConfig, RequestRange};
 use pinrail_types::record::{
-    AssetDef, ClientDef, InstrumentDef, InstrumentLimits, ListingDef, Scope, SequenceRule, TierSpread,
-    TradingState, TradingStateSet, VenueDef,
+    AssetDef, ClientDef, InstrumentDef, InstrumentLimits, InventoryRule, ListingDef, QuotingParams, Scope,
+    SequenceRule, TierSpread, TradingState, TradingStateSet, VenueDef,
 };
 use pinrail_types::{
     AssetId, ClientId, E8, Frame, Instrument, InstrumentError, InstrumentId, Qty, SessionId, Text, VenueId,
@@ -16,10 +16,11 @@ use toml::Spanned;
 
 use super::file::{
     AssetSection, ClientGroupSection, ClientSection, CoreSection, DecimalText, File, FlowSection,
-    InstrumentSection, JournalSection, LimitsSection, ListingSection, Rule, TierSection, VenueSection,
+    InstrumentSection, JournalSection, LimitsSection, ListingSection, QuotingSection, Rule, TierSection,
+    VenueSection,
 };
 use super::names::Names;
-use super::value::{Resolved, amount, at, bps_e8, ms_to_ns, short_text, steps, text, whole};
+use super::value::{Resolved, amount, at, bps_e8, ms_to_ns, number_e8, short_text, steps, text, whole};
 use super::{CLIENTS_MAX, Clock, Config, Core, Flow, Listing, Start, Sync, TIERS_MAX, Venue};
 
 /// `captures` is where the captures lie; without it they are not looked for.
@@ -46,6 +47,9 @@ pub(super) fn resolve(file: &File, path: &Path, captures: Option<&Path>) -> Reso
     for section in &file.limits {
         desk.instrument_limits(section)?;
     }
+    for section in &file.quoting {
+        desk.quoting_params(section)?;
+    }
     desk.start(file.start);
     let clients = desk.client_names.len() as u32;
     let flow = match &file.flow {
@@ -63,6 +67,12 @@ pub(super) fn resolve(file: &File, path: &Path, captures: Option<&Path>) -> Reso
     })
 }
 
+// What the record takes at most.
+const AVERSION_MAX: i64 = 10_000_000;
+const VOLATILITY_MULT_MAX: i64 = 100;
+const HOLD_MS_MAX: i64 = 3_600_000;
+const TAU_MS_MAX: i64 = 86_400_000;
+
 /// What has been defined so far.
 struct Desk {
     records: Vec<Frame>,
@@ -75,6 +85,7 @@ struct Desk {
     tier_names: Names,
     client_names: Names,
     limited: Names,
+    quoted: Names,
     limits: Vec<InstrumentLimits>,
 }
 
@@ -91,6 +102,7 @@ impl Default for Desk {
             tier_names: Names::of("tier"),
             client_names: Names::of("client"),
             limited: Names::of("table of limits"),
+            quoted: Names::of("table of quoting"),
             limits: Vec::new(),
         }
     }
@@ -327,6 +339,38 @@ impl Desk {
         }
         self.limits.push(def);
         self.records.push(Frame::of(&def));
+        Ok(())
+    }
+
+    fn quoting_params(&mut self, section: &QuotingSection) -> Resolved<()> {
+        let name = &section.instrument;
+        let id = self.instrument_names.find(name)?;
+        self.quoted.add(name.get_ref(), name)?;
+        let instrument = &self.instruments[id];
+        let lots = |value| steps(value, &instrument.lot, "the lot", 1).map(Qty);
+        let (rule, skew_e8) = match (&section.skew_bps, &section.aversion) {
+            (Some(skew), None) => (InventoryRule::Linear, bps_e8(skew, 0..=E8)?),
+            (None, Some(aversion)) => (
+                InventoryRule::Reservation,
+                number_e8(aversion, AVERSION_MAX * E8)?,
+            ),
+            _ => return at(name, "expected either `skew_bps` or `aversion`"),
+        };
+        self.records.push(Frame::of(&QuotingParams {
+            instrument: instrument.id,
+            inventory_rule: rule.byte(),
+            volatility_mult_e8: number_e8(&section.volatility_mult, VOLATILITY_MULT_MAX * E8)?,
+            hold_ns: whole(&section.hold_ms, 0..=HOLD_MS_MAX, "milliseconds")?.unsigned_abs() * 1_000_000,
+            impact_e8: bps_e8(&section.impact_bps, 0..=E8)?,
+            impact_qty: lots(&section.impact_qty)?,
+            skew_e8,
+            skew_position: lots(&section.skew_position)?,
+            edge_min_e8: bps_e8(&section.edge_min_bps, 0..=E8)?,
+            volatility_tau_ns: whole(&section.volatility_tau_ms, 1..=TAU_MS_MAX, "milliseconds")?
+                .unsigned_abs()
+                * 1_000_000,
+            ..QuotingParams::zeroed()
+        }));
         Ok(())
     }
 

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::ops::RangeInclusive;
 
 use pinrail_types::record::AssetDef;
-use pinrail_types::{Amount, Decimal, DecimalError, Grid, Qty, Text};
+use pinrail_types::{Amount, Decimal, DecimalError, E8, Grid, Qty, Text};
 use toml::Spanned;
 
 use super::error::Problem;
@@ -98,6 +98,22 @@ pub(super) fn bps_e8(value: &Spanned<DecimalText>, range: RangeInclusive<i64>) -
         value,
         format_args!("expected {least} to {most} basis points with at most four decimals, found \"{text}\""),
     )
+}
+
+/// A plain number times 1e8, 0 to `most`.
+pub(super) fn number_e8(value: &Spanned<DecimalText>, most: i64) -> Resolved<i64> {
+    let DecimalText { text, value: number } = value.get_ref();
+    let found = shifted(*number, 8).and_then(|e8| i64::try_from(e8).ok());
+    match found.filter(|e8| (0..=most).contains(e8)) {
+        Some(e8) => Ok(e8),
+        None => at(
+            value,
+            format_args!(
+                "expected 0 to {} with at most eight decimals, found \"{text}\"",
+                most / E8
+            ),
+        ),
+    }
 }
 
 /// An amount of `asset` in its smallest unit, not negative.

@@ -3,7 +3,8 @@
 use std::fmt::Write;
 
 use pinrail_types::record::{
-    AssetDef, ClientDef, EpochStart, InstrumentDef, Scope, SequenceRule, TradingState, VenueDef,
+    AssetDef, ClientDef, EpochStart, InstrumentDef, InventoryRule, Scope, SequenceRule, TradingState,
+    VenueDef,
 };
 use pinrail_types::{Amount, AssetId, Decimal, Grid, Instrument, InstrumentId, Qty, Scaled, Text};
 
@@ -30,6 +31,7 @@ pub(crate) fn to_toml(start: &EpochStart, definitions: &Definitions) -> Result<S
     file.tiers()?;
     file.clients()?;
     file.limits()?;
+    file.quoting()?;
     Ok(file.text)
 }
 
@@ -215,6 +217,32 @@ impl File<'_> {
         Ok(())
     }
 
+    fn quoting(&mut self) -> Result<(), Inexpressible> {
+        for (id, params) in &self.definitions.quoting {
+            let (instrument, def, _) = self.instrument(*id)?;
+            let symbol = quoted(&def.symbol);
+            let lots = |lots: Qty| steps(&instrument.lot, lots.0);
+            line!(self, "\n[[quoting]]\ninstrument = {symbol}");
+            line!(self, "volatility_mult = {}", number(params.volatility_mult_e8)?);
+            line!(
+                self,
+                "volatility_tau_ms = {}",
+                ms(params.volatility_tau_ns, &symbol)?
+            );
+            line!(self, "hold_ms = {}", ms(params.hold_ns, &symbol)?);
+            line!(self, "impact_bps = {}", bps(params.impact_e8)?);
+            line!(self, "impact_qty = {}", lots(params.impact_qty)?);
+            match InventoryRule::from_byte(params.inventory_rule) {
+                Some(InventoryRule::Linear) => line!(self, "skew_bps = {}", bps(params.skew_e8)?),
+                Some(InventoryRule::Reservation) => line!(self, "aversion = {}", number(params.skew_e8)?),
+                None => return Err(format!("{symbol} has a rule for inventory that is none")),
+            }
+            line!(self, "skew_position = {}", lots(params.skew_position)?);
+            line!(self, "edge_min_bps = {}", bps(params.edge_min_e8)?);
+        }
+        Ok(())
+    }
+
     fn instrument(&self, id: u32) -> Result<(Instrument, InstrumentDef, AssetDef), Inexpressible> {
         let found = self.definitions.instrument(InstrumentId(id));
         found
@@ -299,6 +327,14 @@ fn bps(e8: i64) -> Result<String, Inexpressible> {
     decimal(Scaled {
         value: e8.into(),
         exponent: -4,
+    })
+}
+
+/// A plain number.
+fn number(e8: i64) -> Result<String, Inexpressible> {
+    decimal(Scaled {
+        value: e8.into(),
+        exponent: -8,
     })
 }
 

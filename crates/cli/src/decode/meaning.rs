@@ -3,8 +3,8 @@
 use std::fmt::Debug;
 
 use pinrail_types::record::{
-    BookState, ExecType, OrdStatus, OrdType, QuoteRespType, QuoteStatus, RuntimeEventKind, Scope,
-    SequenceRule, TWO_SIDED, TradingState, VenueStatusKind,
+    BookState, ExecType, InventoryRule, OrdStatus, OrdType, QuoteRespType, QuoteStatus, RuntimeEventKind,
+    Scope, SequenceRule, TWO_SIDED, TradingState, VenueStatusKind,
 };
 use pinrail_types::schema;
 use pinrail_types::{Reason, RecordType, Side};
@@ -38,7 +38,7 @@ pub(super) fn meaning(record: &str, field: &str) -> Meaning {
         (_, "client") => Meaning::Client,
         (_, name) if name == "px" || name.ends_with("_px") => Meaning::Px,
         (_, name)
-            if matches!(name, "qty" | "position") || name.ends_with("_qty") || name.contains("_lots_") =>
+            if matches!(name, "qty" | "position") || name.ends_with("_qty") || name.contains("_lots") =>
         {
             Meaning::Qty
         }
@@ -46,6 +46,7 @@ pub(super) fn meaning(record: &str, field: &str) -> Meaning {
         (_, "input_type") => Meaning::Code(record_type),
         ("NewOrderSingle" | "ExecutionReport" | "Trade", "side" | "taker_side") => Meaning::Code(side),
         (_, "side") => Meaning::Code(side_or_both),
+        (_, "inventory_rule") => Meaning::Code(|code| name(code, InventoryRule::from_byte)),
         (_, "rule") => Meaning::Code(|code| name(code, SequenceRule::from_byte)),
         ("VenueStatus", "kind") => Meaning::Code(|code| name(code, VenueStatusKind::from_byte)),
         ("RuntimeEvent", "kind") => Meaning::Code(|code| name(code, RuntimeEventKind::from_byte)),
@@ -110,6 +111,18 @@ mod tests {
         "tick_multiple",
         "lot_multiple",
         "half_spread_e8",
+        "volatility_mult_e8",
+        "volatility_e8",
+        "spread_e8",
+        "widening_e8",
+        "impact_e8",
+        "skew_e8",
+        "edge_min_e8",
+        "venue_mask",
+        "value_0",
+        "value_1",
+        "value_2",
+        "value_3",
         "collar_e8",
         "px_ticks_step",
         "session",

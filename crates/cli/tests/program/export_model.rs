@@ -95,6 +95,7 @@ fn is_code(column: &str, dump: &Map<String, Value>) -> bool {
         "side",
         "taker_side",
         "rule",
+        "inventory_rule",
         "reason",
         "input_type",
         "scope",

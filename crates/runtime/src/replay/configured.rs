@@ -5,8 +5,8 @@ use std::path::Path;
 use pinrail_journal::ReadError;
 use pinrail_journal::archive::Reader;
 use pinrail_types::record::{
-    AssetDef, ClientDef, EpochStart, InstrumentDef, InstrumentLimits, ListingDef, RuntimeEvent,
-    RuntimeEventKind, TierSpread, TradingStateSet, VenueDef,
+    AssetDef, ClientDef, EpochStart, InstrumentDef, InstrumentLimits, ListingDef, QuotingParams,
+    RuntimeEvent, RuntimeEventKind, TierSpread, TradingStateSet, VenueDef,
 };
 use pinrail_types::{Cause, Frame, Record, SourceId};
 
@@ -102,5 +102,6 @@ fn is_definition(input: &Frame) -> bool {
             | ClientDef::TYPE
             | TierSpread::TYPE
             | InstrumentLimits::TYPE
+            | QuotingParams::TYPE
     )
 }

@@ -201,3 +201,49 @@ record! {
         pad2: [u8; 16] = 112,
     }
 }
+
+byte_enum! {
+    /// How the house position moves prices.
+    InventoryRule {
+        /// In proportion to the position.
+        Linear = 0,
+        /// In proportion to the position and to the variance over the life of a quote and its hedge: the reservation price
+        /// `s - q * gamma * sigma^2 * (T - t)` of Avellaneda and Stoikov, "High-frequency trading in a limit order book",
+        /// Quantitative Finance 8 (2008).
+        Reservation = 1,
+    }
+}
+
+record! {
+    /// How the default model quotes an instrument, beside the half-spreads of tiers. Without it only those count.
+    QuotingParams = 0x010a, version 0, lines 2 {
+        /// The instrument.
+        instrument: InstrumentId = 32,
+        /// [`InventoryRule`].
+        inventory_rule: u8 = 36,
+        /// Zero.
+        pad: [u8; 3] = 37,
+        /// What is added to the half-spread, in standard deviations of the return over the life of the quote and
+        /// `hold_ns`, times 1e8: 0 to 100e8.
+        volatility_mult_e8: i64 = 40,
+        /// How long a hedge takes behind the life of the quote; at most an hour.
+        hold_ns: u64 = 48,
+        /// What is added to the half-spread at a quantity of `impact_qty`, and in proportion at others, as a fraction
+        /// times 1e8: 0 to 1e8.
+        impact_e8: i64 = 56,
+        /// See `impact_e8`; above zero.
+        impact_qty: Qty = 64,
+        /// How far both prices move away from the position when it is `skew_position`, and in proportion at others.
+        /// [`InventoryRule::Linear`]: a fraction times 1e8, 0 to 1e8. [`InventoryRule::Reservation`]: the aversion to risk
+        /// `gamma`, times 1e8, 0 to 1e15, by which the variance is multiplied.
+        skew_e8: i64 = 72,
+        /// See `skew_e8`; above zero.
+        skew_position: Qty = 80,
+        /// Least edge over what the hedge costs, as a fraction times 1e8, whatever the skew: 0 to 1e8.
+        edge_min_e8: i64 = 88,
+        /// Time constant of the estimates of spread and volatility: 1 to a day.
+        volatility_tau_ns: u64 = 96,
+        /// Zero.
+        pad2: [u8; 24] = 104,
+    }
+}

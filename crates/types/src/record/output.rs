@@ -256,3 +256,52 @@ record! {
         pad: [u8; 8] = 56,
     }
 }
+
+record! {
+    /// What made a [`Quote`], which it follows: with the quote's own reference, hedge prices and half-spread it says how each
+    /// price came about.
+    QuoteBasis = 0x100b, version 0, lines 3 {
+        /// The quote (`QuoteID` 117).
+        quote_id: OutId = 32,
+        /// In what (`Symbol` 55).
+        instrument: InstrumentId = 48,
+        /// The venues that the price was swept from, one bit each, in the order in which they came to list the instrument.
+        venue_mask: u16 = 52,
+        /// Zero.
+        pad: [u8; 2] = 54,
+        /// Estimated standard deviation of the return over a second, times 1e8.
+        volatility_e8: i64 = 56,
+        /// Estimated spread as a fraction, times 1e8.
+        spread_e8: i64 = 64,
+        /// What was added to the half-spread for volatility, times 1e8.
+        widening_e8: i64 = 72,
+        /// What was added to the half-spread for size, times 1e8.
+        impact_e8: i64 = 80,
+        /// By how much both prices were lowered for a long position, or raised (negative) for a short one, times 1e8.
+        skew_e8: i64 = 88,
+        /// Least edge over the hedge, times 1e8.
+        edge_min_e8: i64 = 96,
+        /// The house position before.
+        position: Qty = 104,
+        /// Lots that the house buys if all open quotes are taken, this one included.
+        open_buy_qty: Qty = 112,
+        /// Lots that it sells.
+        open_sell_qty: Qty = 120,
+        /// Last update id of the book of the first venue that lists the instrument; zero if there is none.
+        update_id_0: u64 = 128,
+        /// The same of the second.
+        update_id_1: u64 = 136,
+        /// The same of the third.
+        update_id_2: u64 = 144,
+        /// The same of the fourth.
+        update_id_3: u64 = 152,
+        /// The same of the fifth.
+        update_id_4: u64 = 160,
+        /// The same of the sixth.
+        update_id_5: u64 = 168,
+        /// The same of the seventh.
+        update_id_6: u64 = 176,
+        /// The same of the eighth. Those of further venues follow from the journal: see the quote's `book_seq`.
+        update_id_7: u64 = 184,
+    }
+}

@@ -7,7 +7,8 @@
 use std::collections::BTreeMap;
 
 use pinrail_types::record::{
-    AssetDef, ClientDef, InstrumentDef, InstrumentLimits, ListingDef, TierSpread, TradingStateSet, VenueDef,
+    AssetDef, ClientDef, InstrumentDef, InstrumentLimits, ListingDef, QuotingParams, TierSpread,
+    TradingStateSet, VenueDef,
 };
 use pinrail_types::{AssetId, ClientId, Frame, InstrumentId, Text, VenueId};
 use serde::Serialize;
@@ -72,6 +73,9 @@ impl Names {
         } else if let Some(def) = frame.get::<InstrumentLimits>() {
             let instrument = self.instrument(def.instrument)?;
             Ok(Some(Frame::of(&InstrumentLimits { instrument, ..*def })))
+        } else if let Some(def) = frame.get::<QuotingParams>() {
+            let instrument = self.instrument(def.instrument)?;
+            Ok(Some(Frame::of(&QuotingParams { instrument, ..*def })))
         } else if frame.get::<TradingStateSet>().is_some() {
             // An epoch that goes on from an earlier one, or waits for an operator, was given none.
             Ok((!self.journal.states.is_empty()).then_some(*frame))

@@ -1,0 +1,205 @@
+//! The default model against exact fractions and brute force, over random markets. `PINRAIL_ORACLE_CASES` says how many
+//! requests; the recordings' books are gone through by `tests/oracle.rs` of the workspace.
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "nothing but tests")]
+
+mod exact;
+
+use bytemuck::Zeroable;
+use exact::{Model, Venue};
+use pinrail_book::{Book, Consolidated, Estimates, Source, Top};
+use pinrail_pricing::{PriceRequest, Pricer, SweepPricer};
+use pinrail_types::record::{
+    AssetDef, BookLevel, BookUpdate, InstrumentDef, InventoryRule, QuotingParams, SequenceRule, TierSpread,
+};
+use pinrail_types::{E8, Flags, Instrument, Px, Qty, Reason, Side};
+use rand_core::{Rng, SeedableRng};
+use rand_xoshiro::Xoshiro256PlusPlus;
+
+/// Levels a side that one update carries, both sides together.
+const LEVELS: usize = 5;
+
+struct Draws(Xoshiro256PlusPlus);
+
+impl Draws {
+    fn below(&mut self, bound: i64) -> i64 {
+        (self.0.next_u64() % bound.unsigned_abs()) as i64
+    }
+
+    /// Mostly small, sometimes near `most`.
+    fn up_to(&mut self, most: i64) -> i64 {
+        match self.below(4) {
+            0 => 1 + self.below(10.min(most)),
+            1 | 2 => 1 + self.below(1_000_000.min(most)),
+            _ => 1 + self.below(most),
+        }
+    }
+
+    fn levels(&mut self, best: i64, away: i64) -> Vec<(i64, i64)> {
+        let mut px = best;
+        let mut next = || {
+            let level = (px, self.up_to(1_000_000));
+            px += away * (1 + self.below(30));
+            level
+        };
+        (0..LEVELS).map(|_| next()).filter(|(px, _)| *px > 0).collect()
+    }
+
+    fn params(&mut self) -> QuotingParams {
+        let rule = [InventoryRule::Linear, InventoryRule::Reservation][self.below(2) as usize];
+        let skew_most = if rule == InventoryRule::Linear {
+            1_000_000
+        } else {
+            1_000_000_000_000_000
+        };
+        QuotingParams {
+            inventory_rule: rule.byte(),
+            volatility_mult_e8: self.below(2) * self.up_to(100 * E8),
+            hold_ns: self.up_to(3_600_000_000_000).unsigned_abs(),
+            impact_e8: self.below(2) * self.up_to(E8),
+            impact_qty: Qty(self.up_to(10_000_000)),
+            skew_e8: self.below(2) * self.up_to(skew_most),
+            skew_position: Qty(self.up_to(10_000_000)),
+            edge_min_e8: self.below(2) * self.up_to(1_000_000),
+            volatility_tau_ns: 1,
+            ..Zeroable::zeroed()
+        }
+    }
+}
+
+fn book(bids: &[(i64, i64)], asks: &[(i64, i64)]) -> Book {
+    let mut update = BookUpdate {
+        ts_recv: 100,
+        bids: bids.len() as u8,
+        asks: asks.len() as u8,
+        ..Zeroable::zeroed()
+    };
+    for (level, (px, qty)) in update.levels.iter_mut().zip(bids.iter().chain(asks)) {
+        *level = BookLevel {
+            px: Px(*px),
+            qty: Qty(*qty),
+        };
+    }
+    let flags = Flags::FIRST.with(Flags::LAST).with(Flags::SNAPSHOT);
+    update.header.commit = update.commit_for(flags).pack();
+    let mut book = Book::new(SequenceRule::Plain, 64);
+    book.apply(&update);
+    book
+}
+
+/// Some venues: bids, asks, and how a pricer sees them.
+fn market(draws: &mut Draws) -> (Vec<Venue>, Vec<Venue>, Consolidated) {
+    let mid = 100 + draws.up_to(1 << 40);
+    let (mut bids, mut asks, mut venues) = (Vec::new(), Vec::new(), Consolidated::new());
+    for _ in 0..=draws.below(8) {
+        let taker_fee_e8 = (draws.below(200_000) - 20_000) as i32;
+        let (bid, ask) = (mid - draws.below(40), mid + 1 + draws.below(40));
+        let bid_levels = draws.levels(bid, -1);
+        let ask_levels = draws.levels(ask, 1);
+        venues.add(Source {
+            book: book(&bid_levels, &ask_levels),
+            taker_fee_e8,
+            stale_ns_max: 1_000,
+            halted: false,
+        });
+        bids.push(Venue {
+            levels: bid_levels,
+            taker_fee_e8,
+        });
+        asks.push(Venue {
+            levels: ask_levels,
+            taker_fee_e8,
+        });
+    }
+    (bids, asks, venues)
+}
+
+fn estimates(draws: &mut Draws) -> Estimates {
+    let mut estimates = Estimates::default();
+    for n in 1..4 {
+        let px = Px(1_000_000 + draws.up_to(50_000));
+        estimates.sample(
+            n * 1_000_000_000,
+            Top {
+                bid_px: px,
+                ask_px: px,
+            },
+        );
+    }
+    estimates
+}
+
+#[test]
+fn every_price_is_the_exact_one() {
+    let cases = std::env::var("PINRAIL_ORACLE_CASES").map_or(20_000, |cases| cases.parse().unwrap());
+    let mut draws = Draws(Xoshiro256PlusPlus::seed_from_u64(11));
+    let def = InstrumentDef {
+        tick_mantissa: 1,
+        lot_mantissa: 1,
+        ..Zeroable::zeroed()
+    };
+    let instrument = Instrument::new(&def, &AssetDef::zeroed()).unwrap();
+    let (mut compared, mut too_deep) = (0, 0);
+    while compared < cases {
+        let (bids, asks, mut venues) = market(&mut draws);
+        let estimates = estimates(&mut draws);
+        let model = Model {
+            half_spread_e8: draws.below(2) * draws.up_to(E8 / 10),
+            params: (draws.below(8) != 0).then(|| draws.params()),
+            volatility_e8: estimates.volatility_e8(),
+            life_ns: draws.up_to(4_000_000_000_000).unsigned_abs(),
+            position: draws.up_to(1 << 52) * (draws.below(3) - 1),
+            px_step: draws.up_to(50),
+        };
+        let mut pricer = SweepPricer::new(1);
+        let spread = TierSpread {
+            half_spread_e8: model.half_spread_e8,
+            ..Zeroable::zeroed()
+        };
+        pricer.on_tier_spread(&spread).unwrap();
+        if let Some(params) = &model.params {
+            pricer.on_quoting_params(params).unwrap();
+        }
+        for _ in 0..16 {
+            if draws.below(4) == 0 {
+                while venues.refresh(100) {}
+            }
+            let qty = draws.up_to(4_000_000);
+            let request = PriceRequest {
+                instrument: &instrument,
+                tier: 0,
+                side: None,
+                qty: Qty(qty),
+                px_step: model.px_step,
+                now: 100,
+                life_ns: model.life_ns,
+                position: Qty(model.position),
+                estimates: &estimates,
+            };
+            let swept = exact::sweep(&asks, Side::Buy, qty).zip(exact::sweep(&bids, Side::Sell, qty));
+            let Some(((bought, buy_mask), (sold, sell_mask))) = swept else {
+                assert_eq!(pricer.price(&request, &venues), Err(Reason::InsufficientDepth));
+                too_deep += 1;
+                continue;
+            };
+            let prices = pricer.price(&request, &venues).unwrap();
+            let offer = (prices.hedge_offer_px, prices.offer_px);
+            let bid = (prices.hedge_bid_px, prices.bid_px);
+            assert_eq!(
+                offer,
+                model.price(Side::Buy, &bought, qty),
+                "{request:?} {:?}",
+                model.params
+            );
+            assert_eq!(
+                bid,
+                model.price(Side::Sell, &sold, qty),
+                "{request:?} {:?}",
+                model.params
+            );
+            assert_eq!(prices.venue_mask, buy_mask | sell_mask);
+            compared += 1;
+        }
+    }
+    assert!(too_deep > cases / 100, "{too_deep}");
+    println!("{compared} requests priced alike, {too_deep} refused alike for depth");
+}
