@@ -16,9 +16,11 @@ use pinrail_book::Consolidated;
 use pinrail_engine::{Bounds, Engine, Out};
 use pinrail_pricing::{PriceRequest, Pricer, Prices, SweepPricer};
 use pinrail_runtime::usage::{CountingAllocator, Usage};
-use pinrail_types::record::{EpochStart, Quote, Scope, TierSpread, TradingState, TradingStateSet};
+use pinrail_types::record::{
+    EpochStart, LimitKind, LimitScope, LimitSet, Quote, Scope, TierSpread, TradingState, TradingStateSet,
+};
 use pinrail_types::state::{StateError, Visitor};
-use pinrail_types::{BEHAVIOUR_VERSION, E8, Frame, Px, Reason, VenueId};
+use pinrail_types::{Amount, BEHAVIOUR_VERSION, E8, Frame, Px, Reason, Text, VenueId};
 use rand_core::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
@@ -32,7 +34,7 @@ fn inputs() -> Vec<Frame> {
     let mut below = |bound: u64| draws.next_u64() % bound;
     let mut desk = Desk::active();
     let mut quotes: Vec<Quote> = Vec::new();
-    for _ in 0..30_000 {
+    for _ in 0..36_000 {
         desk.now += below(3_000);
         match below(32) {
             0..8 => {
@@ -66,6 +68,15 @@ fn inputs() -> Vec<Frame> {
                 desk.set_state(Scope::Global, 0, TradingState::Active);
             }
             29 if below(20) == 0 => desk.now += 2 * STALE_NS,
+            30 if below(4) == 0 => {
+                let kind = LimitKind::ALL[below(LimitKind::ALL.len() as u64) as usize];
+                let set = limit(kind, below(6) > 0);
+                for actor in ["tester", "second"].map(|name| Text::new(name).unwrap()) {
+                    desk.put(LimitSet { actor, ..set });
+                }
+                desk.set_state(Scope::Instrument, 0, TradingState::Active);
+                desk.set_state(Scope::Global, 0, TradingState::Active);
+            }
             _ => {
                 desk.tick();
             }
@@ -73,6 +84,36 @@ fn inputs() -> Vec<Frame> {
     }
     assert!(quotes.len() > 5_000, "{} quotes", quotes.len());
     desk.inputs
+}
+
+/// A limit that some requests pass, or none.
+fn limit(kind: LimitKind, none: bool) -> LimitSet {
+    let (value, window_ns) = match kind {
+        _ if none && kind.is_least() => (0, 0),
+        _ if none => (i128::MAX, 0),
+        LimitKind::Permitted => (0, 0),
+        LimitKind::NotionalMin => (10 * 10_000 * 50, 0),
+        LimitKind::DuplicateWindow => (0, 50_000),
+        LimitKind::ClientRate | LimitKind::SessionRate | LimitKind::OrderToTrade => (5, 20_000),
+        LimitKind::ReferenceMove => (i128::from(E8) / 200, 50_000),
+        LimitKind::VenueSpread => (i128::from(E8) / 200, 0),
+        LimitKind::ProtectionFills => (4, 50_000),
+        LimitKind::ProtectionDelta => (1_500, 50_000),
+        LimitKind::Executions => (20, 0),
+        _ => (10 * 10_000 * 5_000, 0),
+    };
+    let latches = matches!(
+        kind,
+        LimitKind::Loss | LimitKind::Drawdown | LimitKind::AssetLoss | LimitKind::AssetDrawdown
+    );
+    LimitSet {
+        kind: kind.byte(),
+        state: u8::from(latches && !none),
+        target: u32::from(kind.scope() == LimitScope::Asset),
+        value: Amount::new(value),
+        window_ns,
+        ..Zeroable::zeroed()
+    }
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -136,11 +177,11 @@ fn honest(bounds: &Bounds) -> SweepPricer {
 fn outputs_are_those_of_this_behaviour_version_in_every_build() {
     let (outcome, _) = run(&inputs(), &honest);
     let pinned = Outcome {
-        outputs: 29_985,
-        output_hash: 0x20d5_99cb_d021_efe4,
-        state_hash: 0x5484_69e8_42ab_573c,
+        outputs: 33_827,
+        output_hash: 0x692a_115f_98cc_ef1a,
+        state_hash: 0x48b3_2c8f_7bbc_bbcd,
     };
-    assert_eq!((BEHAVIOUR_VERSION, outcome), (4, pinned));
+    assert_eq!((BEHAVIOUR_VERSION, outcome), (5, pinned));
 }
 
 #[test]

@@ -17,8 +17,15 @@ use gungraun::{Callgrind, LibraryBenchmarkConfig, library_benchmark, library_ben
 use pinrail_book::Book;
 use pinrail_journal::{Journal, JournalConfig, SyncPolicy};
 use pinrail_ring::{Class, Consumer, Producer};
-use pinrail_types::record::{BookLevel, BookState, BookUpdate, Quote, QuoteRequest, SequenceRule, Tick};
-use pinrail_types::{Cause, Decimal, Flags, Frame, Grid, Px, Qty, Record, RecordHeader, SourceId};
+use pinrail_risk::{Ask, Quoted, Risk, RiskBounds};
+use pinrail_types::record::{
+    AssetDef, BookLevel, BookState, BookUpdate, ClientDef, InstrumentDef, LimitKind, LimitScope, LimitSet,
+    Quote, QuoteRequest, Scope, SequenceRule, Tick, TradingState,
+};
+use pinrail_types::{
+    Amount, Cause, ClientId, Decimal, Flags, Frame, Grid, Instrument, InstrumentId, Px, Qty, Record,
+    RecordHeader, SessionId, Side, SourceId, Text,
+};
 use tempfile::TempDir;
 
 fn cents() -> Grid {
@@ -210,6 +217,7 @@ fn idle_desk_and_request() -> (Box<Desk>, Box<Frame>) {
 #[library_benchmark]
 #[bench::ten_levels_of_two_venues(setup = desk_and_request)]
 #[bench::ten_levels_merged(setup = idle_desk_and_request)]
+#[bench::every_limit_set(setup = limited_desk_and_request)]
 fn request_to_quote((mut desk, frame): (Box<Desk>, Box<Frame>)) -> (Box<Desk>, Box<Frame>) {
     let Desk { engine, out, .. } = &mut *desk;
     engine.on_event(black_box(&frame), out);
@@ -217,6 +225,127 @@ fn request_to_quote((mut desk, frame): (Box<Desk>, Box<Frame>)) -> (Box<Desk>, B
     (desk, frame)
 }
 
+/// Every limit that there is, none of them near.
+fn every_limit() -> Vec<LimitSet> {
+    let latches = |kind| {
+        matches!(
+            kind,
+            LimitKind::Loss | LimitKind::Drawdown | LimitKind::AssetLoss | LimitKind::AssetDrawdown
+        )
+    };
+    // What is required comes with the definitions.
+    let kinds = LimitKind::ALL.iter().filter(|kind| !kind.is_required());
+    kinds
+        .map(|kind| {
+            let (value, window_ns) = match kind {
+                LimitKind::NotionalMin => (1, 0),
+                LimitKind::VenueSpread | LimitKind::Executions => (1_000_000, 0),
+                LimitKind::ProtectionFills => (32, 1_000),
+                LimitKind::ProtectionDelta => (1 << 40, 1_000),
+                LimitKind::Permitted => (0, 0),
+                LimitKind::ReferenceMove
+                | LimitKind::ClientRate
+                | LimitKind::SessionRate
+                | LimitKind::OrderToTrade => (1_000_000, 1_000_000_000),
+                LimitKind::DuplicateWindow => (0, 1_000),
+                _ => (1 << 80, 0),
+            };
+            let target = match kind.scope() {
+                LimitScope::Client | LimitScope::Asset => 1,
+                LimitScope::Instrument | LimitScope::Desk => 0,
+            };
+            LimitSet {
+                kind: kind.byte(),
+                state: u8::from(latches(*kind)),
+                target,
+                // Another one than is asked for.
+                instrument: InstrumentId(u32::from(*kind == LimitKind::Permitted)),
+                value: Amount::new(value),
+                window_ns,
+                ..LimitSet::zeroed()
+            }
+        })
+        .collect()
+}
+
+// Every check and reservation of a request that is quoted, and nothing else of the core; the reference has moved, and
+// no sample of it is due.
+fn risk_and_request(side: Option<Side>) -> Box<(Risk, Ask, Quoted)> {
+    let desk = Desk::configuration();
+    let mut risk = Risk::new(&RiskBounds {
+        venues: 2,
+        instruments: 2,
+        clients: 3,
+        assets: 2,
+    });
+    let assets: Vec<_> = desk.iter().filter_map(|frame| frame.get::<AssetDef>()).collect();
+    for frame in &desk {
+        if let Some(def) = frame.get::<InstrumentDef>() {
+            let meta = Instrument::new(def, assets[1]).expect("a sound definition");
+            risk.define(&meta).expect("within the bounds");
+        } else if let Some(def) = frame.get::<ClientDef>() {
+            risk.set_client(def).expect("within the bounds");
+        }
+    }
+    risk.set_limits(&Desk::limits()).expect("sound limits");
+    for set in every_limit() {
+        risk.set_limit(&set, 0).expect("a sound limit");
+    }
+    let actor = Text::new("bench").expect("short");
+    risk.set_state(Scope::Global, 0, TradingState::Active, &actor)
+        .expect("the desk");
+    let ask = Ask {
+        client: ClientId(1),
+        instrument: InstrumentId(0),
+        side,
+        qty: Qty(390),
+    };
+    let mut quoted = Quoted {
+        bid_px: Px(9_900),
+        offer_px: Px(10_100),
+        ref_px: Px(10_000),
+        mids: (Px(9_999), Px(10_000)),
+    };
+    if side == Some(Side::Buy) {
+        quoted.bid_px = Px::NONE;
+    }
+    for n in 0..20 {
+        quoted.ref_px = Px(10_000 + n % 2);
+        take(&mut risk, &ask, &quoted, 1_000 + n as u64);
+    }
+    Box::new((risk, ask, quoted))
+}
+
+#[inline]
+fn take(risk: &mut Risk, ask: &Ask, quoted: &Quoted, now: u64) {
+    risk.admit_request(SessionId(9), ask.client, now)
+        .expect("within the rate");
+    risk.check_ask(ask).expect("within the limits");
+    let held = risk.reserve(ask, quoted, now).expect("within the limits");
+    assert!(held.get() > 0 && risk.latched().is_none());
+}
+
+#[library_benchmark]
+#[bench::one_sided(args = [Some(Side::Buy)], setup = risk_and_request)]
+#[bench::two_sided(args = [None], setup = risk_and_request)]
+fn risk_of_a_request(mut held: Box<(Risk, Ask, Quoted)>) -> Box<(Risk, Ask, Quoted)> {
+    let (risk, ask, quoted) = &mut *held;
+    quoted.ref_px = Px(10_002);
+    take(risk, black_box(ask), black_box(quoted), 2_000);
+    held
+}
+
+// The same as an idle desk's, with every limit set.
+fn limited_desk_and_request() -> (Box<Desk>, Box<Frame>) {
+    let (mut desk, mut frame) = idle_desk_and_request();
+    for set in every_limit() {
+        desk.put(set);
+    }
+    frame.header_mut().seq = desk.seq + 1;
+    (desk, frame)
+}
+
+library_benchmark_group!(name = risk, benchmarks = [risk_of_a_request]);
 library_benchmark_group!(name = ring, benchmarks = [ring_push_and_poll]);
 library_benchmark_group!(name = journal, benchmarks = [journal_append]);
 library_benchmark_group!(name = book, benchmarks = [level_change]);
@@ -229,5 +358,5 @@ library_benchmark_group!(
 
 main!(
     config = LibraryBenchmarkConfig::default().tool(Callgrind::with_args(["--cache-sim=no"])),
-    library_benchmark_groups = [types, ring, journal, book, engine]
+    library_benchmark_groups = [types, ring, journal, book, risk, engine]
 );

@@ -304,6 +304,22 @@ impl View<'_> {
         Err(Reason::InsufficientDepth)
     }
 
+    /// The lowest and the highest of the middles of the venues' own best prices, each rounded down; `None` if no usable
+    /// venue has both sides.
+    #[inline]
+    pub fn mids(&self) -> Option<(Px, Px)> {
+        let sources = self.consolidated.sources.iter().enumerate();
+        let used = sources.filter(|(i, _)| self.usable & (1 << i) != 0);
+        let mids = used.filter_map(|(_, source)| {
+            let (bid, ask) = (source.book.best_bid()?, source.book.best_ask()?);
+            Some(Px((bid.px.0 + ask.px.0) >> 1))
+        });
+        mids.fold(None, |range, mid| match range {
+            None => Some((mid, mid)),
+            Some((low, high)) => Some((mid.min(low), mid.max(high))),
+        })
+    }
+
     /// The best bid and offer, fees not counted.
     ///
     /// # Errors

@@ -86,6 +86,8 @@ pub(crate) enum Command {
     Lab(LabCommand),
     /// Tells what on this machine will hurt latency.
     Doctor(Output),
+    /// Lists every code by which something is refused or ended, with its meaning and the rule behind it.
+    Reasons(Output),
 }
 
 #[derive(Debug, Args)]

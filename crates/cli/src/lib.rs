@@ -19,6 +19,7 @@ mod interrupt;
 mod journal;
 mod lab;
 mod output;
+mod reasons;
 mod replay;
 mod run;
 mod shadow;
@@ -64,5 +65,6 @@ fn run_command(command: &Command) -> Result<(), Failure> {
         Command::Lab(LabCommand::Shadow(args)) => lab::shadow::main(args),
         Command::Lab(LabCommand::ShadowLoad(args)) => lab::load::main(args),
         Command::Doctor(args) => doctor::main(args),
+        Command::Reasons(args) => reasons::main(args),
     }
 }

@@ -76,6 +76,7 @@ impl<P: Pricer> Engine<P> {
             };
         }
         fixed?;
+        self.risk.define(&traded.meta)?;
         *held = Some(traded);
         Ok(())
     }

@@ -1,17 +1,20 @@
 //! Inputs from the operator, the runtime and time; and work that is done in chunks.
 
 use pinrail_pricing::Pricer;
+use pinrail_risk::Latch;
 use pinrail_types::record::{
-    QuoteStatus, QuoteStatusReport, RuntimeEvent, RuntimeEventKind, Scope, StateChange, TradingState,
-    TradingStateSet,
+    LimitSet, QuoteStatus, QuoteStatusReport, RuntimeEvent, RuntimeEventKind, Scope, StateChange,
+    TradingState, TradingStateSet,
 };
-use pinrail_types::{Reason, VenueId};
+use pinrail_types::{Reason, Text, VenueId};
 
 use crate::out::Out;
 use crate::state::Engine;
 
 /// Open quotes that one input ends for lack of time at most.
 const EXPIRES_PER_INPUT: usize = 16;
+/// Limits that one input brings back at most.
+const RETURNS_PER_INPUT: usize = 2;
 /// Places of the quote table that one input looks through for quotes to withdraw; each may hold one.
 const SCANS_PER_INPUT: u32 = 32;
 
@@ -19,7 +22,7 @@ impl<P: Pricer> Engine<P> {
     pub(crate) fn on_trading_state(&mut self, set: &TradingStateSet, out: &mut Out) -> Result<(), Reason> {
         let scope = Scope::from_byte(set.scope).ok_or(Reason::BadField)?;
         let state = TradingState::from_byte(set.state).ok_or(Reason::BadField)?;
-        self.risk.set_state(scope, set.target, state)?;
+        self.risk.set_state(scope, set.target, state, &set.actor)?;
         if scope == Scope::Venue {
             self.set_venue_halted(VenueId(set.target as u16), state == TradingState::Halted);
         }
@@ -75,7 +78,8 @@ impl<P: Pricer> Engine<P> {
 
     /// Halts the whole desk until a person resumes it.
     fn halt(&mut self, reason: Reason, out: &mut Out) -> Result<(), Reason> {
-        self.risk.set_state(Scope::Global, 0, TradingState::Halted)?;
+        self.risk
+            .set_state(Scope::Global, 0, TradingState::Halted, &Text::EMPTY)?;
         out.push(StateChange {
             scope: Scope::Global.byte(),
             state: TradingState::Halted.byte(),
@@ -84,6 +88,38 @@ impl<P: Pricer> Engine<P> {
         });
         self.withdraw_forbidden(out);
         Ok(())
+    }
+
+    pub(crate) fn on_limit(&mut self, set: &LimitSet, out: &mut Out) -> Result<(), Reason> {
+        out.push(self.risk.set_limit(set, out.now())?);
+        self.report_latches(out);
+        Ok(())
+    }
+
+    /// Tells of the trading states that risk set by itself; what they forbid is withdrawn with the next input.
+    #[inline]
+    pub(crate) fn report_latches(&mut self, out: &mut Out) {
+        if let Some(latch) = self.risk.latched() {
+            self.report_latch(latch, out);
+        }
+    }
+
+    #[cold]
+    fn report_latch(&mut self, first: Latch, out: &mut Out) {
+        let mut next = Some(first);
+        while let Some(latch) = next {
+            out.push(StateChange {
+                scope: latch.scope.byte(),
+                state: latch.state.byte(),
+                reason: latch.reason.code(),
+                target: latch.target,
+                ..bytemuck::Zeroable::zeroed()
+            });
+            next = self.risk.latched();
+        }
+        if !self.quotes.is_empty() {
+            self.withdraw_from = Some(0);
+        }
     }
 
     /// Begins to withdraw the open quotes that trading states no longer allow, if there may be any.
@@ -112,7 +148,7 @@ impl<P: Pricer> Engine<P> {
         let mut forbidden = [None; SCANS_PER_INPUT as usize];
         for (place, slot) in forbidden.iter_mut().zip(open) {
             let quote = self.quotes.get(slot);
-            let freely = self.risk.states.check(quote.instrument, quote.client) == Ok(true);
+            let freely = self.risk.states.is_free(quote.instrument, quote.client);
             let orphaned = quote.quote_id.epoch != self.epoch;
             *place = (orphaned || !freely).then_some(slot);
         }
@@ -126,8 +162,23 @@ impl<P: Pricer> Engine<P> {
     /// can't be accepted meanwhile, since core time decides, and what it reserved stays reserved.
     #[inline]
     pub(crate) fn expire_due(&mut self, out: &mut Out) {
+        if self.risk.next_return() <= out.now() {
+            self.return_limits(out);
+        }
         if self.quotes.next_expiry() <= out.now() {
             self.expire_some(out);
+        }
+    }
+
+    /// Puts limits into force again that were changed for a time.
+    #[cold]
+    fn return_limits(&mut self, out: &mut Out) {
+        for _ in 0..RETURNS_PER_INPUT {
+            let Some(status) = self.risk.return_limit(out.now()) else {
+                return;
+            };
+            out.push(status);
+            self.report_latches(out);
         }
     }
 

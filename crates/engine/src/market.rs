@@ -35,7 +35,23 @@ impl<P: Pricer> Engine<P> {
         if !core::mem::replace(&mut traded.is_to_refresh, true) {
             self.to_refresh.push(update.instrument);
         }
+        if out.now() >= self.risk.next_sample(update.instrument) {
+            self.show_reference(update.instrument, out);
+        }
         Ok(())
+    }
+
+    /// Shows risk the reference as it is without a request, some times within its window.
+    fn show_reference(&mut self, instrument: InstrumentId, out: &mut Out) {
+        let now = out.now();
+        let Ok(traded) = self.traded(instrument) else {
+            return;
+        };
+        let Ok(top) = traded.venues.view(now).and_then(|view| view.top()) else {
+            return;
+        };
+        self.risk.show(instrument, top.mid(), now);
+        self.report_latches(out);
     }
 
     pub(crate) fn on_top_of_book(&mut self, top: &TopOfBook, out: &mut Out) -> Result<(), Reason> {

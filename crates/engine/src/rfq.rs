@@ -28,11 +28,22 @@ impl<P: Pricer> Engine<P> {
                 ..bytemuck::Zeroable::zeroed()
             });
         }
+        self.report_latches(out);
+    }
+
+    /// The lowest and highest of the middles of the venues' best prices, if a limit looks at them.
+    #[inline]
+    fn mids(&self, traded: &Traded, ref_px: Px, now: u64) -> Result<(Px, Px), Reason> {
+        if !self.risk.looks_at_venues(traded.meta.id) {
+            return Ok((ref_px, ref_px));
+        }
+        traded.venues.view(now)?.mids().ok_or(Reason::ReferenceMissing)
     }
 
     #[inline]
     fn quote(&mut self, request: &QuoteRequest, out: &mut Out) -> Result<(), Reason> {
         let now = out.now();
+        self.risk.admit_request(request.session, request.client, now)?;
         let side = match request.side {
             TWO_SIDED => None,
             side => Some(Side::from_fix(side).ok_or(Reason::BadSide)?),
@@ -48,8 +59,8 @@ impl<P: Pricer> Engine<P> {
             .get(request.instrument.index())
             .and_then(Option::as_ref);
         let traded = traded.ok_or(Reason::UnknownInstrument)?;
-        let position = self.position_qty(request.instrument);
-        let (px_step, quote_ttl_ns) = self.risk.check_ask(&ask, position)?;
+        let (px_step, quote_ttl_ns) = self.risk.check_ask(&ask)?;
+        let position = self.risk.position(ask.instrument);
         if request.quote_req_id.is_empty() {
             return Err(Reason::BadField);
         }
@@ -87,8 +98,9 @@ impl<P: Pricer> Engine<P> {
             bid_px: prices.bid_px,
             offer_px: prices.offer_px,
             ref_px: prices.ref_px,
+            mids: self.mids(traded, prices.ref_px, now)?,
         };
-        let credit = self.risk.reserve(&ask, &quoted, &traded.meta, position)?;
+        let credit = self.risk.reserve(&ask, &quoted, now)?;
         self.open(request, prices, valid_until, credit, position, out);
         Ok(())
     }
@@ -102,8 +114,7 @@ impl<P: Pricer> Engine<P> {
             return;
         };
         traded.venues.warm();
-        let position = self.position_qty(ask.instrument);
-        let checked = core::hint::black_box(self.risk.check_ask(&ask, position));
+        let checked = core::hint::black_box(self.risk.check_ask(&ask));
         let priced = PriceRequest {
             instrument: &traded.meta,
             tier: self.tiers[ask.client.index()],
@@ -112,7 +123,7 @@ impl<P: Pricer> Engine<P> {
             px_step,
             now: self.last_ts(),
             life_ns: checked.map_or(0, |(_, quote_ttl_ns)| quote_ttl_ns),
-            position,
+            position: self.risk.position(ask.instrument),
             estimates: &traded.estimates,
         };
         self.pricer.rehearse(&priced, &traded.venues);
@@ -183,6 +194,7 @@ impl<P: Pricer> Engine<P> {
         if OrdType::from_byte(order.ord_type) != Some(OrdType::PreviouslyQuoted) {
             return Err(Reason::OrderTypeUnsupported);
         }
+        self.risk.admit_order(order.session, order.client, out.now())?;
         let side = Side::from_fix(order.side).ok_or(Reason::BadSide)?;
         if order.cl_ord_id.is_empty() {
             return Err(Reason::BadField);
@@ -213,13 +225,14 @@ impl<P: Pricer> Engine<P> {
             side: Some(side),
             qty: order.qty,
         };
-        self.risk.check_fill(&ask, self.position_qty(order.instrument))?;
-        self.fill(order, side, slot, out)
+        self.risk.check_fill(&ask, out.now())?;
+        self.fill(order, &ask, side, slot, out)
     }
 
     fn fill(
         &mut self,
         order: &NewOrderSingle,
+        ask: &Ask,
         side: Side,
         slot: pinrail_oms::Slot,
         out: &mut Out,
@@ -235,6 +248,8 @@ impl<P: Pricer> Engine<P> {
         self.risk.use_credit(order.client, notional);
         let quote = self.quotes.end(slot, Reason::QuoteFilled);
         self.release(&quote);
+        self.risk
+            .filled(ask, position.qty, position.cash.get(), out.now());
         let exec_id = out.next_id();
         out.push(ExecutionReport {
             order_id: exec_id,
@@ -251,6 +266,7 @@ impl<P: Pricer> Engine<P> {
             cash: position.cash,
             ..bytemuck::Zeroable::zeroed()
         });
+        self.report_latches(out);
         Ok(())
     }
 

@@ -3,15 +3,15 @@
 use pinrail_book::{Book, Consolidated, Estimates, Levels};
 use pinrail_oms::{Positions, QuoteTable};
 use pinrail_pricing::Pricer;
-use pinrail_risk::{Ask, Risk};
+use pinrail_risk::{Ask, Risk, RiskBounds};
 use pinrail_types::record::{
     AssetDef, BookState, BookUpdate, ClientDef, Continue, EpochStart, InputReject, InstrumentDef,
-    InstrumentLimits, ListingDef, ModelInput, NewOrderSingle, OutputHash, QuoteRequest, QuoteResponse,
-    QuotingParams, RuntimeEvent, Scope, Tick, TierSpread, TopOfBook, Trade, TradingState, TradingStateSet,
-    VenueDef, VenueStatus,
+    InstrumentLimits, LimitSet, ListingDef, ModelInput, NewOrderSingle, OutputHash, QuoteRequest,
+    QuoteResponse, QuotingParams, RuntimeEvent, Scope, Tick, TierSpread, TopOfBook, Trade, TradingState,
+    TradingStateSet, VenueDef, VenueStatus,
 };
 use pinrail_types::{
-    BEHAVIOUR_VERSION, Cause, Frame, Instrument, InstrumentId, Qty, Reason, Record, RecordHeader, SourceId,
+    BEHAVIOUR_VERSION, Cause, Frame, Instrument, InstrumentId, Reason, Record, RecordHeader, SourceId, Text,
     VenueId,
 };
 
@@ -205,7 +205,12 @@ impl<P: Pricer> Engine<P> {
             traded: (0..bounds.instruments).map(|_| None).collect(),
             venues: vec![None; bounds.venues],
             tiers: vec![0; bounds.clients],
-            risk: Risk::new(bounds.venues, bounds.instruments, bounds.clients),
+            risk: Risk::new(&RiskBounds {
+                venues: bounds.venues,
+                instruments: bounds.instruments,
+                clients: bounds.clients,
+                assets: bounds.assets,
+            }),
             quotes: QuoteTable::new(bounds.open_quotes),
             positions: Positions::new(bounds.instruments),
             withdraw_from: None,
@@ -287,7 +292,7 @@ impl<P: Pricer> Engine<P> {
         // A source beyond the bounds has no sequence to go on from.
         let _ = self.note_source(input);
         self.risk
-            .set_state(Scope::Global, 0, TradingState::Halted)
+            .set_state(Scope::Global, 0, TradingState::Halted, &Text::EMPTY)
             .expect("the desk as a whole is always there");
         self.poison = Some(input.seq);
     }
@@ -335,6 +340,7 @@ impl<P: Pricer> Engine<P> {
             QuotingParams::TYPE => self.on_quoting_params(body::<QuotingParams>(input)?),
             TierSpread::TYPE => self.on_tier_spread(body::<TierSpread>(input)?),
             InstrumentLimits::TYPE => self.risk.set_limits(body::<InstrumentLimits>(input)?),
+            LimitSet::TYPE => self.on_limit(body::<LimitSet>(input)?, out),
             _ => Err(Reason::UnknownRecord),
         }
     }
@@ -407,7 +413,7 @@ impl<P: Pricer> Engine<P> {
     /// is due.
     #[inline]
     pub fn next_timer(&self) -> u64 {
-        self.quotes.next_expiry()
+        self.quotes.next_expiry().min(self.risk.next_return())
     }
 
     /// The rolling hash over all sealed outputs.
@@ -475,12 +481,6 @@ impl<P: Pricer> Engine<P> {
             .iter()
             .position(|listing| listing.def.venue == venue)?;
         Some(&traded.venues.sources()[at].book)
-    }
-
-    /// The house position in lots, for risk.
-    #[inline]
-    pub(crate) fn position_qty(&self, instrument: InstrumentId) -> Qty {
-        self.positions.get(instrument).qty
     }
 }
 

@@ -6,7 +6,7 @@ use bytemuck::Zeroable;
 use desk::{Desk, INSTRUMENT, STALE_NS, TTL_NS, answer, filled, only};
 use pinrail_types::record::{
     ClientDef, InputReject, OrdStatus, OrdType, PositionReport, QuoteStatus, QuoteStatusReport, RuntimeEvent,
-    RuntimeEventKind, Scope, StateChange, TradingState, VenueStatus, VenueStatusKind,
+    RuntimeEventKind, Scope, StateChange, Trade, TradingState, VenueStatus, VenueStatusKind,
 };
 use pinrail_types::{
     Amount, AssetId, ClientId, Flags, InstrumentId, OutId, Px, Qty, Reason, SourceId, Text, VenueId,
@@ -410,4 +410,17 @@ fn definitions_are_fixed_once_the_desk_was_active() {
         ..Zeroable::zeroed()
     });
     assert_eq!(only::<InputReject>(&out).reason, Reason::BadDefinition.code());
+}
+
+#[test]
+fn a_venue_that_does_not_list_the_instrument_and_a_record_that_is_no_input_are_refused() {
+    let mut desk = Desk::halted();
+    let reason = |out: &pinrail_engine::Out| only::<InputReject>(out).reason;
+    let trade = Trade {
+        venue: VenueId(7),
+        ..Zeroable::zeroed()
+    };
+    assert_eq!(reason(&desk.put(trade)), Reason::NotListed.code());
+    let output = desk.put(PositionReport::zeroed());
+    assert_eq!(reason(&output), Reason::UnknownRecord.code());
 }

@@ -4,20 +4,31 @@ use pinrail_types::record::{Scope, TradingState};
 use pinrail_types::state::{StateError, Visitor};
 use pinrail_types::{ClientId, InstrumentId, Reason, VenueId};
 
+use crate::checks::{Check, Omitted};
+
 /// The stricter of two states.
 #[inline]
 pub const fn stricter(a: TradingState, b: TradingState) -> TradingState {
     if a as u8 >= b as u8 { a } else { b }
 }
 
+/// Why the engine did it, or else that it is so.
+fn first(why: Reason, reason: Reason) -> Reason {
+    if why == Reason::None { reason } else { why }
+}
+
 /// The trading state of the desk, of each venue, each instrument and each client.
 #[derive(Clone, Debug)]
 pub struct TradingStates {
     global: TradingState,
+    /// Why the engine set it by itself; [`Reason::None`] where a person did.
+    why: Reason,
     /// Set by the runtime while the journal is short or its archiver has failed.
     machine: Reason,
     venues: Vec<TradingState>,
     instruments: Vec<TradingState>,
+    /// The same for each instrument.
+    why_instruments: Vec<Reason>,
     clients: Vec<TradingState>,
 }
 
@@ -26,32 +37,53 @@ impl TradingStates {
     pub fn new(venues: usize, instruments: usize, clients: usize) -> TradingStates {
         TradingStates {
             global: TradingState::Halted,
+            why: Reason::None,
             machine: Reason::None,
             venues: vec![TradingState::Active; venues],
             instruments: vec![TradingState::Active; instruments],
+            why_instruments: vec![Reason::None; instruments],
             clients: vec![TradingState::Active; clients],
         }
     }
 
-    /// Sets a state and gives back the one before.
+    /// The state of a target, and why the engine set it by itself; [`Reason::None`] where a person did.
     ///
     /// # Errors
     /// The reason why the target is unknown.
-    pub fn set(&mut self, scope: Scope, target: u32, state: TradingState) -> Result<TradingState, Reason> {
-        let target = target as usize;
-        let held = match scope {
-            Scope::Global => Some(&mut self.global),
-            Scope::Venue => self.venues.get_mut(target),
-            Scope::Instrument => self.instruments.get_mut(target),
-            Scope::Client => self.clients.get_mut(target),
+    pub fn get(&self, scope: Scope, target: u32) -> Result<(TradingState, Reason), Reason> {
+        let at = target as usize;
+        let (held, why, unknown) = match scope {
+            Scope::Global => (Some(&self.global), self.why, Reason::BadField),
+            Scope::Venue => (self.venues.get(at), Reason::None, Reason::UnknownVenue),
+            Scope::Instrument => {
+                let why = self.why_instruments.get(at).copied().unwrap_or_default();
+                (self.instruments.get(at), why, Reason::UnknownInstrument)
+            }
+            Scope::Client => (self.clients.get(at), Reason::None, Reason::UnknownClient),
         };
-        let unknown = match scope {
-            Scope::Global => Reason::BadField,
-            Scope::Venue => Reason::UnknownVenue,
-            Scope::Instrument => Reason::UnknownInstrument,
-            Scope::Client => Reason::UnknownClient,
-        };
-        Ok(core::mem::replace(held.ok_or(unknown)?, state))
+        Ok((*held.ok_or(unknown)?, why))
+    }
+
+    /// Sets a state; `why` is [`Reason::None`] where a person does, and else only for the desk or an instrument.
+    ///
+    /// # Errors
+    /// The reason why the target is unknown.
+    pub(crate) fn set(
+        &mut self,
+        scope: Scope,
+        target: u32,
+        state: TradingState,
+        why: Reason,
+    ) -> Result<(), Reason> {
+        self.get(scope, target)?;
+        let at = target as usize;
+        match scope {
+            Scope::Global => (self.global, self.why) = (state, why),
+            Scope::Venue => self.venues[at] = state,
+            Scope::Instrument => (self.instruments[at], self.why_instruments[at]) = (state, why),
+            Scope::Client => self.clients[at] = state,
+        }
+        Ok(())
     }
 
     /// Why the machine allows no new risk ([`Reason::JournalShort`], [`Reason::ArchiverFailed`]), or
@@ -73,12 +105,16 @@ impl TradingStates {
     /// [`StateError`], if what is read back is of other bounds.
     pub fn visit(&mut self, visitor: &mut impl Visitor) -> Result<(), StateError> {
         visit_state(&mut self.global, visitor)?;
+        visitor.reason(&mut self.why)?;
         visitor.reason(&mut self.machine)?;
         for states in [&mut self.venues, &mut self.instruments, &mut self.clients] {
             visitor.exactly(states.len(), "a bound of the engine")?;
             for state in states {
                 visit_state(state, visitor)?;
             }
+        }
+        for why in &mut self.why_instruments {
+            visitor.reason(why)?;
         }
         Ok(())
     }
@@ -95,47 +131,75 @@ impl TradingStates {
         self.venues.get(venue.index()).copied() == Some(TradingState::Halted)
     }
 
-    /// Whether a request may go on, seen from states alone: `Ok(true)` freely, `Ok(false)` only if it reduces the
-    /// house position.
-    ///
-    /// # Errors
-    /// The first scope that is halted: desk, instrument, client.
+    /// Whether a request may go on, seen from states alone: freely, or only if it reduces the house position.
     ///
     /// # Panics
     /// If instrument or client is beyond the bounds given at construction.
     #[inline]
-    pub fn check(&self, instrument: InstrumentId, client: ClientId) -> Result<bool, Reason> {
-        let instrument = self.instruments[instrument.index()];
-        let client = self.clients[client.index()];
-        let strictest = stricter(self.global, stricter(instrument, client));
-        match strictest {
-            TradingState::Active => Ok(self.machine == Reason::None),
-            TradingState::Reducing => Ok(false),
-            TradingState::Halted if self.global == TradingState::Halted => Err(Reason::Halted),
-            TradingState::Halted if instrument == TradingState::Halted => Err(Reason::InstrumentHalted),
-            TradingState::Halted => Err(Reason::ClientHalted),
-        }
+    pub fn is_free(&self, instrument: InstrumentId, client: ClientId) -> bool {
+        let of_both = stricter(self.instruments[instrument.index()], self.clients[client.index()]);
+        stricter(self.global, of_both) == TradingState::Active && self.machine == Reason::None
     }
 
-    /// Why only reducing requests are allowed, for a request that [`TradingStates::check`] said `Ok(false)` to.
+    /// The same, for a request.
     ///
-    /// # Panics
-    /// If instrument or client is beyond the bounds given at construction.
-    pub fn reducing_reason(&self, instrument: InstrumentId, client: ClientId) -> Reason {
-        if self.machine != Reason::None {
-            self.machine
-        } else if self.global == TradingState::Reducing {
-            Reason::ReduceOnly
-        } else if self.instruments[instrument.index()] == TradingState::Reducing {
-            Reason::InstrumentReduceOnly
-        } else {
-            debug_assert!(self.clients[client.index()] == TradingState::Reducing);
-            Reason::ClientReduceOnly
+    /// # Errors
+    /// The first scope that is halted: desk, instrument, client.
+    #[inline]
+    pub(crate) fn check(
+        &self,
+        instrument: InstrumentId,
+        client: ClientId,
+        omitted: Omitted,
+    ) -> Result<bool, Reason> {
+        if self.is_free(instrument, client) {
+            return Ok(true);
         }
+        let at = instrument.index();
+        for (check, state, why) in [
+            (Check::DeskHalted, self.global, self.why),
+            (
+                Check::InstrumentHalted,
+                self.instruments[at],
+                self.why_instruments[at],
+            ),
+            (Check::ClientHalted, self.clients[client.index()], Reason::None),
+        ] {
+            let refusal = omitted.require(check, state != TradingState::Halted);
+            refusal.map_err(|reason| first(why, reason))?;
+        }
+        Ok(false)
+    }
+
+    /// Refuses a request that reduces nothing, where [`TradingStates::check`] said `Ok(false)`.
+    ///
+    /// # Errors
+    /// The first scope that only reduces: machine, desk, instrument, client.
+    pub(crate) fn check_reducing(
+        &self,
+        instrument: InstrumentId,
+        client: ClientId,
+        omitted: Omitted,
+    ) -> Result<(), Reason> {
+        self.machine.check()?;
+        let at = instrument.index();
+        for (check, state, why) in [
+            (Check::DeskReducing, self.global, self.why),
+            (
+                Check::InstrumentReducing,
+                self.instruments[at],
+                self.why_instruments[at],
+            ),
+            (Check::ClientReducing, self.clients[client.index()], Reason::None),
+        ] {
+            let refusal = omitted.require(check, state == TradingState::Active);
+            refusal.map_err(|reason| first(why, reason))?;
+        }
+        Ok(())
     }
 }
 
-fn visit_state(state: &mut TradingState, visitor: &mut impl Visitor) -> Result<(), StateError> {
+pub(crate) fn visit_state(state: &mut TradingState, visitor: &mut impl Visitor) -> Result<(), StateError> {
     let from = |code| TradingState::from_byte(u8::try_from(code).ok()?);
     visitor.named(state, |state| u64::from(state.byte()), from, "a trading state")
 }
@@ -147,21 +211,31 @@ mod tests {
     const I: InstrumentId = InstrumentId(0);
     const C: ClientId = ClientId(0);
 
+    fn check(states: &TradingStates) -> Result<bool, Reason> {
+        states.check(I, C, Omitted::default())
+    }
+
+    fn reducing(states: &TradingStates) -> Reason {
+        states.check_reducing(I, C, Omitted::default()).unwrap_err()
+    }
+
     fn active() -> TradingStates {
         let mut states = TradingStates::new(1, 1, 1);
-        states.set(Scope::Global, 0, TradingState::Active).unwrap();
+        states
+            .set(Scope::Global, 0, TradingState::Active, Reason::None)
+            .unwrap();
         states
     }
 
     #[test]
     fn the_desk_starts_halted() {
-        assert_eq!(TradingStates::new(1, 1, 1).check(I, C), Err(Reason::Halted));
-        assert_eq!(active().check(I, C), Ok(true));
+        assert_eq!(check(&TradingStates::new(1, 1, 1)), Err(Reason::Halted));
+        assert_eq!(check(&active()), Ok(true));
     }
 
     #[test]
     fn the_strictest_scope_wins_and_says_so() {
-        for (scope, halted, reducing) in [
+        for (scope, halted, reduces) in [
             (Scope::Global, Reason::Halted, Reason::ReduceOnly),
             (
                 Scope::Instrument,
@@ -171,35 +245,39 @@ mod tests {
             (Scope::Client, Reason::ClientHalted, Reason::ClientReduceOnly),
         ] {
             let mut states = active();
-            states.set(scope, 0, TradingState::Reducing).unwrap();
-            assert_eq!(states.check(I, C), Ok(false));
-            assert_eq!(states.reducing_reason(I, C), reducing);
-            states.set(scope, 0, TradingState::Halted).unwrap();
-            assert_eq!(states.check(I, C), Err(halted));
+            states
+                .set(scope, 0, TradingState::Reducing, Reason::None)
+                .unwrap();
+            assert_eq!(check(&states), Ok(false));
+            assert_eq!(reducing(&states), reduces);
+            states.set(scope, 0, TradingState::Halted, Reason::None).unwrap();
+            assert_eq!(check(&states), Err(halted));
         }
     }
 
     #[test]
     fn a_venue_is_halted_by_itself() {
         let mut states = active();
-        states.set(Scope::Venue, 0, TradingState::Halted).unwrap();
+        states
+            .set(Scope::Venue, 0, TradingState::Halted, Reason::None)
+            .unwrap();
         assert!(states.venue_halted(VenueId(0)));
-        assert_eq!(states.check(I, C), Ok(true));
+        assert_eq!(check(&states), Ok(true));
     }
 
     #[test]
     fn unknown_targets_are_refused() {
         let mut states = active();
         assert_eq!(
-            states.set(Scope::Venue, 1, TradingState::Active),
+            states.set(Scope::Venue, 1, TradingState::Active, Reason::None),
             Err(Reason::UnknownVenue)
         );
         assert_eq!(
-            states.set(Scope::Instrument, 9, TradingState::Active),
+            states.set(Scope::Instrument, 9, TradingState::Active, Reason::None),
             Err(Reason::UnknownInstrument)
         );
         assert_eq!(
-            states.set(Scope::Client, u32::MAX, TradingState::Active),
+            states.set(Scope::Client, u32::MAX, TradingState::Active, Reason::None),
             Err(Reason::UnknownClient)
         );
     }
@@ -209,15 +287,15 @@ mod tests {
         let mut states = active();
         states.set_machine(Reason::JournalShort);
         assert_eq!(
-            (states.check(I, C), states.reducing_reason(I, C)),
+            (check(&states), reducing(&states)),
             (Ok(false), Reason::JournalShort)
         );
         states.set_machine(Reason::None);
-        assert_eq!(states.check(I, C), Ok(true));
+        assert_eq!(check(&states), Ok(true));
         states.set_machine(Reason::ArchiverFailed);
         states.set_machine(Reason::None);
-        assert_eq!(states.reducing_reason(I, C), Reason::ArchiverFailed);
+        assert_eq!(reducing(&states), Reason::ArchiverFailed);
         states.begin_epoch();
-        assert_eq!(states.check(I, C), Ok(true), "a new runtime has not failed");
+        assert_eq!(check(&states), Ok(true), "a new runtime has not failed");
     }
 }

@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 
 use pinrail_journal::{ArchiverStatus, Control, From, JournalId, ReadError, Reader};
 use pinrail_types::record::{
-    BookStatus, EpochStart, ExecType, ExecutionReport, InputReject, OutputHash, PositionReport, Quote,
-    QuoteBasis, QuoteRequestReject, QuoteStatusReport, StateChange,
+    BookStatus, EpochStart, ExecType, ExecutionReport, InputReject, LimitStatus, OutputHash, PositionReport,
+    Quote, QuoteBasis, QuoteRequestReject, QuoteStatusReport, StateChange,
 };
 use pinrail_types::{Frame, Reason, Record};
 use thiserror::Error;
@@ -73,7 +73,8 @@ impl ReleasePolicy {
             | BookStatus::TYPE
             | InputReject::TYPE
             | OutputHash::TYPE
-            | StateChange::TYPE => None,
+            | StateChange::TYPE
+            | LimitStatus::TYPE => None,
             other => other.is_output().then_some(self.fills),
         }
     }

@@ -72,12 +72,17 @@ impl Instrument {
     /// Price times quantity in the quote asset's smallest units; `None` on overflow.
     #[inline]
     pub fn notional(&self, px: Px, qty: Qty) -> Option<Amount> {
-        let lots = px.notional(qty);
-        let units = match i64::try_from(lots) {
-            Ok(lots) => product(lots, self.tick_lot_units),
-            Err(_) => lots.checked_mul(i128::from(self.tick_lot_units))?,
-        };
-        Some(Amount::new(units))
+        worth(px, qty, self.tick_lot_units).map(Amount::new)
+    }
+}
+
+/// Price times quantity, where one tick times one lot is `tick_lot_units`; `None` on overflow.
+#[inline]
+pub fn worth(px: Px, qty: Qty, tick_lot_units: i64) -> Option<i128> {
+    let lots = px.notional(qty);
+    match i64::try_from(lots) {
+        Ok(lots) => Some(product(lots, tick_lot_units)),
+        Err(_) => lots.checked_mul(i128::from(tick_lot_units)),
     }
 }
 

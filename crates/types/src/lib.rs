@@ -23,7 +23,7 @@ pub use decimal::{Decimal, DecimalError, Grid, Scaled};
 pub use frame::{Frame, LINE_BYTES, LINE_WORDS, LINES_MAX};
 pub use header::{Cause, Commit, Flags, RecordHeader, RecordType};
 pub use ids::{AssetId, ClientId, InstrumentId, OutId, SessionId, SourceId, VenueId};
-pub use instrument::{Instrument, InstrumentError};
+pub use instrument::{Instrument, InstrumentError, worth};
 pub use money::{Amount, E8, Px, Qty, Side};
 pub use reason::Reason;
 pub use record::Record;
@@ -33,4 +33,4 @@ pub use text::Text;
 ///
 /// It is raised by any change that alters an output byte for some input; a journal names the one that it was
 /// written under, and only an engine of that version may replay it.
-pub const BEHAVIOUR_VERSION: u32 = 4;
+pub const BEHAVIOUR_VERSION: u32 = 5;

@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+mod rule;
+
 macro_rules! reasons {
     ($($(#[doc = $meaning:literal])+ $name:ident = $code:literal),+ $(,)?) => {
         /// A reason code. Numbers never change their meaning and are never used again.
@@ -74,6 +76,8 @@ reasons! {
     NotListed = 14,
     /// The desk's pricer takes no such value of a model.
     UnknownModelInput = 15,
+    /// The session's number is beyond the bound on sessions.
+    UnknownSession = 16,
 
     /// The whole desk is halted: the kill switch.
     Halted = 100,
@@ -87,6 +91,10 @@ reasons! {
     ClientHalted = 104,
     /// The client only reduces risk.
     ClientReduceOnly = 105,
+    /// The client is not permitted to trade the instrument: the restricted list.
+    Restricted = 106,
+    /// A trading state that the engine set by itself is loosened by a named person only.
+    ActorMissing = 107,
 
     /// No venue has a healthy book to price from.
     ReferenceMissing = 200,
@@ -104,8 +112,10 @@ reasons! {
     VenueDisconnected = 206,
     /// The book is being built from a snapshot.
     BookBuilding = 207,
-    /// The venue is halted or disabled.
-    VenueHalted = 208,
+    /// The venues' prices are too far apart to say what the reference is.
+    VenuesDisagree = 209,
+    /// The reference moved too far within its window.
+    ReferenceMoved = 210,
 
     /// The side is neither buy, sell nor two-sided, or is not allowed here.
     BadSide = 300,
@@ -123,6 +133,8 @@ reasons! {
     QtyBelowMin = 306,
     /// An intermediate or final value does not fit its integer.
     Overflow = 307,
+    /// The notional is below the instrument's least.
+    NotionalBelowMin = 308,
 
     /// The quantity is above the instrument's most.
     QtyAboveMax = 400,
@@ -136,6 +148,32 @@ reasons! {
     LimitsMissing = 404,
     /// The client's credit is not in the asset that the instrument is quoted in.
     CreditAsset = 405,
+    /// The notional of the client's open quotes would pass its most.
+    ClientUnexecuted = 406,
+    /// The notional of all open quotes in the asset would pass its most.
+    AssetUnexecuted = 407,
+    /// Positions and open quotes in the asset would be worth too much, signs left out.
+    GrossExposure = 408,
+    /// Positions and open quotes in the asset would be worth too much to one side.
+    NetExposure = 409,
+    /// The instrument was filled as often as it may be before a person turns it on again.
+    ExecutionThrottle = 410,
+    /// The instrument was filled too often within a window: market-maker protection.
+    ProtectionFills = 411,
+    /// Too much of the instrument was bought or sold within a window: market-maker protection.
+    ProtectionDelta = 412,
+    /// The instrument lost more than it may.
+    LossLimit = 413,
+    /// The instrument lost more of its best profit than it may.
+    Drawdown = 414,
+    /// The desk lost more in an asset than it may.
+    DeskLoss = 415,
+    /// The desk lost more of its best profit in an asset than it may.
+    DeskDrawdown = 416,
+    /// The client sends more messages for each of its trades than it may.
+    OrderToTrade = 417,
+    /// The change loosens a limit and needs a second person who asks for the very same.
+    SecondActorNeeded = 418,
 
     /// No open quote has this id.
     UnknownQuote = 500,
@@ -143,8 +181,6 @@ reasons! {
     QuoteExpired = 501,
     /// The quote was filled already.
     QuoteFilled = 502,
-    /// The quote was cancelled.
-    QuoteCancelled = 503,
     /// The accept's client, instrument, side, price or quantity is not the quote's.
     QuoteMismatch = 504,
     /// The client has an open request with this id.
@@ -159,6 +195,8 @@ reasons! {
     QuoteEpochUnknown = 509,
     /// A quote was withdrawn because a trading state forbids it.
     Withdrawn = 510,
+    /// An order with the same client, instrument, side and quantity was filled just before.
+    DuplicateOrder = 511,
 
     /// The bound on open quotes is reached.
     OpenQuotesFull = 600,
@@ -166,6 +204,12 @@ reasons! {
     Busy = 601,
     /// A bound on configured items is reached.
     TableFull = 602,
+    /// The client sends more messages than its rate allows.
+    ClientRate = 603,
+    /// The session sends more messages than its rate allows.
+    SessionRate = 604,
+    /// There is no room to remember the order, so that a duplicate of it could not be told.
+    DuplicatesFull = 605,
 
     /// Only the journal's reserve is left.
     JournalShort = 700,

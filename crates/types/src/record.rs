@@ -12,6 +12,7 @@ use crate::schema::Schema;
 mod client;
 mod config;
 mod control;
+mod limit;
 mod market;
 mod model;
 mod output;
@@ -22,6 +23,7 @@ pub use config::{
     QuotingParams, SequenceRule, TierSpread, VenueDef,
 };
 pub use control::{Continue, RuntimeEvent, RuntimeEventKind, Scope, Tick, TradingState, TradingStateSet};
+pub use limit::{LimitKind, LimitOutcome, LimitScope, LimitSet, LimitStatus};
 pub use market::{BookLevel, BookUpdate, LEVELS_MAX, TopOfBook, Trade, VenueStatus, VenueStatusKind};
 pub use model::ModelInput;
 pub use output::{
@@ -67,6 +69,7 @@ pub const RECORDS: &[Schema] = &[
     ClientDef::SCHEMA,
     TierSpread::SCHEMA,
     InstrumentLimits::SCHEMA,
+    LimitSet::SCHEMA,
     QuotingParams::SCHEMA,
     BookUpdate::SCHEMA,
     TopOfBook::SCHEMA,
@@ -89,6 +92,7 @@ pub const RECORDS: &[Schema] = &[
     InputReject::SCHEMA,
     OutputHash::SCHEMA,
     StateChange::SCHEMA,
+    LimitStatus::SCHEMA,
     QuoteBasis::SCHEMA,
 ];
 

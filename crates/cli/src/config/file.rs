@@ -65,6 +65,11 @@ pub(super) struct File {
     pub(super) limits: Vec<LimitsSection>,
     #[serde(default)]
     pub(super) quoting: Vec<QuotingSection>,
+    pub(super) desk: Option<DeskSection>,
+    #[serde(default)]
+    pub(super) asset_limits: Vec<AssetLimitsSection>,
+    #[serde(default)]
+    pub(super) restricted: Vec<RestrictedSection>,
     pub(super) flow: Option<FlowSection>,
 }
 
@@ -158,6 +163,7 @@ pub(super) struct ClientSection {
     pub(super) tier: Spanned<String>,
     pub(super) credit: Spanned<DecimalText>,
     pub(super) credit_asset: Spanned<String>,
+    pub(super) limits: Option<ClientLimits>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -168,6 +174,7 @@ pub(super) struct ClientGroupSection {
     pub(super) tier: Spanned<String>,
     pub(super) credit: Spanned<DecimalText>,
     pub(super) credit_asset: Spanned<String>,
+    pub(super) limits: Option<ClientLimits>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -182,6 +189,87 @@ pub(super) struct LimitsSection {
     pub(super) collar_bps: Spanned<DecimalText>,
     pub(super) quote_ttl_ms: Spanned<i64>,
     pub(super) px_step: Spanned<DecimalText>,
+    pub(super) notional_min: Option<Spanned<DecimalText>>,
+    pub(super) venue_spread_bps: Option<Spanned<DecimalText>>,
+    pub(super) reference_move: Option<Move>,
+    pub(super) executions_max: Option<Spanned<i64>>,
+    pub(super) protection_fills: Option<Windowed>,
+    pub(super) protection_delta: Option<Delta>,
+    pub(super) loss: Option<Loss>,
+    pub(super) drawdown: Option<Loss>,
+}
+
+/// Most within a window.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Windowed {
+    pub(super) most: Spanned<i64>,
+    pub(super) window_ms: Spanned<i64>,
+}
+
+/// A move of the reference within a window.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Move {
+    pub(super) bps: Spanned<DecimalText>,
+    pub(super) window_ms: Spanned<i64>,
+}
+
+/// A quantity within a window.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Delta {
+    pub(super) qty: Spanned<DecimalText>,
+    pub(super) window_ms: Spanned<i64>,
+}
+
+/// What may be lost, and what happens beyond.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Loss {
+    pub(super) most: Spanned<DecimalText>,
+    pub(super) then: Then,
+}
+
+/// The trading state behind a loss.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Then {
+    Reduce,
+    Halt,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ClientLimits {
+    pub(super) unexecuted_max: Option<Spanned<DecimalText>>,
+    pub(super) rate: Option<Windowed>,
+    pub(super) duplicate_ms: Option<Spanned<i64>>,
+    pub(super) order_to_trade: Option<Windowed>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DeskSection {
+    pub(super) session_rate: Option<Windowed>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AssetLimitsSection {
+    pub(super) asset: Spanned<String>,
+    pub(super) unexecuted_max: Option<Spanned<DecimalText>>,
+    pub(super) gross_max: Option<Spanned<DecimalText>>,
+    pub(super) net_max: Option<Spanned<DecimalText>>,
+    pub(super) loss: Option<Loss>,
+    pub(super) drawdown: Option<Loss>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RestrictedSection {
+    pub(super) client: Spanned<String>,
+    pub(super) instrument: Spanned<String>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -18,6 +18,7 @@ use serde::Deserialize;
 mod definitions;
 mod error;
 mod file;
+mod limits;
 mod names;
 mod resolve;
 mod value;
@@ -36,7 +37,7 @@ pub const TIERS_MAX: usize = 16;
 #[derive(Clone, Debug)]
 pub struct Config {
     /// What the engine is told, in order: `AssetDef`s, `InstrumentDef`s, `VenueDef`s, `ListingDef`s, `ClientDef`s,
-    /// `TierSpread`s, `InstrumentLimits`, and one `TradingStateSet` for the desk. Sequence, time and cause are zero.
+    /// `TierSpread`s, `InstrumentLimits`, `LimitSet`s, and one `TradingStateSet` for the desk. Sequence, time and cause are zero.
     pub records: Vec<Frame>,
     /// The instruments in order of id.
     pub instruments: Vec<Instrument>,

@@ -50,6 +50,7 @@ pub(super) fn resolve(file: &File, path: &Path, captures: Option<&Path>) -> Reso
     for section in &file.quoting {
         desk.quoting_params(section)?;
     }
+    desk.desk_limits(file)?;
     desk.start(file.start);
     let clients = desk.client_names.len() as u32;
     let flow = match &file.flow {
@@ -74,16 +75,16 @@ const HOLD_MS_MAX: i64 = 3_600_000;
 const TAU_MS_MAX: i64 = 86_400_000;
 
 /// What has been defined so far.
-struct Desk {
-    records: Vec<Frame>,
-    asset_names: Names,
-    assets: Vec<AssetDef>,
-    instrument_names: Names,
-    instruments: Vec<Instrument>,
+pub(super) struct Desk {
+    pub(super) records: Vec<Frame>,
+    pub(super) asset_names: Names,
+    pub(super) assets: Vec<AssetDef>,
+    pub(super) instrument_names: Names,
+    pub(super) instruments: Vec<Instrument>,
     venue_names: Names,
     venues: Vec<Venue>,
     tier_names: Names,
-    client_names: Names,
+    pub(super) client_names: Names,
     limited: Names,
     quoted: Names,
     limits: Vec<InstrumentLimits>,
@@ -244,8 +245,10 @@ impl Desk {
                 tier,
                 credit,
                 credit_asset,
+                limits,
             } = section;
-            self.client(name.get_ref(), name, tier, credit, credit_asset)?;
+            let id = self.client(name.get_ref(), name, tier, credit, credit_asset)?;
+            self.client_limits(id, limits.as_ref(), credit_asset)?;
         }
         for section in &file.client_group {
             let ClientGroupSection {
@@ -254,15 +257,12 @@ impl Desk {
                 tier,
                 credit,
                 credit_asset,
+                limits,
             } = section;
             for n in 1..=whole(count, 1..=CLIENTS_MAX as i64, "clients")? {
-                self.client(
-                    &format!("{}{n}", prefix.get_ref()),
-                    prefix,
-                    tier,
-                    credit,
-                    credit_asset,
-                )?;
+                let name = format!("{}{n}", prefix.get_ref());
+                let id = self.client(&name, prefix, tier, credit, credit_asset)?;
+                self.client_limits(id, limits.as_ref(), credit_asset)?;
             }
         }
         Ok(())
@@ -275,7 +275,7 @@ impl Desk {
         tier: &Spanned<String>,
         credit: &Spanned<DecimalText>,
         credit_asset: &Spanned<String>,
-    ) -> Resolved<()> {
+    ) -> Resolved<usize> {
         let id = self.client_names.add(name, place)?;
         if id >= CLIENTS_MAX {
             return at(place, format_args!("expected at most {CLIENTS_MAX} clients"));
@@ -290,7 +290,7 @@ impl Desk {
             ..ClientDef::zeroed()
         };
         self.records.push(Frame::of(&def));
-        Ok(())
+        Ok(id)
     }
 
     fn tier_spreads(&mut self, tier: usize, section: &TierSection) -> Resolved<()> {
@@ -339,7 +339,7 @@ impl Desk {
         }
         self.limits.push(def);
         self.records.push(Frame::of(&def));
-        Ok(())
+        self.more_limits(id, section)
     }
 
     fn quoting_params(&mut self, section: &QuotingSection) -> Resolved<()> {

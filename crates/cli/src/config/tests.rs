@@ -1,7 +1,8 @@
 use std::path::{Path, PathBuf};
 
 use pinrail_types::record::{
-    AssetDef, ClientDef, InstrumentDef, InstrumentLimits, ListingDef, TierSpread, TradingStateSet, VenueDef,
+    AssetDef, ClientDef, InstrumentDef, InstrumentLimits, LimitKind, LimitSet, ListingDef, TierSpread,
+    TradingStateSet, VenueDef,
 };
 use pinrail_types::{AssetId, Qty};
 
@@ -386,5 +387,81 @@ fn the_example_is_whole() {
             .iter()
             .flat_map(|v| &v.listings)
             .all(|l| l.capture.is_some())
+    );
+}
+
+/// Every limit that may be left out, as the kind, target, value, window, state and instrument that come of it.
+#[test]
+fn limits_that_may_be_left_out_become_one_record_each() {
+    let more = r#"
+notional_min = "1.5"
+venue_spread_bps = "20"
+reference_move = { bps = "100", window_ms = 1000 }
+executions_max = 50
+protection_fills = { most = 5, window_ms = 10 }
+protection_delta = { qty = "2.5", window_ms = 20 }
+loss = { most = "3", then = "halt" }
+drawdown = { most = "2", then = "reduce" }
+
+[desk]
+session_rate = { most = 500, window_ms = 1000 }
+
+[[asset_limits]]
+asset = "USD"
+unexecuted_max = "7000"
+gross_max = "9000"
+net_max = "8000"
+loss = { most = "30", then = "reduce" }
+drawdown = { most = "20", then = "halt" }
+
+[[restricted]]
+client = "b-2"
+instrument = "BTC-USD"
+
+[flow]"#;
+    let of_alpha = r#"credit_asset = "USD"
+[client.limits]
+unexecuted_max = "9"
+rate = { most = 20, window_ms = 100 }
+duplicate_ms = 3
+order_to_trade = { most = 40, window_ms = 60000 }
+"#;
+    let text = SMALL
+        .replacen("\n[flow]", more, 1)
+        .replacen("credit_asset = \"USD\"\n", of_alpha, 1);
+    let config = Config::parse(&text, Path::new("x.toml"), None).unwrap();
+    let found: Vec<_> = config
+        .records
+        .iter()
+        .filter_map(|frame| frame.get::<LimitSet>())
+        .map(|set| {
+            assert_eq!(set.actor.to_string(), "config");
+            let kind = LimitKind::from_byte(set.kind).unwrap();
+            (kind, set.target, set.value.get(), set.window_ns, set.state)
+        })
+        .collect();
+    assert_eq!(
+        found,
+        [
+            (LimitKind::ClientUnexecuted, 0, 9_000_000, 0, 0),
+            (LimitKind::ClientRate, 0, 20, 100_000_000, 0),
+            (LimitKind::DuplicateWindow, 0, 0, 3_000_000, 0),
+            (LimitKind::OrderToTrade, 0, 40, 60_000_000_000, 0),
+            (LimitKind::NotionalMin, 0, 1_500_000, 0, 0),
+            (LimitKind::VenueSpread, 0, 200_000, 0, 0),
+            (LimitKind::ReferenceMove, 0, 1_000_000, 1_000_000_000, 0),
+            (LimitKind::Executions, 0, 50, 0, 0),
+            (LimitKind::ProtectionFills, 0, 5, 10_000_000, 0),
+            (LimitKind::ProtectionDelta, 0, 2_500, 20_000_000, 0),
+            (LimitKind::Loss, 0, 3_000_000, 0, 2),
+            (LimitKind::Drawdown, 0, 2_000_000, 0, 1),
+            (LimitKind::AssetUnexecuted, 1, 7_000_000_000, 0, 0),
+            (LimitKind::GrossExposure, 1, 9_000_000_000, 0, 0),
+            (LimitKind::NetExposure, 1, 8_000_000_000, 0, 0),
+            (LimitKind::AssetLoss, 1, 30_000_000, 0, 1),
+            (LimitKind::AssetDrawdown, 1, 20_000_000, 0, 2),
+            (LimitKind::SessionRate, 0, 500, 1_000_000_000, 0),
+            (LimitKind::Permitted, 2, 0, 0, 0),
+        ]
     );
 }

@@ -3,8 +3,8 @@
 use std::fmt::Debug;
 
 use pinrail_types::record::{
-    BookState, ExecType, InventoryRule, OrdStatus, OrdType, QuoteRespType, QuoteStatus, RuntimeEventKind,
-    Scope, SequenceRule, TWO_SIDED, TradingState, VenueStatusKind,
+    BookState, ExecType, InventoryRule, LimitKind, LimitOutcome, OrdStatus, OrdType, QuoteRespType,
+    QuoteStatus, RuntimeEventKind, Scope, SequenceRule, TWO_SIDED, TradingState, VenueStatusKind,
 };
 use pinrail_types::schema;
 use pinrail_types::{Reason, RecordType, Side};
@@ -31,14 +31,16 @@ pub(super) enum Meaning {
 /// The meaning of `field` in the record called `record`.
 pub(super) fn meaning(record: &str, field: &str) -> Meaning {
     match (record, field) {
-        (_, "ts_event" | "ts_recv" | "valid_until") => Meaning::Time,
+        (_, "ts_event" | "ts_recv" | "valid_until" | "expires_at") => Meaning::Time,
         (_, "asset" | "base" | "quote" | "credit_asset") => Meaning::Asset,
         (_, "instrument") => Meaning::Instrument,
         (_, "venue") => Meaning::Venue,
         (_, "client") => Meaning::Client,
         (_, name) if name == "px" || name.ends_with("_px") => Meaning::Px,
         (_, name)
-            if matches!(name, "qty" | "position") || name.ends_with("_qty") || name.contains("_lots") =>
+            if matches!(name, "qty" | "position" | "skew_position")
+                || name.ends_with("_qty")
+                || name.contains("_lots") =>
         {
             Meaning::Qty
         }
@@ -50,6 +52,8 @@ pub(super) fn meaning(record: &str, field: &str) -> Meaning {
         (_, "rule") => Meaning::Code(|code| name(code, SequenceRule::from_byte)),
         ("VenueStatus", "kind") => Meaning::Code(|code| name(code, VenueStatusKind::from_byte)),
         ("RuntimeEvent", "kind") => Meaning::Code(|code| name(code, RuntimeEventKind::from_byte)),
+        ("LimitSet" | "LimitStatus", "kind") => Meaning::Code(|code| name(code, LimitKind::from_byte)),
+        (_, "outcome") => Meaning::Code(|code| name(code, LimitOutcome::from_byte)),
         ("BookStatus", "state" | "state_before") => Meaning::Code(|code| name(code, BookState::from_byte)),
         (_, "state") => Meaning::Code(|code| name(code, TradingState::from_byte)),
         (_, "scope") => Meaning::Code(|code| name(code, Scope::from_byte)),

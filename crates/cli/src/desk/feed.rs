@@ -321,4 +321,15 @@ mod tests {
         }
         assert_eq!(marks, 1);
     }
+
+    #[test]
+    fn a_request_that_finds_no_room_is_answered_as_busy() {
+        let request = QuoteRequest {
+            qty: pinrail_types::Qty(7),
+            ..Zeroable::zeroed()
+        };
+        let answer = busy(&request);
+        let reject = answer.get::<QuoteRequestReject>().unwrap();
+        assert_eq!((reject.reason, reject.qty), (Reason::Busy.code(), request.qty));
+    }
 }

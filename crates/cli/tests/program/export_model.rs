@@ -106,8 +106,10 @@ fn is_code(column: &str, dump: &Map<String, Value>) -> bool {
         "status",
         "state",
         "state_before",
+        "outcome",
     ];
-    let of_type = ["VenueStatus", "RuntimeEvent"].contains(&dump["type"].as_str().unwrap());
+    let of_type =
+        ["VenueStatus", "RuntimeEvent", "LimitSet", "LimitStatus"].contains(&dump["type"].as_str().unwrap());
     codes.contains(&column) || (column == "kind" && of_type)
 }
 

@@ -10,7 +10,7 @@ use assert_cmd::cargo::CommandCargoExt;
 use bytemuck::Zeroable;
 use pinrail_journal::JournalConfig;
 use pinrail_types::record::{AssetDef, InstrumentDef, QuoteRequest, Tick};
-use pinrail_types::{AssetId, Cause, Frame, Qty, SourceId, Text};
+use pinrail_types::{AssetId, Cause, Frame, Qty, Reason, SourceId, Text};
 use tempfile::TempDir;
 
 mod captures;
@@ -193,6 +193,29 @@ fn the_doctor_warns_and_does_not_fail() {
     assert!(findings.as_array().is_some_and(|all| !all.is_empty()), "{out}");
     let (code, out, _) = ended(&["doctor"]);
     assert!(code == 0 && out.contains("| what"), "{out}");
+}
+
+#[test]
+fn reasons_are_listed_with_their_rules() {
+    let (code, out, err) = ended(&["reasons", "--json"]);
+    assert_eq!((code, err.as_str()), (0, ""));
+    let listed: serde_json::Value = serde_json::from_str(&out).unwrap();
+    let listed = listed.as_array().unwrap();
+    assert_eq!(listed.len(), Reason::ALL.len());
+    for (row, reason) in listed.iter().zip(Reason::ALL) {
+        assert_eq!(row["code"], reason.code());
+        assert_eq!(row["name"], format!("{reason:?}"));
+        for text in ["meaning", "rule"] {
+            assert!(row[text].as_str().is_some_and(|text| !text.is_empty()), "{row}");
+        }
+    }
+    let (code, out, _) = ended(&["reasons"]);
+    assert_eq!(code, 0);
+    let collar = out.lines().find(|line| line.contains("Collar ")).unwrap();
+    assert!(
+        collar.contains("305") && collar.contains("RTS 6 Art. 15(1)(a)"),
+        "{collar}"
+    );
 }
 
 #[test]

@@ -1,84 +1,16 @@
-use pinrail_types::record::{AssetDef, InstrumentDef};
+//! Checks at, below and above their bounds, and reservations against a recount.
+
 use proptest::prelude::*;
 
 use super::*;
 
-const REF: Px = Px(10_000);
-
-fn meta() -> Instrument {
-    let quote = AssetDef {
-        exponent: -8,
-        ..bytemuck::Zeroable::zeroed()
-    };
-    let def = InstrumentDef {
-        tick_mantissa: 1,
-        tick_exponent: -2,
-        lot_mantissa: 1,
-        lot_exponent: -5,
-        ..bytemuck::Zeroable::zeroed()
-    };
-    Instrument::new(&def, &quote).unwrap()
-}
-
-fn limits() -> InstrumentLimits {
-    InstrumentLimits {
-        qty_lots_min: Qty(10),
-        qty_lots_max: Qty(1_000),
-        qty_lots_step: Qty(5),
-        notional_max: Amount::new(10 * 10_100 * 500),
-        position_lots_max: Qty(1_500),
-        collar_e8: E8 / 50,
-        quote_ttl_ns: 1,
-        px_ticks_step: 2,
-        ..bytemuck::Zeroable::zeroed()
-    }
-}
-
-fn risk() -> Risk {
-    let mut risk = Risk::new(1, 1, 2);
-    risk.set_state(Scope::Global, 0, TradingState::Active).unwrap();
-    risk.set_limits(&limits()).unwrap();
-    let credit_max = Amount::new(10 * 10_000 * 1_000);
-    risk.set_client(&ClientDef {
-        credit_max,
-        ..bytemuck::Zeroable::zeroed()
-    })
-    .unwrap();
-    risk
-}
-
-fn ask(side: Option<Side>, qty: i64) -> Ask {
-    Ask {
-        client: ClientId(0),
-        instrument: InstrumentId(0),
-        side,
-        qty: Qty(qty),
-    }
-}
-
-fn offer(px: i64) -> Quoted {
-    Quoted {
-        bid_px: Px::NONE,
-        offer_px: Px(px),
-        ref_px: REF,
-    }
-}
-
-fn bid(px: i64) -> Quoted {
-    Quoted {
-        bid_px: Px(px),
-        offer_px: Px::NONE,
-        ref_px: REF,
-    }
-}
-
 fn check_qty(qty: i64) -> Result<(), Reason> {
-    risk().check_ask(&ask(Some(Side::Buy), qty), Qty(0)).map(|_| ())
+    risk().check_ask(&ask(Some(Side::Buy), qty)).map(|_| ())
 }
 
 fn check_offer(px: i64, qty: i64) -> Result<(), Reason> {
     risk()
-        .reserve(&ask(Some(Side::Buy), qty), &offer(px), &meta(), Qty(0))
+        .reserve(&ask(Some(Side::Buy), qty), &offer(px), 0)
         .map(|_| ())
 }
 
@@ -114,7 +46,8 @@ fn notional_at_and_above_its_bound() {
 fn open_quotes_count_against_the_position_on_their_side() {
     let mut risk = risk();
     let reserve = |risk: &mut Risk, quoted: &Quoted, position| {
-        risk.reserve(&ask(None, 500), quoted, &meta(), Qty(position))
+        risk.instruments[0].position = position;
+        risk.reserve(&ask(None, 500), quoted, 0)
     };
     assert!(reserve(&mut risk, &offer(10_000), -1_000).is_ok());
     assert_eq!(
@@ -131,7 +64,7 @@ fn open_quotes_count_against_the_position_on_their_side() {
 #[test]
 fn credit_counts_reserved_and_used() {
     let mut risk = risk();
-    let take = |risk: &mut Risk| risk.reserve(&ask(None, 500), &offer(10_000), &meta(), Qty(0));
+    let take = |risk: &mut Risk| risk.reserve(&ask(None, 500), &offer(10_000), 0);
     let held = take(&mut risk).unwrap();
     risk.release(&ask(None, 500), Px::NONE, Px(10_000), held);
     risk.use_credit(ClientId(0), held);
@@ -145,59 +78,64 @@ fn unknown_and_unconfigured_things_are_refused() {
     let mut risk = risk();
     let mut unknown = ask(None, 10);
     unknown.client = ClientId(7);
-    assert_eq!(risk.check_ask(&unknown, Qty(0)), Err(Reason::UnknownClient));
+    assert_eq!(risk.check_ask(&unknown), Err(Reason::UnknownClient));
     unknown.client = ClientId(1);
     assert_eq!(
-        risk.check_ask(&unknown, Qty(0)),
+        risk.check_ask(&unknown),
         Err(Reason::UnknownClient),
         "never defined"
     );
     unknown.instrument = InstrumentId(7);
-    assert_eq!(risk.check_ask(&unknown, Qty(0)), Err(Reason::UnknownInstrument));
-    risk.instruments[0].limits = None;
-    assert_eq!(risk.check_ask(&ask(None, 10), Qty(0)), Err(Reason::LimitsMissing));
+    assert_eq!(risk.check_ask(&unknown), Err(Reason::UnknownInstrument));
+    risk.instruments[0].has_limits = false;
+    assert_eq!(risk.check_ask(&ask(None, 10)), Err(Reason::LimitsMissing));
 }
 
 #[test]
 fn credit_in_another_asset_is_refused() {
     let mut risk = risk();
     risk.clients[0].credit_asset = AssetId(1);
-    let refused = risk.reserve(&ask(None, 10), &offer(10_000), &meta(), Qty(0));
+    let refused = risk.reserve(&ask(None, 10), &offer(10_000), 0);
     assert_eq!(refused, Err(Reason::CreditAsset));
 }
 
 #[test]
 fn reducing_allows_only_what_brings_the_position_towards_zero() {
     let mut risk = risk();
-    risk.set_state(Scope::Global, 0, TradingState::Reducing).unwrap();
-    let check = |risk: &Risk, side, position| risk.check_ask(&ask(side, 100), Qty(position)).map(|_| ());
-    assert_eq!(check(&risk, Some(Side::Buy), 100), Ok(()));
-    assert_eq!(check(&risk, Some(Side::Buy), 99), Err(Reason::ReduceOnly));
-    assert_eq!(check(&risk, Some(Side::Sell), -100), Ok(()));
-    assert_eq!(check(&risk, Some(Side::Sell), 100), Err(Reason::ReduceOnly));
-    assert_eq!(check(&risk, None, 100), Err(Reason::ReduceOnly));
+    set(&mut risk, Scope::Global, TradingState::Reducing);
+    let check = |risk: &mut Risk, side, position| {
+        risk.instruments[0].position = position;
+        risk.check_ask(&ask(side, 100)).map(|_| ())
+    };
+    assert_eq!(check(&mut risk, Some(Side::Buy), 100), Ok(()));
+    assert_eq!(check(&mut risk, Some(Side::Buy), 99), Err(Reason::ReduceOnly));
+    assert_eq!(check(&mut risk, Some(Side::Sell), -100), Ok(()));
+    assert_eq!(check(&mut risk, Some(Side::Sell), 100), Err(Reason::ReduceOnly));
+    assert_eq!(check(&mut risk, None, 100), Err(Reason::ReduceOnly));
     risk.instruments[0].open_sell = 50;
     assert_eq!(
-        check(&risk, Some(Side::Buy), 149),
+        check(&mut risk, Some(Side::Buy), 149),
         Err(Reason::ReduceOnly),
         "open quotes count"
     );
-    assert_eq!(check(&risk, Some(Side::Buy), 150), Ok(()));
+    assert_eq!(check(&mut risk, Some(Side::Buy), 150), Ok(()));
 }
 
 #[test]
 fn a_fill_needs_the_states_too() {
     let mut risk = risk();
-    let check = |risk: &Risk, side, position| risk.check_fill(&ask(Some(side), 100), Qty(position));
-    assert_eq!(check(&risk, Side::Buy, 0), Ok(()));
-    risk.set_state(Scope::Client, 0, TradingState::Reducing).unwrap();
-    assert_eq!(check(&risk, Side::Buy, 100), Ok(()));
-    assert_eq!(check(&risk, Side::Buy, 99), Err(Reason::ClientReduceOnly));
-    assert_eq!(check(&risk, Side::Sell, -100), Ok(()));
-    assert_eq!(check(&risk, Side::Sell, 100), Err(Reason::ClientReduceOnly));
-    risk.set_state(Scope::Instrument, 0, TradingState::Halted)
-        .unwrap();
-    assert_eq!(check(&risk, Side::Buy, 100), Err(Reason::InstrumentHalted));
+    let check = |risk: &mut Risk, side, position| {
+        risk.instruments[0].position = position;
+        risk.check_fill(&ask(Some(side), 100), 0)
+    };
+    assert_eq!(check(&mut risk, Side::Buy, 0), Ok(()));
+    set(&mut risk, Scope::Client, TradingState::Reducing);
+    assert_eq!(check(&mut risk, Side::Buy, 100), Ok(()));
+    assert_eq!(check(&mut risk, Side::Buy, 99), Err(Reason::ClientReduceOnly));
+    assert_eq!(check(&mut risk, Side::Sell, -100), Ok(()));
+    assert_eq!(check(&mut risk, Side::Sell, 100), Err(Reason::ClientReduceOnly));
+    set(&mut risk, Scope::Instrument, TradingState::Halted);
+    assert_eq!(check(&mut risk, Side::Buy, 100), Err(Reason::InstrumentHalted));
 }
 
 #[test]
@@ -240,7 +178,7 @@ proptest! {
             let quoted = match pick % 3 {
                 0 => offer(half_px * 2),
                 1 => bid(half_px * 2),
-                _ => Quoted { bid_px: Px(half_px * 2 - 20), offer_px: Px(half_px * 2), ref_px: REF },
+                _ => Quoted { bid_px: Px(half_px * 2 - 20), offer_px: Px(half_px * 2), ref_px: REF, mids: (REF, REF) },
             };
             if op == 0 && !open.is_empty() {
                 let held = open.swap_remove(pick % open.len());
@@ -262,7 +200,7 @@ proptest! {
                     && (sell <= 1_500 || quoted.offer_px == Px::NONE)
                     && notional <= 10 * 10_100 * 500
                     && reserved + used + notional <= 10 * 10_000 * 1_000;
-                let got = risk.reserve(&ask, &quoted, &meta(), Qty(0));
+                let got = risk.reserve(&ask, &quoted, 0);
                 prop_assert_eq!(got.is_ok(), fits, "{:?}", got);
                 if let Ok(credit) = got {
                     open.push(Held { ask, quoted, credit });

@@ -1,0 +1,84 @@
+//! What is checked of a message before anything is looked up for it, and of a request before a price is made.
+
+use pinrail_types::{ClientId, Reason, SessionId};
+
+use crate::ask::Ask;
+use crate::checks::Check;
+use crate::client::ClientRisk;
+use crate::risk::Risk;
+
+impl Risk {
+    /// Checks that a request may be taken now, and counts it as a message: for its session if that allows it, for its
+    /// client if both do.
+    ///
+    /// # Errors
+    /// One reason for each check, the first that fails.
+    #[inline]
+    pub fn admit_request(&mut self, session: SessionId, client: ClientId, now: u64) -> Result<(), Reason> {
+        let omitted = self.omitted;
+        let client = self.admit(session, client, now)?;
+        omitted.require(Check::OrderToTrade, client.keeps_ratio(now))?;
+        client.message();
+        Ok(())
+    }
+
+    /// The same for an order. What ends a quote is never asked here.
+    ///
+    /// # Errors
+    /// One reason for each check, the first that fails.
+    #[inline]
+    pub fn admit_order(&mut self, session: SessionId, client: ClientId, now: u64) -> Result<(), Reason> {
+        let client = self.admit(session, client, now)?;
+        client.turn(now);
+        client.message();
+        Ok(())
+    }
+
+    #[inline]
+    fn admit(&mut self, session: SessionId, client: ClientId, now: u64) -> Result<&mut ClientRisk, Reason> {
+        let rate = self.sessions.rate;
+        let session = self.sessions.bucket(session).ok_or(Reason::UnknownSession)?;
+        self.omitted
+            .require(Check::SessionRate, session.allows(rate, now))?;
+        session.take(rate, now);
+        let client = self
+            .clients
+            .get_mut(client.index())
+            .filter(|client| client.known)
+            .ok_or(Reason::UnknownClient)?;
+        self.omitted
+            .require(Check::ClientRate, client.bucket.allows(client.rate, now))?;
+        client.bucket.take(client.rate, now);
+        Ok(client)
+    }
+
+    /// Checks what can be checked of a request before a price is made: that ids are known, trading states, limits
+    /// present, quantity. Gives back the step of prices and the time to live of a quote.
+    ///
+    /// # Errors
+    /// One reason for each check, the first that fails.
+    #[inline]
+    pub fn check_ask(&self, ask: &Ask) -> Result<(i64, u64), Reason> {
+        let omitted = self.omitted;
+        let instrument = self.instrument(ask.instrument)?;
+        let client = self
+            .clients
+            .get(ask.client.index())
+            .filter(|client| client.known)
+            .ok_or(Reason::UnknownClient)?;
+        let freely = self.states.check(ask.instrument, ask.client, omitted)?;
+        let is_permitted = !client.is_restricted || !self.restricted.has(ask.client, ask.instrument);
+        omitted.require(Check::Permitted, is_permitted)?;
+        omitted.require(Check::LimitsPresent, instrument.has_limits)?;
+        let limits = &instrument.limits;
+        omitted.require(Check::QtyRepresentable, ask.qty.is_orderable())?;
+        let step = limits.qty_step;
+        omitted.require(Check::QtyGrid, step == 1 || ask.qty.0 % step == 0)?;
+        omitted.require(Check::QtyMin, ask.qty >= limits.qty_min)?;
+        omitted.require(Check::QtyMax, ask.qty <= limits.qty_max)?;
+        if !freely && !instrument.reduces(ask) {
+            self.states.check_reducing(ask.instrument, ask.client, omitted)?;
+        }
+        Ok((limits.px_step, limits.quote_ttl_ns))
+    }
+}

@@ -1,0 +1,713 @@
+//! The twin: what happened, and each question answered from all of it.
+
+use super::*;
+
+/// An open quote.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Open {
+    pub(super) ask: Ask,
+    pub(super) quoted: Quoted,
+    pub(super) notional: Amount,
+}
+
+impl Open {
+    fn notional(&self) -> i128 {
+        self.notional.get()
+    }
+}
+
+/// A fill of a whole quote.
+#[derive(Clone, Copy, Debug)]
+struct Fill {
+    ask: Ask,
+    px: Px,
+    ts: u64,
+    /// What the client's window for duplicates was then.
+    duplicate_ns: u64,
+}
+
+impl Fill {
+    /// Lots that the house bought.
+    fn bought(&self) -> i64 {
+        if self.ask.side == Some(Side::Buy) {
+            -self.ask.qty.0
+        } else {
+            self.ask.qty.0
+        }
+    }
+}
+
+/// A trading state that was set, by a person or else for a reason.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct State {
+    scope: Scope,
+    target: u32,
+    now: TradingState,
+    why: Reason,
+}
+
+impl State {
+    pub(super) fn set(scope: Scope, target: u32, state: TradingState) -> State {
+        State {
+            scope,
+            target,
+            now: state,
+            why: Reason::None,
+        }
+    }
+}
+
+/// What happened of what profit and throttles depend on, in order.
+#[derive(Clone, Copy, Debug)]
+enum Event {
+    /// A sample of an instrument's reference.
+    Sampled(u32, Px, u64),
+    Filled(Fill),
+    Resumed(Scope, u32),
+    /// The window of an instrument's reference was set.
+    Window(u32),
+}
+
+/// Messages and trades of a client, for its ratio.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Flow {
+    Message,
+    Trade,
+}
+
+/// A message that was taken, and what a token took to come back then.
+#[derive(Clone, Copy, Debug)]
+struct Message {
+    of: u32,
+    ts: u64,
+    token_ns: u64,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Naive {
+    pub(super) limits: Vec<InstrumentLimits>,
+    pub(super) clients: Vec<ClientDef>,
+    /// Every limit that came into force, and every return to the one before.
+    sets: Vec<(LimitSet, bool)>,
+    /// Every limit that was asked for, and whether it waited then.
+    asked: Vec<(LimitSet, bool)>,
+    /// Every state ever set.
+    pub(super) states: Vec<State>,
+    pub(super) open: Vec<Open>,
+    /// Those that were found since they were asked for.
+    pub(super) latched: Vec<(Scope, u32, TradingState, Reason)>,
+    events: Vec<Event>,
+    by_session: Vec<Message>,
+    by_client: Vec<Message>,
+    /// By client, with the window that was in force.
+    flow: Vec<(u32, Flow, u64, u64)>,
+}
+
+impl Naive {
+    pub(super) fn request(
+        &mut self,
+        session: SessionId,
+        ask: &Ask,
+        quoted: &Quoted,
+        now: u64,
+    ) -> Result<Amount, Reason> {
+        self.admit(session, ask.client, now)?;
+        self.check_ratio(ask.client, now)?;
+        self.message(ask.client, now);
+        self.check_ask(ask)?;
+        if self.show(ask.instrument.0, quoted.ref_px, now) {
+            self.check_ask(ask)?;
+        }
+        let notional = self.check_quoted(ask, quoted)?;
+        self.open.push(Open {
+            ask: *ask,
+            quoted: *quoted,
+            notional,
+        });
+        Ok(notional)
+    }
+
+    pub(super) fn accept(&mut self, session: SessionId, ask: &Ask, now: u64) -> Result<(), Reason> {
+        self.admit(session, ask.client, now)?;
+        self.message(ask.client, now);
+        let position = self.position(ask.instrument);
+        let after = position
+            + if ask.side == Some(Side::Buy) {
+                -ask.qty.0
+            } else {
+                ask.qty.0
+            };
+        let reduces = after.abs() < position.abs() && after.signum() != -position.signum();
+        self.check_states(ask, reduces)?;
+        self.check_permitted(ask)?;
+        if self.last(LimitKind::DuplicateWindow, ask.client.0, 0).is_some() {
+            let mut fills = self.fills();
+            if fills.any(|fill| fill.ask == *ask && now < fill.ts + fill.duplicate_ns) {
+                return Err(Reason::DuplicateOrder);
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn fill(&mut self, at: usize, ask: &Ask, px: Px, now: u64) {
+        self.open.swap_remove(at);
+        let duplicate = self.last(LimitKind::DuplicateWindow, ask.client.0, 0);
+        self.events.push(Event::Filled(Fill {
+            ask: *ask,
+            px,
+            ts: now,
+            duplicate_ns: duplicate.map_or(0, |set| set.window_ns),
+        }));
+        let window_ns = self.window(LimitKind::OrderToTrade, ask.client.0);
+        self.flow.push((ask.client.0, Flow::Trade, now, window_ns));
+        self.judge_profit(ask.instrument.0);
+        self.judge_fills(ask.instrument.0, now);
+    }
+
+    /// Position and cash of the house.
+    pub(super) fn booked(&self, instrument: InstrumentId) -> (i64, i128) {
+        let fills = self.fills().filter(|fill| fill.ask.instrument == instrument);
+        fills.fold((0, 0), |(position, cash), fill| {
+            let bought = fill.bought();
+            (position + bought, cash - i128::from(bought * fill.px.0 * 10))
+        })
+    }
+
+    pub(super) fn limit(&mut self, set: &LimitSet, now: u64) -> Result<LimitOutcome, Reason> {
+        let kind = LimitKind::from_byte(set.kind).unwrap();
+        let of = |held: &LimitSet| {
+            (held.kind, held.target, held.instrument) == (set.kind, set.target, set.instrument)
+        };
+        let (held, before) = self.in_force(kind, set.target, set.instrument.0);
+        let is_tight = |than: &LimitSet| {
+            let (value, other) = (set.value.get(), than.value.get());
+            let value = if kind.is_least() {
+                value >= other
+            } else {
+                value <= other
+            };
+            value && set.window_ns >= than.window_ns && set.state >= than.state
+        };
+        if !is_tight(&held) || !is_tight(&before) {
+            let first = self.asked.iter().rev().find(|(asked, _)| of(asked));
+            let same = |asked: &LimitSet| {
+                LimitSet {
+                    actor: set.actor,
+                    ..*asked
+                } == *set
+            };
+            match first.filter(|(asked, waited)| *waited && same(asked)) {
+                Some((asked, _)) if asked.actor == set.actor => return Err(Reason::SecondActorNeeded),
+                Some(_) => {}
+                None => {
+                    self.asked.push((*set, true));
+                    return Ok(LimitOutcome::Waiting);
+                }
+            }
+        }
+        self.asked.push((*set, false));
+        self.sets.push((*set, false));
+        self.judge(kind, set.target, now);
+        Ok(LimitOutcome::InForce)
+    }
+
+    /// The limit that is in force again.
+    pub(super) fn returned(&mut self, kind: LimitKind, target: u32, now: u64) -> i128 {
+        let (held, before) = self.in_force(kind, target, 0);
+        assert!(held.expires_at != 0 && held.expires_at <= now, "it has not ended");
+        let ended = LimitSet {
+            kind: kind.byte(),
+            target,
+            ..bytemuck::Zeroable::zeroed()
+        };
+        self.sets.push((ended, true));
+        self.judge(kind, target, now);
+        before.value.get()
+    }
+
+    /// Whether a limit has ended that did not return.
+    pub(super) fn is_overdue(&self, now: u64) -> bool {
+        let ends = |set: &LimitSet| {
+            let kind = LimitKind::from_byte(set.kind).unwrap();
+            self.in_force(kind, set.target, set.instrument.0).0.expires_at
+        };
+        self.sets.iter().any(|(set, _)| (1..=now).contains(&ends(set)))
+    }
+
+    fn judge(&mut self, kind: LimitKind, target: u32, now: u64) {
+        if kind == LimitKind::ReferenceMove {
+            self.events.push(Event::Window(target));
+        }
+        match kind.byte() >> 4 {
+            1 => {
+                self.judge_fills(target, now);
+                self.judge_profit(target);
+            }
+            3 => self.judge_asset(AssetId(target)),
+            _ => {}
+        }
+    }
+
+    /// What is in force now, and what returns behind it.
+    fn in_force(&self, kind: LimitKind, target: u32, instrument: u32) -> (LimitSet, LimitSet) {
+        let none = LimitSet {
+            value: if kind.is_least() {
+                Amount::ZERO
+            } else {
+                LimitSet::NONE
+            },
+            ..bytemuck::Zeroable::zeroed()
+        };
+        let (mut held, mut before) = (none, none);
+        let of =
+            |set: &LimitSet| (set.kind, set.target, set.instrument.0) == (kind.byte(), target, instrument);
+        for (set, is_return) in self.sets.iter().filter(|(set, _)| of(set)) {
+            if *is_return {
+                held = before;
+            } else {
+                held = *set;
+            }
+            if set.expires_at == 0 {
+                before = held;
+            }
+        }
+        (held, before)
+    }
+
+    pub(super) fn state_set(&mut self, scope: Scope, target: u32, state: TradingState) {
+        self.states.push(State::set(scope, target, state));
+        if state == TradingState::Active {
+            self.events.push(Event::Resumed(scope, target));
+        }
+    }
+
+    /// A reference was seen, and is marked at if a sample is due; true if something latched.
+    pub(super) fn show(&mut self, instrument: u32, px: Px, now: u64) -> bool {
+        let window_ns = match self.window(LimitKind::ReferenceMove, instrument) {
+            0 => 1_600_000_000,
+            window_ns => window_ns,
+        };
+        let last = self.samples(instrument).last().copied();
+        let is_due = last.is_none_or(|(ts, _)| now >= ts + window_ns.div_ceil(16));
+        if px == Px::NONE || !is_due {
+            return false;
+        }
+        let before = self.latched.len();
+        let is_same = self.last_mark(instrument, self.events.len()) == Some(px);
+        self.events.push(Event::Sampled(instrument, px, now));
+        if !is_same {
+            self.judge_profit(instrument);
+        }
+        self.latched.len() > before
+    }
+
+    fn fills(&self) -> impl Iterator<Item = &Fill> {
+        self.events.iter().filter_map(|event| match event {
+            Event::Filled(fill) => Some(fill),
+            _ => None,
+        })
+    }
+
+    fn position(&self, instrument: InstrumentId) -> i64 {
+        self.booked(instrument).0
+    }
+
+    fn window(&self, kind: LimitKind, target: u32) -> u64 {
+        self.last(kind, target, 0).map_or(0, |set| set.window_ns)
+    }
+
+    /// The last reference among the first events.
+    fn last_mark(&self, instrument: u32, events: usize) -> Option<Px> {
+        self.events[..events].iter().rev().find_map(|event| match event {
+            Event::Sampled(of, px, _) if *of == instrument => Some(*px),
+            _ => None,
+        })
+    }
+
+    /// Profit of each instrument behind the first events.
+    fn profit(&self, instrument: u32, events: usize) -> i128 {
+        let Some(mark) = self.last_mark(instrument, events) else {
+            return 0;
+        };
+        let gains = self.events[..events].iter().map(|event| match event {
+            Event::Filled(fill) if fill.ask.instrument.0 == instrument => {
+                i128::from(fill.bought() * (mark.0 - fill.px.0) * 10)
+            }
+            _ => 0,
+        });
+        gains.sum()
+    }
+
+    /// Loss and drawdown of some instruments since a person last turned on what `resumed` says.
+    fn lost(&self, of: &[u32], resumed: impl Fn(Scope, u32) -> bool) -> (i128, i128) {
+        let profit = |events: usize| of.iter().map(|id| self.profit(*id, events)).sum::<i128>();
+        let is_resumed = |event: &Event| matches!(event, Event::Resumed(scope, id) if resumed(*scope, *id));
+        let since = self.events.iter().rposition(is_resumed);
+        let (from, end) = (since.unwrap_or(0), self.events.len());
+        let peak = (from..=end).map(profit).max().unwrap_or(0);
+        (-profit(end), peak - profit(end))
+    }
+
+    fn judge_profit(&mut self, instrument: u32) {
+        let resumed = |scope, id| (scope, id) == (Scope::Instrument, instrument);
+        let (loss, drawdown) = self.lost(&[instrument], resumed);
+        for (kind, lost, reason) in [
+            (LimitKind::Loss, loss, Reason::LossLimit),
+            (LimitKind::Drawdown, drawdown, Reason::Drawdown),
+        ] {
+            if let Some(most) = self
+                .last(kind, instrument, 0)
+                .filter(|most| lost > most.value.get())
+            {
+                self.latch(Scope::Instrument, instrument, most.state, reason);
+            }
+        }
+        self.judge_asset(quote_of(instrument));
+    }
+
+    fn judge_asset(&mut self, asset: AssetId) {
+        let of: Vec<u32> = (0..INSTRUMENTS).filter(|id| quote_of(*id) == asset).collect();
+        let (loss, drawdown) = self.lost(&of, |scope, _| scope == Scope::Global);
+        for (kind, lost, reason) in [
+            (LimitKind::AssetLoss, loss, Reason::DeskLoss),
+            (LimitKind::AssetDrawdown, drawdown, Reason::DeskDrawdown),
+        ] {
+            if let Some(most) = self.last(kind, asset.0, 0).filter(|most| lost > most.value.get()) {
+                self.latch(Scope::Global, 0, most.state, reason);
+            }
+        }
+    }
+
+    fn judge_fills(&mut self, instrument: u32, now: u64) {
+        let is_it =
+            |event: &Event| matches!(event, Event::Resumed(Scope::Instrument, id) if *id == instrument);
+        let since = self.events.iter().rposition(is_it).unwrap_or(0);
+        let fills: Vec<Fill> = self.events[since..]
+            .iter()
+            .filter_map(|event| match event {
+                Event::Filled(fill) if fill.ask.instrument.0 == instrument => Some(*fill),
+                _ => None,
+            })
+            .collect();
+        let within = |window_ns: u64| fills.iter().filter(move |fill| now < fill.ts + window_ns);
+        let most = |kind| self.last(kind, instrument, 0);
+        let throttled =
+            most(LimitKind::Executions).is_some_and(|most| fills.len() as i128 >= most.value.get());
+        let often = most(LimitKind::ProtectionFills)
+            .is_some_and(|most| within(most.window_ns).count() as i128 >= most.value.get());
+        let much = most(LimitKind::ProtectionDelta).is_some_and(|most| {
+            let delta: i64 = within(most.window_ns).map(Fill::bought).sum();
+            i128::from(delta.abs()) >= most.value.get()
+        });
+        for (is_reached, reason) in [
+            (throttled, Reason::ExecutionThrottle),
+            (often, Reason::ProtectionFills),
+            (much, Reason::ProtectionDelta),
+        ] {
+            if is_reached {
+                self.latch(Scope::Instrument, instrument, TradingState::Halted.byte(), reason);
+            }
+        }
+    }
+
+    fn latch(&mut self, scope: Scope, target: u32, state: u8, reason: Reason) {
+        let state = TradingState::from_byte(state).unwrap();
+        if state > self.state(scope, target).0 {
+            self.latched.push((scope, target, state, reason));
+            self.states.push(State {
+                scope,
+                target,
+                now: state,
+                why: reason,
+            });
+        }
+    }
+
+    fn message(&mut self, client: ClientId, now: u64) {
+        let window_ns = self.window(LimitKind::OrderToTrade, client.0);
+        self.flow.push((client.0, Flow::Message, now, window_ns));
+    }
+
+    /// Messages and trades of the window that is open now: windows begin with the first event behind the end of the one
+    /// before.
+    fn check_ratio(&mut self, client: ClientId, now: u64) -> Result<(), Reason> {
+        let most = self.last(LimitKind::OrderToTrade, client.0, 0);
+        let window_ns = self.window(LimitKind::OrderToTrade, client.0);
+        let (mut from, mut messages, mut trades) = (0, 0_i128, 0_i128);
+        let of_client = self.flow.iter().filter(|flow| flow.0 == client.0);
+        for (_, flow, ts, window_ns) in of_client.copied().chain([(0, Flow::Message, now, window_ns)]) {
+            if ts - from >= window_ns {
+                (from, messages, trades) = (ts, 0, 0);
+            }
+            match flow {
+                Flow::Message => messages += 1,
+                Flow::Trade => trades += 1,
+            }
+        }
+        match most {
+            Some(most) if messages > most.value.get() * trades.max(1) => {
+                // A refused request begins a window too.
+                Err(Reason::OrderToTrade)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The limit of a kind that is in force, if it is one.
+    fn last(&self, kind: LimitKind, target: u32, instrument: u32) -> Option<LimitSet> {
+        let held = self.in_force(kind, target, instrument).0;
+        (held.value != LimitSet::NONE).then_some(held)
+    }
+
+    /// The state, and why if nobody set it.
+    fn state(&self, scope: Scope, target: u32) -> (TradingState, Reason) {
+        let last = self
+            .states
+            .iter()
+            .rev()
+            .find(|set| (set.scope, set.target) == (scope, target));
+        last.map_or((TradingState::Active, Reason::None), |set| (set.now, set.why))
+    }
+
+    fn admit(&mut self, session: SessionId, client: ClientId, now: u64) -> Result<(), Reason> {
+        let rate = self.last(LimitKind::SessionRate, 0, 0);
+        take(&mut self.by_session, u32::from(session.0), rate, now).ok_or(Reason::SessionRate)?;
+        if client.0 >= CLIENTS {
+            return Err(Reason::UnknownClient);
+        }
+        let rate = self.last(LimitKind::ClientRate, client.0, 0);
+        take(&mut self.by_client, client.0, rate, now).ok_or(Reason::ClientRate)
+    }
+
+    fn check_states(&self, ask: &Ask, reduces: bool) -> Result<(), Reason> {
+        let desk = self.state(Scope::Global, 0);
+        let instrument = self.state(Scope::Instrument, ask.instrument.0);
+        let client = self.state(Scope::Client, ask.client.0);
+        let states = [
+            (desk, Reason::Halted, Reason::ReduceOnly),
+            (instrument, Reason::InstrumentHalted, Reason::InstrumentReduceOnly),
+            (client, Reason::ClientHalted, Reason::ClientReduceOnly),
+        ];
+        let or = |why, reason| if why == Reason::None { reason } else { why };
+        if let Some(((_, why), reason, _)) = states.iter().find(|state| state.0.0 == TradingState::Halted) {
+            return Err(or(*why, *reason));
+        }
+        match states.iter().find(|state| state.0.0 == TradingState::Reducing) {
+            Some(((_, why), _, reason)) if !reduces => Err(or(*why, *reason)),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_permitted(&self, ask: &Ask) -> Result<(), Reason> {
+        match self.last(LimitKind::Permitted, ask.client.0, ask.instrument.0) {
+            Some(_) => Err(Reason::Restricted),
+            None => Ok(()),
+        }
+    }
+
+    fn check_ask(&self, ask: &Ask) -> Result<(), Reason> {
+        // States that halt come before the quantity, those that reduce behind it.
+        self.check_states(ask, true)?;
+        self.check_permitted(ask)?;
+        let limits = self
+            .limits
+            .iter()
+            .find(|limits| limits.instrument == ask.instrument);
+        let limits = limits.ok_or(Reason::LimitsMissing)?;
+        if !ask.qty.is_orderable() {
+            return Err(Reason::QtyUnrepresentable);
+        }
+        if ask.qty.0 % limits.qty_lots_step.0 != 0 {
+            return Err(Reason::QtyOffGrid);
+        }
+        if ask.qty < limits.qty_lots_min {
+            return Err(Reason::QtyBelowMin);
+        }
+        if ask.qty > limits.qty_lots_max {
+            return Err(Reason::QtyAboveMax);
+        }
+        let position = self.position(ask.instrument);
+        let (buy, sell) = self.worst(ask.instrument);
+        let reduces = match ask.side {
+            Some(Side::Buy) => position - sell >= ask.qty.0,
+            Some(Side::Sell) => -(position + buy) >= ask.qty.0,
+            None => false,
+        };
+        self.check_states(ask, reduces)
+    }
+
+    /// Lots that the house would buy and sell if all open quotes were taken.
+    fn worst(&self, instrument: InstrumentId) -> (i64, i64) {
+        let open = self.open.iter().filter(|open| open.ask.instrument == instrument);
+        open.fold((0, 0), |(buy, sell), open| {
+            let lots = |px: Px| if px == Px::NONE { 0 } else { open.ask.qty.0 };
+            (buy + lots(open.quoted.bid_px), sell + lots(open.quoted.offer_px))
+        })
+    }
+
+    fn check_quoted(&self, ask: &Ask, quoted: &Quoted) -> Result<Amount, Reason> {
+        let limits = self
+            .limits
+            .iter()
+            .find(|limits| limits.instrument == ask.instrument);
+        let limits = *limits.expect("the ask was checked");
+        if quoted.ref_px == Px::NONE {
+            return Err(Reason::PxUnrepresentable);
+        }
+        let mut notional = 0;
+        for px in [quoted.bid_px, quoted.offer_px] {
+            if px == Px::NONE {
+                continue;
+            }
+            if px.0 % limits.px_ticks_step != 0 {
+                return Err(Reason::PxOffGrid);
+            }
+            if (px.0 - quoted.ref_px.0).abs() * 50 > quoted.ref_px.0 {
+                return Err(Reason::Collar);
+            }
+            notional = notional.max(i128::from(px.0 * ask.qty.0 * 10).abs());
+        }
+        self.check_reference(ask.instrument.0, quoted)?;
+        let least = self.last(LimitKind::NotionalMin, ask.instrument.0, 0);
+        if least.is_some_and(|least| notional < least.value.get()) {
+            return Err(Reason::NotionalBelowMin);
+        }
+        if notional > limits.notional_max.get() {
+            return Err(Reason::NotionalAboveMax);
+        }
+        self.check_position(ask, quoted, limits.position_lots_max.0)?;
+        self.check_notional(ask, notional)?;
+        self.check_exposure(ask, quoted)?;
+        Ok(Amount::new(notional))
+    }
+
+    fn check_reference(&self, instrument: u32, quoted: &Quoted) -> Result<(), Reason> {
+        let far = |a: Px, b: Px, most: LimitSet| {
+            i128::from((a.0 - b.0).abs()) * i128::from(E8) > i128::from(b.0) * most.value.get()
+        };
+        let most = self.last(LimitKind::VenueSpread, instrument, 0);
+        if most.is_some_and(|most| far(quoted.mids.1, quoted.mids.0, most)) {
+            return Err(Reason::VenuesDisagree);
+        }
+        let Some(most) = self.last(LimitKind::ReferenceMove, instrument, 0) else {
+            return Ok(());
+        };
+        let samples = self.samples(instrument);
+        let last = samples.last().map_or(0, |last| last.0);
+        let mut within = samples.iter().filter(|sample| sample.0 + most.window_ns > last);
+        if within.any(|sample| far(quoted.ref_px, sample.1, most)) {
+            return Err(Reason::ReferenceMoved);
+        }
+        Ok(())
+    }
+
+    /// The samples since the window was set.
+    fn samples(&self, instrument: u32) -> Vec<(u64, Px)> {
+        let is_set = |event: &Event| matches!(event, Event::Window(id) if *id == instrument);
+        let since = self.events.iter().rposition(is_set).unwrap_or(0);
+        let samples = self.events[since..].iter().filter_map(|event| match event {
+            Event::Sampled(id, px, ts) if *id == instrument => Some((*ts, *px)),
+            _ => None,
+        });
+        samples.collect()
+    }
+
+    fn check_exposure(&self, ask: &Ask, quoted: &Quoted) -> Result<(), Reason> {
+        let quote = quote_of(ask.instrument.0);
+        let bids = if quoted.bid_px == Px::NONE { 0 } else { ask.qty.0 };
+        let offers = if quoted.offer_px == Px::NONE { 0 } else { ask.qty.0 };
+        let of = |id: u32, bids: i64, offers: i64| {
+            let mark = self.last_mark(id, self.events.len()).map_or(0, |px| px.0);
+            let (buy, sell) = self.worst(InstrumentId(id));
+            let position = self.position(InstrumentId(id));
+            let worth = |lots: i64| i128::from(lots * mark * 10);
+            (worth(position + buy + bids), worth(position - sell - offers))
+        };
+        let (mut long, mut short, mut gross) = (0, 0, 0);
+        for id in (0..INSTRUMENTS).filter(|id| quote_of(*id) == quote) {
+            let is_it = id == ask.instrument.0;
+            let worst = if is_it { of(id, bids, offers) } else { of(id, 0, 0) };
+            long += worst.0;
+            short -= worst.1;
+            gross += worst.0.abs().max(worst.1.abs());
+        }
+        let (buy, sell) = self.worst(ask.instrument);
+        let position = self.position(ask.instrument);
+        let gross_of = |buy: i64, sell: i64| (position + buy).abs().max((position - sell).abs());
+        let grows = gross_of(buy + bids, sell + offers) > gross_of(buy, sell);
+        let most = self.last(LimitKind::GrossExposure, quote.0, 0);
+        if grows && most.is_some_and(|most| gross > most.value.get()) {
+            return Err(Reason::GrossExposure);
+        }
+        let most = self.last(LimitKind::NetExposure, quote.0, 0);
+        let over = |most: LimitSet| {
+            (bids > 0 && long > most.value.get()) || (offers > 0 && short > most.value.get())
+        };
+        if most.is_some_and(over) {
+            return Err(Reason::NetExposure);
+        }
+        Ok(())
+    }
+
+    fn check_position(&self, ask: &Ask, quoted: &Quoted, most: i64) -> Result<(), Reason> {
+        let position = self.position(ask.instrument);
+        let (buy, sell) = self.worst(ask.instrument);
+        let too_long = quoted.bid_px != Px::NONE && position + buy + ask.qty.0 > most;
+        let too_short = quoted.offer_px != Px::NONE && sell + ask.qty.0 - position > most;
+        if too_long || too_short {
+            return Err(Reason::PositionLimit);
+        }
+        Ok(())
+    }
+
+    fn check_notional(&self, ask: &Ask, notional: i128) -> Result<(), Reason> {
+        let client = self.clients[ask.client.index()];
+        let quote = quote_of(ask.instrument.0);
+        if client.credit_asset != quote {
+            return Err(Reason::CreditAsset);
+        }
+        let held = self.open.iter().filter(|open| open.ask.client == ask.client);
+        let of_client = notional + held.map(Open::notional).sum::<i128>();
+        let used = self.fills().filter(|fill| fill.ask.client == ask.client);
+        let used: i128 = used.map(|fill| i128::from(fill.px.0 * fill.ask.qty.0 * 10)).sum();
+        if of_client + used > client.credit_max.get() {
+            return Err(Reason::CreditLimit);
+        }
+        let most = self.last(LimitKind::ClientUnexecuted, ask.client.0, 0);
+        if most.is_some_and(|most| of_client > most.value.get()) {
+            return Err(Reason::ClientUnexecuted);
+        }
+        let held = self
+            .open
+            .iter()
+            .filter(|open| quote_of(open.ask.instrument.0) == quote);
+        let in_asset = notional + held.map(Open::notional).sum::<i128>();
+        let most = self.last(LimitKind::AssetUnexecuted, quote.0, 0);
+        if most.is_some_and(|most| in_asset > most.value.get()) {
+            return Err(Reason::AssetUnexecuted);
+        }
+        Ok(())
+    }
+}
+
+/// Takes a token of `of`'s bucket, as it stands after all messages that took one.
+fn take(messages: &mut Vec<Message>, of: u32, rate: Option<LimitSet>, now: u64) -> Option<()> {
+    let Some(rate) = rate else { return Some(()) };
+    let tokens = rate.value.get() as u64;
+    let token_ns = rate.window_ns.div_ceil(tokens);
+    let (mut missing, mut at) = (0, 0);
+    for message in messages.iter().filter(|message| message.of == of) {
+        missing = message.token_ns + u64::saturating_sub(missing, message.ts - at);
+        at = message.ts;
+    }
+    missing = u64::saturating_sub(missing, now - at);
+    if missing + token_ns > tokens * token_ns {
+        return None;
+    }
+    messages.push(Message {
+        of,
+        ts: now,
+        token_ns,
+    });
+    Some(())
+}

@@ -1,0 +1,97 @@
+//! The rule behind each reason code.
+
+use super::Reason;
+
+const COLLAR: &str = "RTS 6 Art. 15(1)(a); SEC 15c3-5(c)(1)(ii)";
+const ORDER_VALUE: &str = "RTS 6 Art. 15(1)(b); SEC 15c3-5(c)(1)(ii)";
+const ORDER_VOLUME: &str = "RTS 6 Art. 15(1)(c); SEC 15c3-5(c)(1)(ii)";
+const COLLAR_OVER_TIME: &str = "RTS 6 Art. 15(1)(a), over a period; SEC 15c3-5(c)(1)(ii)";
+const THROTTLE: &str = "RTS 6 Art. 15(3)";
+const DUPLICATES: &str = "SEC 15c3-5(c)(1)(ii)";
+const MESSAGES: &str = "RTS 6 Art. 15(1)(d)";
+const RISK_LIMIT: &str = "RTS 6 Art. 15(4)";
+const CREDIT: &str = "RTS 6 Art. 15(4); SEC 15c3-5(c)(1)(i)";
+const PERMISSION: &str = "RTS 6 Art. 15(5); SEC 15c3-5(c)(2)(ii)";
+const KILL: &str = "RTS 6 Art. 12";
+const SYSTEM_ACCESS: &str = "SEC 15c3-5(c)(2)(iii)";
+const RECORD: &str = "own: a record is what its schema says";
+const DEFINED: &str = "own: only what is configured";
+const BOOK: &str = "own: priced only from a whole and fresh book";
+const GRID: &str = "own: money is integers on a grid";
+const BOUNDED: &str = "own: everything is bounded";
+const FOUR_EYES: &str = "RTS 6 Art. 15(6); SEC 15c3-5(d)";
+const MACHINE: &str = "own: fail closed";
+
+impl Reason {
+    /// The rule that asks for the refusal: an article of RTS 6 (Commission Delegated Regulation (EU) 2017/589), a paragraph
+    /// of the SEC's rule 15c3-5 (17 CFR 240.15c3-5), a FIX tag, or a rule of Pinrail's own.
+    pub const fn rule(self) -> &'static str {
+        match self {
+            Reason::None => "",
+            Reason::UnknownRecord
+            | Reason::BadLayout
+            | Reason::BadField
+            | Reason::DuplicateSourceSequence
+            | Reason::BadDefinition => RECORD,
+            Reason::NotPermitted | Reason::UnknownClient => SYSTEM_ACCESS,
+            Reason::SecondActorNeeded => FOUR_EYES,
+            Reason::UnknownInstrument
+            | Reason::UnknownVenue
+            | Reason::UnknownAsset
+            | Reason::NotListed
+            | Reason::UnknownModelInput => DEFINED,
+            Reason::Halted
+            | Reason::ReduceOnly
+            | Reason::InstrumentHalted
+            | Reason::InstrumentReduceOnly
+            | Reason::ClientHalted
+            | Reason::ClientReduceOnly
+            | Reason::Withdrawn
+            | Reason::ActorMissing => KILL,
+            Reason::Restricted => PERMISSION,
+            Reason::ReferenceMissing
+            | Reason::ReferenceStale
+            | Reason::InsufficientDepth
+            | Reason::BookGap
+            | Reason::BookCrossed
+            | Reason::BookMismatch
+            | Reason::VenueDisconnected
+            | Reason::BookBuilding
+            | Reason::VenuesDisagree => BOOK,
+            Reason::BadSide => "FIX Side (54)",
+            Reason::QtyUnrepresentable | Reason::PxUnrepresentable | Reason::Overflow => GRID,
+            Reason::QtyOffGrid | Reason::QtyBelowMin => "FIX OrderQty (38)",
+            Reason::PxOffGrid => "FIX Price (44)",
+            Reason::Collar => COLLAR,
+            Reason::ReferenceMoved => COLLAR_OVER_TIME,
+            Reason::NotionalBelowMin => "own: least notional",
+            Reason::QtyAboveMax => ORDER_VOLUME,
+            Reason::NotionalAboveMax => ORDER_VALUE,
+            Reason::PositionLimit
+            | Reason::AssetUnexecuted
+            | Reason::LimitsMissing
+            | Reason::GrossExposure
+            | Reason::NetExposure
+            | Reason::ProtectionFills
+            | Reason::ProtectionDelta
+            | Reason::LossLimit
+            | Reason::Drawdown
+            | Reason::DeskLoss
+            | Reason::DeskDrawdown => RISK_LIMIT,
+            Reason::CreditLimit | Reason::CreditAsset | Reason::ClientUnexecuted => CREDIT,
+            Reason::UnknownQuote
+            | Reason::QuoteFilled
+            | Reason::QuoteMismatch
+            | Reason::QuoteEpochUnknown => "FIX QuoteID (117)",
+            Reason::QuoteExpired | Reason::RequestExpired => "FIX ValidUntilTime (62)",
+            Reason::DuplicateQuoteReqId => "FIX QuoteReqID (131)",
+            Reason::ClientPassed => "FIX QuoteRespType (694)",
+            Reason::OrderTypeUnsupported => "FIX OrdType (40)",
+            Reason::OpenQuotesFull | Reason::Busy | Reason::TableFull | Reason::UnknownSession => BOUNDED,
+            Reason::ClientRate | Reason::SessionRate | Reason::OrderToTrade => MESSAGES,
+            Reason::ExecutionThrottle => THROTTLE,
+            Reason::DuplicateOrder | Reason::DuplicatesFull => DUPLICATES,
+            Reason::JournalShort | Reason::ArchiverFailed | Reason::PoisonInput => MACHINE,
+        }
+    }
+}
