@@ -20,7 +20,7 @@ use pinrail_ring::{Class, Consumer, Producer};
 use pinrail_risk::{Ask, Quoted, Risk, RiskBounds};
 use pinrail_types::record::{
     AssetDef, BookLevel, BookState, BookUpdate, ClientDef, InstrumentDef, LimitKind, LimitScope, LimitSet,
-    Quote, QuoteRequest, Scope, SequenceRule, Tick, TradingState,
+    Quote, QuoteBasis, QuoteRequest, Scope, SequenceRule, Tick, TradingState,
 };
 use pinrail_types::{
     Amount, Cause, ClientId, Decimal, Flags, Frame, Grid, Instrument, InstrumentId, Px, Qty, Record,
@@ -221,7 +221,7 @@ fn idle_desk_and_request() -> (Box<Desk>, Box<Frame>) {
 fn request_to_quote((mut desk, frame): (Box<Desk>, Box<Frame>)) -> (Box<Desk>, Box<Frame>) {
     let Desk { engine, out, .. } = &mut *desk;
     engine.on_event(black_box(&frame), out);
-    assert!(out.types().eq([Quote::TYPE]));
+    assert!(out.types().eq([Quote::TYPE, QuoteBasis::TYPE]));
     (desk, frame)
 }
 
