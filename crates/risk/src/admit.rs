@@ -38,17 +38,19 @@ impl Risk {
     fn admit(&mut self, session: SessionId, client: ClientId, now: u64) -> Result<&mut ClientRisk, Reason> {
         let rate = self.sessions.rate;
         let session = self.sessions.bucket(session).ok_or(Reason::UnknownSession)?;
-        self.omitted
-            .require(Check::SessionRate, session.allows(rate, now))?;
-        session.take(rate, now);
+        match session.less_one(rate, now) {
+            Some(bucket) => *session = bucket,
+            None => self.omitted.require(Check::SessionRate, false)?,
+        }
         let client = self
             .clients
             .get_mut(client.index())
             .filter(|client| client.known)
             .ok_or(Reason::UnknownClient)?;
-        self.omitted
-            .require(Check::ClientRate, client.bucket.allows(client.rate, now))?;
-        client.bucket.take(client.rate, now);
+        match client.bucket.less_one(client.rate, now) {
+            Some(bucket) => client.bucket = bucket,
+            None => self.omitted.require(Check::ClientRate, false)?,
+        }
         Ok(client)
     }
 

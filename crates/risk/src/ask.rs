@@ -30,6 +30,15 @@ pub struct Quoted {
 }
 
 impl Quoted {
+    /// The lower and the higher of the prices that are quoted, in ticks; of one, both are that one.
+    #[inline]
+    pub(crate) fn range(&self) -> (i64, i64) {
+        let other = |px: Px, other: Px| if px == Px::NONE { other.0 } else { px.0 };
+        let bid = other(self.bid_px, self.offer_px);
+        let offer = other(self.offer_px, self.bid_px);
+        (bid.min(offer), bid.max(offer))
+    }
+
     /// Lots that the house would buy and sell if the quote were taken, on either side.
     #[inline]
     pub(crate) fn lots(bid_px: Px, offer_px: Px, qty: Qty) -> (i64, i64) {

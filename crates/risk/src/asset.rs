@@ -5,6 +5,7 @@ use pinrail_types::state::{StateError, Visitor};
 
 use crate::bound::Bound;
 use crate::exposure::Exposure;
+use crate::gauge::Gauge;
 use crate::profit::Profit;
 
 /// Kinds of limits that an asset has.
@@ -21,7 +22,7 @@ const KINDS: [LimitKind; 5] = [
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct AssetRisk {
     /// Notional of the open quotes in it.
-    pub(crate) unexecuted: i128,
+    pub(crate) unexecuted: Gauge,
     /// Sum over its instruments.
     pub(crate) exposure: Exposure,
     /// Sum over its instruments, with a peak of its own.
@@ -32,26 +33,30 @@ pub(crate) struct AssetRisk {
 impl AssetRisk {
     pub(crate) fn new() -> AssetRisk {
         AssetRisk {
-            unexecuted: 0,
-            exposure: Exposure::default(),
+            unexecuted: Gauge::UNLIMITED,
+            exposure: Exposure::UNLIMITED,
             profit: Profit::default(),
             bounds: KINDS.map(Bound::none),
         }
     }
 
-    /// The limit of a kind.
-    #[inline]
-    pub(crate) fn most(&self, kind: LimitKind) -> i128 {
-        self.bounds[kind.place()].value
+    /// Works out what follows from the limits.
+    pub(crate) fn derive(&mut self) {
+        let most = |kind: LimitKind| self.bounds[kind.place()].value;
+        self.unexecuted.limit(most(LimitKind::AssetUnexecuted));
+        self.exposure.gross.limit(most(LimitKind::GrossExposure));
+        self.exposure.long.limit(most(LimitKind::NetExposure));
+        self.exposure.short.limit(most(LimitKind::NetExposure));
     }
 
     pub(crate) fn visit(&mut self, visitor: &mut impl Visitor) -> Result<(), StateError> {
-        visitor.wide(&mut self.unexecuted)?;
+        self.unexecuted.visit(visitor)?;
         self.exposure.visit(visitor)?;
         self.profit.visit(visitor)?;
         for bound in &mut self.bounds {
             bound.visit(visitor)?;
         }
+        self.derive();
         Ok(())
     }
 }

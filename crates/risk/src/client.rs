@@ -5,6 +5,7 @@ use pinrail_types::record::LimitKind;
 use pinrail_types::state::{StateError, Visitor};
 
 use crate::bound::Bound;
+use crate::gauge::Gauge;
 use crate::rate::{Bucket, Rate};
 
 /// Kinds of limits that a client has; the first is the restricted list's, which is kept elsewhere.
@@ -24,11 +25,10 @@ pub(crate) struct ClientRisk {
     /// It is on the restricted list.
     pub(crate) is_restricted: bool,
     pub(crate) credit_asset: AssetId,
-    pub(crate) credit_max: i128,
+    /// Held by open quotes, and what was filled and is not yet settled, against the credit.
+    pub(crate) credit: Gauge,
     /// Held by open quotes.
-    pub(crate) reserved: i128,
-    /// Filled and not yet settled.
-    pub(crate) used: i128,
+    pub(crate) reserved: Gauge,
     pub(crate) bucket: Bucket,
     pub(crate) rate: Rate,
     pub(crate) bounds: [Bound; KINDS.len()],
@@ -46,11 +46,10 @@ impl ClientRisk {
             known: false,
             is_restricted: false,
             credit_asset: AssetId(0),
-            credit_max: 0,
-            reserved: 0,
-            used: 0,
+            credit: Gauge::EMPTY,
+            reserved: Gauge::UNLIMITED,
             bucket: Bucket::default(),
-            rate: Rate::default(),
+            rate: Rate::UNLIMITED,
             bounds: KINDS.map(Bound::none),
             ratio: u64::MAX,
             window_at: 0,
@@ -97,6 +96,7 @@ impl ClientRisk {
 
     /// Works out what follows from the limits.
     pub(crate) fn derive(&mut self) {
+        self.reserved.limit(self.most(LimitKind::ClientUnexecuted));
         self.rate = Rate::of(&self.bounds[LimitKind::ClientRate.place()]);
         self.ratio = u64::try_from(self.most(LimitKind::OrderToTrade)).unwrap_or(u64::MAX);
     }
@@ -107,9 +107,11 @@ impl ClientRisk {
             return Ok(());
         }
         visitor.u32(&mut self.credit_asset.0)?;
-        for amount in [&mut self.credit_max, &mut self.reserved, &mut self.used] {
-            visitor.wide(amount)?;
-        }
+        let mut most = self.credit.most();
+        visitor.wide(&mut most)?;
+        self.credit.limit(most);
+        self.credit.visit(visitor)?;
+        self.reserved.visit(visitor)?;
         self.bucket.visit(visitor)?;
         for bound in &mut self.bounds {
             bound.visit(visitor)?;

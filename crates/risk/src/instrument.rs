@@ -4,12 +4,12 @@ use pinrail_types::record::{InstrumentLimits, LimitKind};
 use pinrail_types::state::{StateError, Visitor};
 use pinrail_types::{AssetId, E8, Px, Qty, Reason, Side, worth};
 
-use crate::ask::Ask;
+use crate::ask::{Ask, Quoted};
 use crate::bound::Bound;
 use crate::checks::{Check, Omitted};
 use crate::exposure::Worst;
 use crate::profit::Profit;
-use crate::reference::{Reference, are_near};
+use crate::reference::{Reference, is_within};
 
 /// Kinds of limits that an instrument has.
 const KINDS: [LimitKind; 8] = [
@@ -95,7 +95,7 @@ impl InstrumentRisk {
         if self.mark == Px::NONE {
             return Err(Reason::ReferenceMissing);
         }
-        let value = self.worth(self.mark, self.position)?;
+        let value = worth(self.mark, Qty(self.position), self.units).ok_or(Reason::Overflow)?;
         value.checked_add(self.cash).ok_or(Reason::Overflow)
     }
 
@@ -137,10 +137,42 @@ impl InstrumentRisk {
         self.bounds[kind.place()].value
     }
 
-    /// What `lots` are worth at `px`, in the quote asset's smallest unit.
+    /// What so many lots, none or more, are worth at so many ticks, in the quote asset's smallest unit.
     #[inline]
-    pub(crate) fn worth(&self, px: Px, lots: i64) -> Result<i128, Reason> {
-        worth(px, Qty(lots), self.units).ok_or(Reason::Overflow)
+    pub(crate) fn worth(&self, ticks: u64, lots: i64) -> Result<i128, Reason> {
+        let (lots, units) = (lots.cast_unsigned(), self.units.cast_unsigned());
+        // Nearly all are of 64 bits until they are in the asset's smallest unit.
+        match ticks.checked_mul(lots) {
+            Some(lots) => {
+                i128::try_from(u128::from(lots).wrapping_mul(units.into())).map_err(|_| Reason::Overflow)
+            }
+            None => worth_wide(ticks, lots, units),
+        }
+    }
+
+    /// Checks prices and what they rest on; gives back how far the further one is from zero.
+    #[inline]
+    pub(crate) fn check_prices(&self, quoted: &Quoted, omitted: Omitted) -> Result<u64, Reason> {
+        let Quoted { ref_px, mids, .. } = *quoted;
+        let (low, high) = quoted.range();
+        let is_representable = low.min(ref_px.0) >= -Px::ABS_MAX && high.max(ref_px.0) <= Px::ABS_MAX;
+        omitted.require(Check::PxRepresentable, is_representable)?;
+        let step = self.limits.px_step;
+        let is_on_grid = step == 1 || (low % step == 0 && high % step == 0);
+        omitted.require(Check::PxGrid, is_on_grid)?;
+        // All are representable, so that no difference overflows; the greater of the two is not below zero.
+        let away = ref_px.0.wrapping_sub(low).max(high.wrapping_sub(ref_px.0));
+        let is_near = is_within(
+            away.cast_unsigned(),
+            ref_px,
+            self.limits.collar_e8.cast_unsigned(),
+        );
+        omitted.require(Check::Collar, is_near)?;
+        let apart = mids.1.0.wrapping_sub(mids.0.0).cast_unsigned();
+        let agree = self.venue_spread_e8 == u64::MAX || is_within(apart, mids.0, self.venue_spread_e8);
+        omitted.require(Check::VenueSpread, agree)?;
+        omitted.require(Check::ReferenceMove, self.reference.holds(ref_px))?;
+        Ok(high.max(low.wrapping_neg()).cast_unsigned())
     }
 
     /// Whether a one-sided ask brings the position towards zero, open quotes counted, without passing it.
@@ -175,6 +207,15 @@ impl InstrumentRisk {
         self.reference.visit(visitor)?;
         visitor.u32(&mut self.executions)
     }
+}
+
+#[cold]
+fn worth_wide(ticks: u64, lots: u64, units: u64) -> Result<i128, Reason> {
+    let lots = u128::from(ticks).checked_mul(lots.into());
+    let worth = lots.and_then(|lots| lots.checked_mul(units.into()));
+    worth
+        .and_then(|worth| i128::try_from(worth).ok())
+        .ok_or(Reason::Overflow)
 }
 
 impl Limits {
@@ -249,15 +290,6 @@ impl Limits {
             && self.position_max <= other.position_max
             && self.collar_e8 <= other.collar_e8
             && self.quote_ttl_ns <= other.quote_ttl_ns
-    }
-
-    /// Checks one price.
-    #[inline]
-    pub(crate) fn check_px(&self, px: Px, reference: Px, omitted: Omitted) -> Result<(), Reason> {
-        omitted.require(Check::PxRepresentable, px.is_representable())?;
-        omitted.require(Check::PxGrid, self.px_step == 1 || px.0 % self.px_step == 0)?;
-        let is_near = are_near(reference, px, self.collar_e8.unsigned_abs());
-        omitted.require(Check::Collar, is_near)
     }
 
     fn visit(&mut self, visitor: &mut impl Visitor) -> Result<(), StateError> {

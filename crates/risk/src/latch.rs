@@ -91,7 +91,7 @@ impl Risk {
         let before = instrument.worst_with(0, 0);
         instrument.position = position.0;
         let after = instrument.worst_with(0, 0);
-        asset.exposure = asset.exposure.moved(instrument.lot_worth, &before, &after);
+        asset.exposure.moves(instrument.lot_worth, &before, &after);
         instrument.cash = cash;
         instrument.executions += 1;
         self.fills[at].put(now, lots);
@@ -140,8 +140,8 @@ impl Risk {
         }
         let (worst, none) = (instrument.worst_with(0, 0), Worst { long: 0, short: 0 });
         let lot_worth = instrument.lot_worth_at(reference);
-        let without = asset.exposure.moved(instrument.lot_worth, &worst, &none);
-        asset.exposure = without.moved(lot_worth, &none, &worst);
+        asset.exposure.moves(instrument.lot_worth, &worst, &none);
+        asset.exposure.moves(lot_worth, &none, &worst);
         instrument.lot_worth = lot_worth;
         instrument.mark = reference;
         self.count_profit(at);

@@ -27,6 +27,7 @@ mod client;
 mod duplicates;
 mod exposure;
 mod fills;
+mod gauge;
 mod instrument;
 mod latch;
 mod limits;

@@ -14,19 +14,25 @@ pub(crate) struct Bucket {
 }
 
 /// How fast a bucket fills; follows from its [`Bound`].
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Rate {
-    /// Until one token is back; zero if there is no limit.
+    /// Until one token is back.
     token_ns: u64,
     /// Until all but one are.
     burst_ns: u64,
 }
 
 impl Rate {
+    /// A token is back at once.
+    pub(crate) const UNLIMITED: Rate = Rate {
+        token_ns: 0,
+        burst_ns: u64::MAX,
+    };
+
     /// The rate of a limit; one without a window is none.
     pub(crate) fn of(bound: &Bound) -> Rate {
         let Ok(tokens @ 1..) = u64::try_from(bound.value) else {
-            return Rate::default();
+            return Rate::UNLIMITED;
         };
         let token_ns = bound.window_ns.div_ceil(tokens);
         Rate {
@@ -37,18 +43,13 @@ impl Rate {
 }
 
 impl Bucket {
-    /// Whether a message may pass at `now`.
+    /// The bucket once a message that comes at `now` has taken its token; `None` if there is none for it.
     #[inline]
-    pub(crate) fn allows(self, rate: Rate, now: u64) -> bool {
-        self.full_at.saturating_sub(now) <= rate.burst_ns || rate.token_ns == 0
-    }
-
-    /// Takes the token of a message that passes.
-    #[inline]
-    pub(crate) fn take(&mut self, rate: Rate, now: u64) {
-        if rate.token_ns > 0 {
-            self.full_at = self.full_at.max(now).saturating_add(rate.token_ns);
-        }
+    pub(crate) fn less_one(self, rate: Rate, now: u64) -> Option<Bucket> {
+        let from = self.full_at.max(now);
+        (from - now <= rate.burst_ns).then(|| Bucket {
+            full_at: from.saturating_add(rate.token_ns),
+        })
     }
 
     pub(crate) fn visit(&mut self, visitor: &mut impl Visitor) -> Result<(), StateError> {

@@ -80,10 +80,10 @@ impl Reference {
     }
 }
 
-/// Whether two prices are apart by at most a fraction of the lower, times 1e8.
+/// Whether so many ticks away from a price are at most a fraction of it, times 1e8.
 #[inline]
-pub(crate) fn are_near(low: Px, high: Px, most_e8: u64) -> bool {
+pub(crate) fn is_within(away: u64, of: Px, most_e8: u64) -> bool {
     // Products of 64 bits always fit 128: nothing is checked.
     let product = |a: u64, b: u64| u128::from(a).wrapping_mul(u128::from(b));
-    product(high.0.abs_diff(low.0), E8.unsigned_abs()) <= product(low.0.unsigned_abs(), most_e8)
+    product(away, E8.unsigned_abs()) <= product(of.0.unsigned_abs(), most_e8)
 }

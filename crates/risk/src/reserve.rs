@@ -5,14 +5,69 @@ use pinrail_types::record::LimitKind;
 use pinrail_types::{Amount, ClientId, InstrumentId, Px, Qty, Reason, Side};
 
 use crate::ask::{Ask, Quoted};
-use crate::checks::Check;
-use crate::exposure::Worst;
-use crate::reference::are_near;
+use crate::asset::AssetRisk;
+use crate::checks::{Check, Omitted};
+use crate::client::ClientRisk;
+use crate::exposure::Exposure;
 use crate::risk::Risk;
 
-#[inline]
-fn sum(a: i128, b: i128) -> Result<i128, Reason> {
-    a.checked_add(b).ok_or(Reason::Overflow)
+/// What a quote adds to each sum: money in the quote asset's smallest unit, and lots; none is below zero.
+struct Added {
+    notional: i128,
+    lot_worth: i64,
+    long: i64,
+    short: i64,
+    gross: i64,
+}
+
+impl Added {
+    /// Adds them where they count, if each is of 64 bits and there is room at hand.
+    #[expect(clippy::inline_always, reason = "a call costs as much as the sums")]
+    #[inline(always)]
+    fn fill(&self, client: &mut ClientRisk, asset: &mut AssetRisk) -> bool {
+        let worth = |lots: i64| self.lot_worth.cast_unsigned().checked_mul(lots.cast_unsigned());
+        let Exposure { long, short, gross } = &mut asset.exposure;
+        if let Ok(notional) = u64::try_from(self.notional)
+            && let (Some(bought), Some(sold), Some(more)) =
+                (worth(self.long), worth(self.short), worth(self.gross))
+            && client.credit.has_room(notional)
+            && client.reserved.has_room(notional)
+            && asset.unexecuted.has_room(notional)
+            && long.has_room(bought)
+            && short.has_room(sold)
+            && gross.has_room(more)
+        {
+            client.credit.fill(notional);
+            client.reserved.fill(notional);
+            asset.unexecuted.fill(notional);
+            long.fill(bought);
+            short.fill(sold);
+            gross.fill(more);
+            return true;
+        }
+        false
+    }
+
+    /// The same in 128 bits, with the reason.
+    #[cold]
+    fn put(&self, client: &mut ClientRisk, asset: &mut AssetRisk, omitted: Omitted) -> Result<(), Reason> {
+        let Exposure { long, short, gross } = &mut asset.exposure;
+        let [bought, sold, more] =
+            [self.long, self.short, self.gross].map(|lots| product(self.lot_worth, lots));
+        omitted.require(Check::Credit, client.credit.allows(self.notional))?;
+        omitted.require(Check::ClientUnexecuted, client.reserved.allows(self.notional))?;
+        omitted.require(Check::AssetUnexecuted, asset.unexecuted.allows(self.notional))?;
+        omitted.require(Check::GrossExposure, gross.allows(more))?;
+        let is_within = long.allows(bought) && short.allows(sold);
+        omitted.require(Check::NetExposure, is_within)?;
+        client.credit.add(self.notional);
+        client.reserved.add(self.notional);
+        asset.unexecuted.add(self.notional);
+        long.add(bought);
+        short.add(sold);
+        gross.add(more);
+        Ok(())
+    }
 }
 
 impl Risk {
@@ -27,74 +82,53 @@ impl Risk {
     /// If an id is beyond the bounds: the ask did not pass [`Risk::check_ask`].
     #[inline]
     pub fn reserve(&mut self, ask: &Ask, quoted: &Quoted, now: u64) -> Result<Amount, Reason> {
-        let omitted = self.omitted;
         let at = ask.instrument.index();
-        if now >= self.instruments[at].reference.next_at && self.sample(at, quoted.ref_px, now) {
+        if now >= self.instruments[at].reference.next_at {
+            return self.sample_and_reserve(ask, quoted, now);
+        }
+        self.hold(ask, quoted)
+    }
+
+    #[cold]
+    fn sample_and_reserve(&mut self, ask: &Ask, quoted: &Quoted, now: u64) -> Result<Amount, Reason> {
+        if self.sample(ask.instrument.index(), quoted.ref_px, now) {
             self.check_ask(ask)?;
         }
+        self.hold(ask, quoted)
+    }
+
+    #[inline]
+    fn hold(&mut self, ask: &Ask, quoted: &Quoted) -> Result<Amount, Reason> {
+        let omitted = self.omitted;
+        let at = ask.instrument.index();
         let instrument = &mut self.instruments[at];
         let client = &mut self.clients[ask.client.index()];
         let asset = &mut self.assets[instrument.quote.index()];
-        let limits = &instrument.limits;
-        omitted.require(Check::PxRepresentable, quoted.ref_px.is_representable())?;
-        let mut dearer = 0;
-        for px in [quoted.bid_px, quoted.offer_px] {
-            if px != Px::NONE {
-                limits.check_px(px, quoted.ref_px, omitted)?;
-                dearer = dearer.max(px.0.abs());
-            }
-        }
-        let (low, high) = quoted.mids;
-        let agree = instrument.venue_spread_e8 == u64::MAX || are_near(low, high, instrument.venue_spread_e8);
-        omitted.require(Check::VenueSpread, agree)?;
-        omitted.require(Check::ReferenceMove, instrument.reference.holds(quoted.ref_px))?;
-        let notional = instrument.worth(Px(dearer), ask.qty.0)?;
+        let dearer = instrument.check_prices(quoted, omitted)?;
+        let notional = instrument.worth(dearer, ask.qty.0)?;
         let least = instrument.most(LimitKind::NotionalMin);
         omitted.require(Check::NotionalMin, notional >= least)?;
-        omitted.require(Check::NotionalMax, notional <= limits.notional_max)?;
+        omitted.require(Check::NotionalMax, notional <= instrument.limits.notional_max)?;
         let (buys, sells) = Quoted::lots(quoted.bid_px, quoted.offer_px, ask.qty);
-        let before = Worst {
-            long: instrument.position + instrument.open_buy,
-            short: instrument.open_sell - instrument.position,
-        };
-        let after = Worst {
-            long: before.long + buys,
-            short: before.short + sells,
-        };
-        let too_long = buys > 0 && after.long > limits.position_max;
-        let too_short = sells > 0 && after.short > limits.position_max;
-        omitted.require(Check::Position, !too_long && !too_short)?;
+        let before = instrument.worst_with(0, 0);
+        let after = instrument.worst_with(buys, sells);
+        let most = instrument.limits.position_max;
+        let is_within = (buys == 0 || after.long <= most) && (sells == 0 || after.short <= most);
+        omitted.require(Check::Position, is_within)?;
         omitted.require(Check::CreditAsset, client.credit_asset == instrument.quote)?;
-        let unexecuted = sum(client.reserved, notional)?;
-        omitted.require(Check::Credit, sum(unexecuted, client.used)? <= client.credit_max)?;
-        let most = client.most(LimitKind::ClientUnexecuted);
-        omitted.require(Check::ClientUnexecuted, unexecuted <= most)?;
-        let in_asset = sum(asset.unexecuted, notional)?;
-        let most = asset.most(LimitKind::AssetUnexecuted);
-        omitted.require(Check::AssetUnexecuted, in_asset <= most)?;
         if instrument.lot_worth == i64::MAX {
             return Err(Reason::Overflow);
         }
-        let lots = after.gross() - before.gross();
-        let gross = asset.exposure.gross + product(instrument.lot_worth, lots);
-        // What makes an exposure no greater passes.
-        let most = asset.most(LimitKind::GrossExposure);
-        omitted.require(Check::GrossExposure, lots <= 0 || gross <= most)?;
-        let most = asset.most(LimitKind::NetExposure);
-        let mut long = asset.exposure.long;
-        if buys > 0 {
-            long += product(instrument.lot_worth, buys);
-            omitted.require(Check::NetExposure, long <= most)?;
+        let added = Added {
+            notional,
+            lot_worth: instrument.lot_worth,
+            long: buys,
+            short: sells,
+            gross: after.gross() - before.gross(),
+        };
+        if !added.fill(client, asset) {
+            added.put(client, asset, omitted)?;
         }
-        if sells > 0 {
-            let short = asset.exposure.short + product(instrument.lot_worth, sells);
-            omitted.require(Check::NetExposure, short <= most)?;
-            asset.exposure.short = short;
-        }
-        asset.exposure.long = long;
-        asset.exposure.gross = gross;
-        asset.unexecuted = in_asset;
-        client.reserved = unexecuted;
         instrument.open_buy += buys;
         instrument.open_sell += sells;
         Ok(Amount::new(notional))
@@ -114,14 +148,15 @@ impl Risk {
         instrument.open_buy -= buys;
         instrument.open_sell -= sells;
         let after = instrument.worst_with(0, 0);
-        asset.exposure = asset.exposure.moved(instrument.lot_worth, &before, &after);
-        client.reserved -= notional.get();
-        asset.unexecuted -= notional.get();
+        asset.exposure.moves(instrument.lot_worth, &before, &after);
+        client.credit.add(-notional.get());
+        client.reserved.add(-notional.get());
+        asset.unexecuted.add(-notional.get());
         assert!(
             instrument.open_buy >= 0
                 && instrument.open_sell >= 0
-                && client.reserved >= 0
-                && asset.unexecuted >= 0,
+                && client.reserved.sum() >= 0
+                && asset.unexecuted.sum() >= 0,
             "released more than was reserved"
         );
     }
@@ -169,12 +204,9 @@ impl Risk {
     /// # Panics
     /// If the client is beyond the bounds or the sum does not fit: it was reserved, so it does.
     pub fn use_credit(&mut self, client: ClientId, notional: Amount) {
-        let client = &mut self.clients[client.index()];
-        let used = notional
-            .get()
-            .checked_abs()
-            .and_then(|notional| client.used.checked_add(notional));
-        client.used = used.expect("a fill's notional was reserved within the client's credit");
+        let used = notional.get().checked_abs();
+        let used = used.expect("a notional that was reserved has a magnitude");
+        self.clients[client.index()].credit.add(used);
     }
 
     /// The house position, as the last fill left it.

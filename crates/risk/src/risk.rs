@@ -119,12 +119,12 @@ impl Risk {
             return Err(Reason::BadField);
         }
         let is_tight = !client.known
-            || (def.credit_max.get() <= client.credit_max && def.credit_asset == client.credit_asset);
+            || (def.credit_max.get() <= client.credit.most() && def.credit_asset == client.credit_asset);
         let may = !self.is_live || is_tight;
         self.omitted.require(Check::FourEyes, may)?;
         client.known = true;
         client.credit_asset = def.credit_asset;
-        client.credit_max = def.credit_max.get();
+        client.credit.limit(def.credit_max.get());
         Ok(())
     }
 
@@ -133,7 +133,7 @@ impl Risk {
     pub fn warm(&self, turn: usize) {
         for n in 0..WARM_CLIENTS.min(self.clients.len()) {
             let client = turn.wrapping_mul(WARM_CLIENTS).wrapping_add(n) % self.clients.len();
-            core::hint::black_box(self.clients[client].reserved);
+            core::hint::black_box(self.clients[client].credit.sum());
         }
     }
 
@@ -141,8 +141,8 @@ impl Risk {
     pub fn nothing_reserved(&self) -> bool {
         let mut instruments = self.instruments.iter();
         instruments.all(|i| i.open_buy == 0 && i.open_sell == 0)
-            && self.clients.iter().all(|c| c.reserved == 0)
-            && self.assets.iter().all(|a| a.unexecuted == 0)
+            && self.clients.iter().all(|c| c.reserved.sum() == 0)
+            && self.assets.iter().all(|a| a.unexecuted.sum() == 0)
     }
 
     pub(crate) fn instrument(&self, instrument: InstrumentId) -> Result<&InstrumentRisk, Reason> {

@@ -22,7 +22,7 @@ impl Sessions {
     pub(crate) fn new() -> Sessions {
         Sessions {
             bound: Bound::none(LimitKind::SessionRate),
-            rate: Rate::default(),
+            rate: Rate::UNLIMITED,
             buckets: vec![Bucket::default(); SESSIONS_MAX],
         }
     }

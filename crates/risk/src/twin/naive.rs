@@ -554,19 +554,17 @@ impl Naive {
         if quoted.ref_px == Px::NONE {
             return Err(Reason::PxUnrepresentable);
         }
-        let mut notional = 0;
-        for px in [quoted.bid_px, quoted.offer_px] {
-            if px == Px::NONE {
-                continue;
-            }
-            if px.0 % limits.px_ticks_step != 0 {
-                return Err(Reason::PxOffGrid);
-            }
-            if (px.0 - quoted.ref_px.0).abs() * 50 > quoted.ref_px.0 {
-                return Err(Reason::Collar);
-            }
-            notional = notional.max(i128::from(px.0 * ask.qty.0 * 10).abs());
+        let sides = [quoted.bid_px, quoted.offer_px];
+        let sides = sides.iter().filter(|px| **px != Px::NONE);
+        if sides.clone().any(|px| px.0 % limits.px_ticks_step != 0) {
+            return Err(Reason::PxOffGrid);
         }
+        let is_far = |px: &Px| (px.0 - quoted.ref_px.0).abs() * 50 > quoted.ref_px.0;
+        if sides.clone().any(is_far) {
+            return Err(Reason::Collar);
+        }
+        let notional = sides.map(|px| i128::from(px.0 * ask.qty.0 * 10).abs()).max();
+        let notional = notional.unwrap_or(0);
         self.check_reference(ask.instrument.0, quoted)?;
         let least = self.last(LimitKind::NotionalMin, ask.instrument.0, 0);
         if least.is_some_and(|least| notional < least.value.get()) {
