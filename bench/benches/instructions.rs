@@ -23,7 +23,7 @@ use pinrail_types::record::{
     Quote, QuoteBasis, QuoteRequest, Scope, SequenceRule, Tick, TradingState,
 };
 use pinrail_types::{
-    Amount, Cause, ClientId, Decimal, Flags, Frame, Grid, Instrument, InstrumentId, Px, Qty, Record,
+    Amount, Cause, ClientId, Decimal, Flags, Frame, Grid, Instrument, InstrumentId, Px, Qty, Reason, Record,
     RecordHeader, SessionId, Side, SourceId, Text,
 };
 use tempfile::TempDir;
@@ -268,9 +268,16 @@ fn every_limit() -> Vec<LimitSet> {
         .collect()
 }
 
+struct Judged {
+    risk: Risk,
+    ask: Ask,
+    quoted: Quoted,
+    held: Amount,
+}
+
 // Every check and reservation of a request that is quoted, and nothing else of the core; the reference has moved, and
 // no sample of it is due.
-fn risk_and_request(side: Option<Side>) -> Box<(Risk, Ask, Quoted)> {
+fn risk_and_request(side: Option<Side>) -> Box<Judged> {
     let desk = Desk::configuration();
     let mut risk = Risk::new(&RiskBounds {
         venues: 2,
@@ -311,28 +318,43 @@ fn risk_and_request(side: Option<Side>) -> Box<(Risk, Ask, Quoted)> {
     }
     for n in 0..20 {
         quoted.ref_px = Px(10_000 + n % 2);
-        take(&mut risk, &ask, &quoted, 1_000 + n as u64);
+        take(&mut risk, &ask, &quoted, 1_000 + n as u64).expect("within the limits");
     }
-    Box::new((risk, ask, quoted))
+    quoted.ref_px = Px(10_002);
+    Box::new(Judged {
+        risk,
+        ask,
+        quoted,
+        held: Amount::new(0),
+    })
 }
 
 #[inline]
-fn take(risk: &mut Risk, ask: &Ask, quoted: &Quoted, now: u64) {
-    risk.admit_request(SessionId(9), ask.client, now)
-        .expect("within the rate");
-    risk.check_ask(ask).expect("within the limits");
-    let held = risk.reserve(ask, quoted, now).expect("within the limits");
-    assert!(held.get() > 0 && risk.latched().is_none());
+fn take(risk: &mut Risk, ask: &Ask, quoted: &Quoted, now: u64) -> Result<Amount, Reason> {
+    risk.admit_request(SessionId(9), ask, now)?;
+    risk.reserve(ask, quoted, now)
 }
 
 #[library_benchmark]
-#[bench::one_sided(args = [Some(Side::Buy)], setup = risk_and_request)]
-#[bench::two_sided(args = [None], setup = risk_and_request)]
-fn risk_of_a_request(mut held: Box<(Risk, Ask, Quoted)>) -> Box<(Risk, Ask, Quoted)> {
-    let (risk, ask, quoted) = &mut *held;
-    quoted.ref_px = Px(10_002);
-    take(risk, black_box(ask), black_box(quoted), 2_000);
-    held
+#[bench::one_sided(args = [Some(Side::Buy)], setup = risk_and_request, teardown = check_judged)]
+#[bench::two_sided(args = [None], setup = risk_and_request, teardown = check_judged)]
+fn risk_of_a_request(mut judged: Box<Judged>) -> Box<Judged> {
+    let Judged {
+        risk,
+        ask,
+        quoted,
+        held,
+    } = black_box(&mut *judged);
+    if let Ok(amount) = take(risk, ask, quoted, 2_000) {
+        *held = amount;
+    }
+    judged
+}
+
+// The request passed and holds what it could cost: 390 lots at 10,100 ticks, ten units a tick times a lot.
+fn check_judged(mut judged: Box<Judged>) {
+    assert_eq!(judged.held.get(), 390 * 10_100 * 10);
+    assert!(judged.risk.latched().is_none());
 }
 
 // The same as an idle desk's, with every limit set.

@@ -43,10 +43,14 @@ impl<P: Pricer> Engine<P> {
     #[inline]
     fn quote(&mut self, request: &QuoteRequest, out: &mut Out) -> Result<(), Reason> {
         let now = out.now();
-        self.risk.admit_request(request.session, request.client, now)?;
-        let side = match request.side {
-            TWO_SIDED => None,
-            side => Some(Side::from_fix(side).ok_or(Reason::BadSide)?),
+        let side = match (request.side, Side::from_fix(request.side)) {
+            (TWO_SIDED, _) => None,
+            (_, Some(side)) => Some(side),
+            (_, None) => {
+                // It counts as a message all the same.
+                self.risk.admit_message(request.session, request.client, now)?;
+                return Err(Reason::BadSide);
+            }
         };
         let ask = Ask {
             client: request.client,
@@ -54,12 +58,10 @@ impl<P: Pricer> Engine<P> {
             side,
             qty: request.qty,
         };
-        let traded = self
-            .traded
-            .get(request.instrument.index())
-            .and_then(Option::as_ref);
-        let traded = traded.ok_or(Reason::UnknownInstrument)?;
-        let (px_step, quote_ttl_ns) = self.risk.check_ask(&ask)?;
+        let admitted = self.risk.admit_request(request.session, &ask, now);
+        let traded = self.traded.get(request.instrument.index());
+        let traded = traded.and_then(Option::as_ref).ok_or(Reason::UnknownInstrument)?;
+        let (px_step, quote_ttl_ns) = admitted?;
         let position = self.risk.position(ask.instrument);
         if request.quote_req_id.is_empty() {
             return Err(Reason::BadField);

@@ -8,13 +8,24 @@ use crate::client::ClientRisk;
 use crate::risk::Risk;
 
 impl Risk {
-    /// Checks that a request may be taken now, and counts it as a message: for its session if that allows it, for its
-    /// client if both do.
+    /// Checks a request before a price is made: that it may be taken now, as [`Risk::admit_message`] does, and then as
+    /// [`Risk::check_ask`] does.
     ///
     /// # Errors
     /// One reason for each check, the first that fails.
     #[inline]
-    pub fn admit_request(&mut self, session: SessionId, client: ClientId, now: u64) -> Result<(), Reason> {
+    pub fn admit_request(&mut self, session: SessionId, ask: &Ask, now: u64) -> Result<(i64, u64), Reason> {
+        self.admit_message(session, ask.client, now)?;
+        self.judge(ask)
+    }
+
+    /// Checks that a request may be taken now, whatever it asks for, and counts it as a message: for its session if that
+    /// allows it, for its client if both do.
+    ///
+    /// # Errors
+    /// One reason for each check, the first that fails.
+    #[inline]
+    pub fn admit_message(&mut self, session: SessionId, client: ClientId, now: u64) -> Result<(), Reason> {
         let omitted = self.omitted;
         let client = self.admit(session, client, now)?;
         omitted.require(Check::OrderToTrade, client.keeps_ratio(now))?;
@@ -59,8 +70,16 @@ impl Risk {
     ///
     /// # Errors
     /// One reason for each check, the first that fails.
-    #[inline]
     pub fn check_ask(&self, ask: &Ask) -> Result<(i64, u64), Reason> {
+        self.judge(ask)
+    }
+
+    #[expect(
+        clippy::inline_always,
+        reason = "it then shares its look-ups with what stands before it"
+    )]
+    #[inline(always)]
+    fn judge(&self, ask: &Ask) -> Result<(i64, u64), Reason> {
         let omitted = self.omitted;
         let instrument = self.instrument(ask.instrument)?;
         let client = self

@@ -4,14 +4,15 @@ use pinrail_types::state::{StateError, Visitor};
 
 /// A sum in an asset's smallest unit, and the most that it may be.
 ///
-/// What is added on the way of a request is far below 2^64, so the room that is left is kept as one word: what is not
-/// above it fits, and no sum of 128 bits is needed to see that. The room is never more than what is left; what does not
-/// fit it may fit all the same, which [`Gauge::allows`] tells.
+/// What a request adds is far below 2^64, so the room that is left is kept as one word, and the sum as what it was
+/// measured with: what is not above the room fits, and then one subtraction adds it. The room is never more than what is
+/// left; what does not fit it may fit all the same, which [`Gauge::allows`] tells in 128 bits.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Gauge {
-    /// At most `most - sum`; zero where that is below zero.
+    /// At most `most - sum`, and zero where that is below zero.
     room: u64,
-    sum: i128,
+    /// Sum and room together.
+    whole: i128,
     most: i128,
 }
 
@@ -19,25 +20,24 @@ impl Gauge {
     /// Nothing yet, and no limit.
     pub(crate) const UNLIMITED: Gauge = Gauge {
         room: u64::MAX,
-        sum: 0,
+        whole: u64::MAX as i128,
         most: i128::MAX,
     };
 
     /// Nothing yet, and nothing allowed.
     pub(crate) const EMPTY: Gauge = Gauge {
         room: 0,
-        sum: 0,
+        whole: 0,
         most: 0,
     };
 
     /// The sum.
     #[inline]
     pub(crate) const fn sum(&self) -> i128 {
-        self.sum
+        self.whole - self.room as i128
     }
 
     /// The most that it may be.
-    #[inline]
     pub(crate) const fn most(&self) -> i128 {
         self.most
     }
@@ -51,48 +51,51 @@ impl Gauge {
     /// Adds what there is room for.
     #[inline]
     pub(crate) fn fill(&mut self, added: u64) {
-        debug_assert!(self.has_room(added));
         self.room -= added;
-        // The sum is at most the limit.
-        self.sum = self.sum.wrapping_add(i128::from(added));
     }
 
     /// Whether so much may be added: the sum with it is at most the limit, or it is nothing.
     pub(crate) fn allows(&self, added: i128) -> bool {
-        added == 0 || self.sum.checked_add(added).is_some_and(|sum| sum <= self.most)
+        added == 0 || self.sum().checked_add(added).is_some_and(|sum| sum <= self.most)
     }
 
     /// Adds or takes off, whatever the limit.
     ///
     /// # Panics
-    /// If the sum does not fit 128 bits: what is added was bounded before.
+    /// If the sum does not fit 127 bits: what is added was bounded before.
     #[inline]
     pub(crate) fn add(&mut self, change: i128) {
-        let sum = self.sum.checked_add(change);
-        self.sum = sum.expect("a sum of bounded amounts");
-        self.measure();
+        self.measure(self.sum() + change, self.most);
     }
 
     /// Sets the limit.
     pub(crate) fn limit(&mut self, most: i128) {
-        self.most = most;
-        self.measure();
+        self.measure(self.sum(), most);
     }
 
     #[inline]
-    fn measure(&mut self) {
+    fn measure(&mut self, sum: i128, most: i128) {
         // What is left of the greatest limit beside a sum below zero does not fit, and is no less than what is said here.
-        let left = self.most.saturating_sub(self.sum).max(0);
-        self.room = u64::try_from(left).unwrap_or(u64::MAX);
+        let left = most.saturating_sub(sum).max(0);
+        let room = u64::try_from(left).unwrap_or(u64::MAX);
+        *self = Gauge {
+            room,
+            whole: sum + i128::from(room),
+            most,
+        };
     }
 
     /// Goes through the sum; the limit comes from where it is set.
     ///
     /// # Errors
-    /// [`StateError`], if the bytes end.
+    /// [`StateError`], if the bytes end or the sum is none of bounded amounts.
     pub(crate) fn visit(&mut self, visitor: &mut impl Visitor) -> Result<(), StateError> {
-        visitor.wide(&mut self.sum)?;
-        self.measure();
+        let mut sum = self.sum();
+        visitor.wide(&mut sum)?;
+        if sum.unsigned_abs() > 1 << 126 {
+            return Err(visitor.bad(sum as u64, "the low half of a sum of bounded amounts"));
+        }
+        self.measure(sum, self.most);
         Ok(())
     }
 }
@@ -121,11 +124,11 @@ mod tests {
             for (step, change, small) in steps {
                 match step {
                     0 if gauge.has_room(small) => {
-                        gauge.fill(small);
-                        sum += i128::from(small);
-                        prop_assert!(sum <= most || small == 0);
-                    }
-                    0 | 1 => {
+                     gauge.fill(small);
+                     sum += i128::from(small);
+                     prop_assert!(sum <= most || small == 0);
+                 }
+                 0 | 1 => {
                         gauge.add(change);
                         sum += change;
                     }

@@ -104,7 +104,7 @@ impl InstrumentRisk {
     pub(crate) fn worst_with(&self, buys: i64, sells: i64) -> Worst {
         Worst {
             long: self.position + self.open_buy + buys,
-            short: self.open_sell + sells - self.position,
+            short: self.open_sell - self.position + sells,
         }
     }
 

@@ -11,63 +11,63 @@ use crate::client::ClientRisk;
 use crate::exposure::Exposure;
 use crate::risk::Risk;
 
-/// What a quote adds to each sum: money in the quote asset's smallest unit, and lots; none is below zero.
+/// What a quote adds to each sum, in the quote asset's smallest unit.
 struct Added {
-    notional: i128,
-    lot_worth: i64,
-    long: i64,
-    short: i64,
-    gross: i64,
+    notional: u64,
+    long: u64,
+    short: u64,
+    gross: u64,
 }
 
 impl Added {
-    /// Adds them where they count, if each is of 64 bits and there is room at hand.
+    /// Adds them where they count, if there is room at hand.
     #[expect(clippy::inline_always, reason = "a call costs as much as the sums")]
     #[inline(always)]
     fn fill(&self, client: &mut ClientRisk, asset: &mut AssetRisk) -> bool {
-        let worth = |lots: i64| self.lot_worth.cast_unsigned().checked_mul(lots.cast_unsigned());
         let Exposure { long, short, gross } = &mut asset.exposure;
-        if let Ok(notional) = u64::try_from(self.notional)
-            && let (Some(bought), Some(sold), Some(more)) =
-                (worth(self.long), worth(self.short), worth(self.gross))
-            && client.credit.has_room(notional)
-            && client.reserved.has_room(notional)
-            && asset.unexecuted.has_room(notional)
-            && long.has_room(bought)
-            && short.has_room(sold)
-            && gross.has_room(more)
-        {
-            client.credit.fill(notional);
-            client.reserved.fill(notional);
-            asset.unexecuted.fill(notional);
-            long.fill(bought);
-            short.fill(sold);
-            gross.fill(more);
-            return true;
+        let has_room = client.credit.has_room(self.notional)
+            && client.reserved.has_room(self.notional)
+            && asset.unexecuted.has_room(self.notional)
+            && long.has_room(self.long)
+            && short.has_room(self.short)
+            && gross.has_room(self.gross);
+        if has_room {
+            client.credit.fill(self.notional);
+            client.reserved.fill(self.notional);
+            asset.unexecuted.fill(self.notional);
+            long.fill(self.long);
+            short.fill(self.short);
+            gross.fill(self.gross);
         }
-        false
+        has_room
     }
+}
 
-    /// The same in 128 bits, with the reason.
-    #[cold]
-    fn put(&self, client: &mut ClientRisk, asset: &mut AssetRisk, omitted: Omitted) -> Result<(), Reason> {
-        let Exposure { long, short, gross } = &mut asset.exposure;
-        let [bought, sold, more] =
-            [self.long, self.short, self.gross].map(|lots| product(self.lot_worth, lots));
-        omitted.require(Check::Credit, client.credit.allows(self.notional))?;
-        omitted.require(Check::ClientUnexecuted, client.reserved.allows(self.notional))?;
-        omitted.require(Check::AssetUnexecuted, asset.unexecuted.allows(self.notional))?;
-        omitted.require(Check::GrossExposure, gross.allows(more))?;
-        let is_within = long.allows(bought) && short.allows(sold);
-        omitted.require(Check::NetExposure, is_within)?;
-        client.credit.add(self.notional);
-        client.reserved.add(self.notional);
-        asset.unexecuted.add(self.notional);
-        long.add(bought);
-        short.add(sold);
-        gross.add(more);
-        Ok(())
-    }
+/// The same in 128 bits, with the reason; `lots` are those of long, short and gross, none below zero.
+#[cold]
+fn fill_exactly(
+    client: &mut ClientRisk,
+    asset: &mut AssetRisk,
+    notional: i128,
+    lot_worth: i64,
+    lots: [i64; 3],
+    omitted: Omitted,
+) -> Result<(), Reason> {
+    let Exposure { long, short, gross } = &mut asset.exposure;
+    let [bought, sold, more] = lots.map(|lots| product(lot_worth, lots));
+    omitted.require(Check::Credit, client.credit.allows(notional))?;
+    omitted.require(Check::ClientUnexecuted, client.reserved.allows(notional))?;
+    omitted.require(Check::AssetUnexecuted, asset.unexecuted.allows(notional))?;
+    omitted.require(Check::GrossExposure, gross.allows(more))?;
+    let is_within = long.allows(bought) && short.allows(sold);
+    omitted.require(Check::NetExposure, is_within)?;
+    client.credit.add(notional);
+    client.reserved.add(notional);
+    asset.unexecuted.add(notional);
+    long.add(bought);
+    short.add(sold);
+    gross.add(more);
+    Ok(())
 }
 
 impl Risk {
@@ -119,15 +119,23 @@ impl Risk {
         if instrument.lot_worth == i64::MAX {
             return Err(Reason::Overflow);
         }
-        let added = Added {
-            notional,
-            lot_worth: instrument.lot_worth,
-            long: buys,
-            short: sells,
-            gross: after.gross() - before.gross(),
+        let (lot_worth, grows) = (instrument.lot_worth, after.gross() - before.gross());
+        let worth = lot_worth.cast_unsigned().checked_mul(ask.qty.0.cast_unsigned());
+        let is_filled = match (u64::try_from(notional), worth) {
+            (Ok(notional), Some(worth)) => {
+                let added = Added {
+                    notional,
+                    long: if buys == 0 { 0 } else { worth },
+                    short: if sells == 0 { 0 } else { worth },
+                    // No more lots than were asked for, whose worth fits.
+                    gross: lot_worth.wrapping_mul(grows).cast_unsigned(),
+                };
+                added.fill(client, asset)
+            }
+            _ => false,
         };
-        if !added.fill(client, asset) {
-            added.put(client, asset, omitted)?;
+        if !is_filled {
+            fill_exactly(client, asset, notional, lot_worth, [buys, sells, grows], omitted)?;
         }
         instrument.open_buy += buys;
         instrument.open_sell += sells;

@@ -268,7 +268,7 @@ fn a_full_table_of_orders_refuses() {
 fn order_to_trade_at_below_and_above_its_bound() {
     let mut risk = with(LimitKind::OrderToTrade, 3, 100);
     let session = SessionId(0);
-    let request = |risk: &mut Risk, now| risk.admit_request(session, ClientId(0), now);
+    let request = |risk: &mut Risk, now| risk.admit_message(session, ClientId(0), now);
     assert_eq!([0, 1, 2].map(|_| request(&mut risk, 1_000)), [Ok(()); 3]);
     assert_eq!(request(&mut risk, 1_001), Err(Reason::OrderToTrade));
     assert_eq!(

@@ -210,8 +210,7 @@ impl Pair {
         };
         let fast = self
             .fast
-            .admit_request(session, ask.client, self.now)
-            .and_then(|()| self.fast.check_ask(&ask))
+            .admit_request(session, &ask, self.now)
             .and_then(|_| self.fast.reserve(&ask, &quoted, self.now));
         let naive = self.naive.request(session, &ask, &quoted, self.now);
         self.same(&format!("{ask:?} {quoted:?}"), &fast, &naive)
