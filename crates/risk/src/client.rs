@@ -1,10 +1,11 @@
 //! What is kept of a client: its credit and its limits.
 
-use pinrail_types::AssetId;
 use pinrail_types::record::LimitKind;
 use pinrail_types::state::{StateError, Visitor};
+use pinrail_types::{AssetId, Reason};
 
 use crate::bound::Bound;
+use crate::checks::{Check, Omitted};
 use crate::gauge::Gauge;
 use crate::rate::{Bucket, Rate};
 
@@ -25,10 +26,11 @@ pub(crate) struct ClientRisk {
     /// It is on the restricted list.
     pub(crate) is_restricted: bool,
     pub(crate) credit_asset: AssetId,
-    /// Held by open quotes, and what was filled and is not yet settled, against the credit.
-    pub(crate) credit: Gauge,
-    /// Held by open quotes.
+    /// Held by open quotes, against what is left of the credit or what may be unexecuted, whichever is less.
     pub(crate) reserved: Gauge,
+    pub(crate) credit_max: i128,
+    /// Filled and not yet settled.
+    used: i128,
     pub(crate) bucket: Bucket,
     pub(crate) rate: Rate,
     pub(crate) bounds: [Bound; KINDS.len()],
@@ -46,8 +48,9 @@ impl ClientRisk {
             known: false,
             is_restricted: false,
             credit_asset: AssetId(0),
-            credit: Gauge::EMPTY,
-            reserved: Gauge::UNLIMITED,
+            reserved: Gauge::EMPTY,
+            credit_max: 0,
+            used: 0,
             bucket: Bucket::default(),
             rate: Rate::UNLIMITED,
             bounds: KINDS.map(Bound::none),
@@ -94,9 +97,37 @@ impl ClientRisk {
         self.bounds[kind.place()].value
     }
 
+    /// Counts a fill against the credit until it is settled.
+    ///
+    /// # Panics
+    /// If the sum does not fit: it was reserved, so it does.
+    pub(crate) fn use_credit(&mut self, notional: i128) {
+        let used = notional
+            .checked_abs()
+            .and_then(|notional| self.used.checked_add(notional));
+        self.used = used.expect("a fill's notional was reserved within the client's credit");
+        self.derive();
+    }
+
+    /// Checks what would be held with so much more.
+    ///
+    /// # Errors
+    /// The limit that it would pass.
+    pub(crate) fn check_held(&self, added: i128, omitted: Omitted) -> Result<(), Reason> {
+        let held = self.reserved.sum().checked_add(added).ok_or(Reason::Overflow)?;
+        let all = held.checked_add(self.used).ok_or(Reason::Overflow)?;
+        omitted.require(Check::Credit, all <= self.credit_max)?;
+        omitted.require(
+            Check::ClientUnexecuted,
+            held <= self.most(LimitKind::ClientUnexecuted),
+        )
+    }
+
     /// Works out what follows from the limits.
     pub(crate) fn derive(&mut self) {
-        self.reserved.limit(self.most(LimitKind::ClientUnexecuted));
+        let credit = self.credit_max.saturating_sub(self.used);
+        self.reserved
+            .limit(credit.min(self.most(LimitKind::ClientUnexecuted)));
         self.rate = Rate::of(&self.bounds[LimitKind::ClientRate.place()]);
         self.ratio = u64::try_from(self.most(LimitKind::OrderToTrade)).unwrap_or(u64::MAX);
     }
@@ -107,10 +138,8 @@ impl ClientRisk {
             return Ok(());
         }
         visitor.u32(&mut self.credit_asset.0)?;
-        let mut most = self.credit.most();
-        visitor.wide(&mut most)?;
-        self.credit.limit(most);
-        self.credit.visit(visitor)?;
+        visitor.wide(&mut self.credit_max)?;
+        visitor.wide(&mut self.used)?;
         self.reserved.visit(visitor)?;
         self.bucket.visit(visitor)?;
         for bound in &mut self.bounds {

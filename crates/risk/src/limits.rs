@@ -90,7 +90,7 @@ impl Risk {
                 let client = self.clients.get(at).filter(|client| client.known);
                 let client = client.ok_or(Reason::UnknownClient)?;
                 match kind {
-                    LimitKind::Credit => return Ok(Bound::of_value(client.credit.most())),
+                    LimitKind::Credit => return Ok(Bound::of_value(client.credit_max)),
                     LimitKind::Permitted => {}
                     _ => return Ok(client.bounds[place]),
                 }
@@ -131,7 +131,10 @@ impl Risk {
                 self.restricted.set(id, set.instrument, bound.value == 0)?;
                 self.clients[at].is_restricted = self.restricted.has_client(id);
             }
-            LimitScope::Client if kind == LimitKind::Credit => self.clients[at].credit.limit(bound.value),
+            LimitScope::Client if kind == LimitKind::Credit => {
+                self.clients[at].credit_max = bound.value;
+                self.clients[at].derive();
+            }
             LimitScope::Client => {
                 self.clients[at].bounds[place] = bound;
                 self.clients[at].derive();

@@ -25,14 +25,12 @@ impl Added {
     #[inline(always)]
     fn fill(&self, client: &mut ClientRisk, asset: &mut AssetRisk) -> bool {
         let Exposure { long, short, gross } = &mut asset.exposure;
-        let has_room = client.credit.has_room(self.notional)
-            && client.reserved.has_room(self.notional)
+        let has_room = client.reserved.has_room(self.notional)
             && asset.unexecuted.has_room(self.notional)
             && long.has_room(self.long)
             && short.has_room(self.short)
             && gross.has_room(self.gross);
         if has_room {
-            client.credit.fill(self.notional);
             client.reserved.fill(self.notional);
             asset.unexecuted.fill(self.notional);
             long.fill(self.long);
@@ -55,13 +53,11 @@ fn fill_exactly(
 ) -> Result<(), Reason> {
     let Exposure { long, short, gross } = &mut asset.exposure;
     let [bought, sold, more] = lots.map(|lots| product(lot_worth, lots));
-    omitted.require(Check::Credit, client.credit.allows(notional))?;
-    omitted.require(Check::ClientUnexecuted, client.reserved.allows(notional))?;
+    client.check_held(notional, omitted)?;
     omitted.require(Check::AssetUnexecuted, asset.unexecuted.allows(notional))?;
     omitted.require(Check::GrossExposure, gross.allows(more))?;
     let is_within = long.allows(bought) && short.allows(sold);
     omitted.require(Check::NetExposure, is_within)?;
-    client.credit.add(notional);
     client.reserved.add(notional);
     asset.unexecuted.add(notional);
     long.add(bought);
@@ -157,7 +153,6 @@ impl Risk {
         instrument.open_sell -= sells;
         let after = instrument.worst_with(0, 0);
         asset.exposure.moves(instrument.lot_worth, &before, &after);
-        client.credit.add(-notional.get());
         client.reserved.add(-notional.get());
         asset.unexecuted.add(-notional.get());
         assert!(
@@ -212,9 +207,7 @@ impl Risk {
     /// # Panics
     /// If the client is beyond the bounds or the sum does not fit: it was reserved, so it does.
     pub fn use_credit(&mut self, client: ClientId, notional: Amount) {
-        let used = notional.get().checked_abs();
-        let used = used.expect("a notional that was reserved has a magnitude");
-        self.clients[client.index()].credit.add(used);
+        self.clients[client.index()].use_credit(notional.get());
     }
 
     /// The house position, as the last fill left it.

@@ -119,12 +119,13 @@ impl Risk {
             return Err(Reason::BadField);
         }
         let is_tight = !client.known
-            || (def.credit_max.get() <= client.credit.most() && def.credit_asset == client.credit_asset);
+            || (def.credit_max.get() <= client.credit_max && def.credit_asset == client.credit_asset);
         let may = !self.is_live || is_tight;
         self.omitted.require(Check::FourEyes, may)?;
         client.known = true;
         client.credit_asset = def.credit_asset;
-        client.credit.limit(def.credit_max.get());
+        client.credit_max = def.credit_max.get();
+        client.derive();
         Ok(())
     }
 
@@ -133,7 +134,7 @@ impl Risk {
     pub fn warm(&self, turn: usize) {
         for n in 0..WARM_CLIENTS.min(self.clients.len()) {
             let client = turn.wrapping_mul(WARM_CLIENTS).wrapping_add(n) % self.clients.len();
-            core::hint::black_box(self.clients[client].credit.sum());
+            core::hint::black_box(self.clients[client].reserved.sum());
         }
     }
 

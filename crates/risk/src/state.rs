@@ -30,6 +30,10 @@ pub struct TradingStates {
     /// The same for each instrument.
     why_instruments: Vec<Reason>,
     clients: Vec<TradingState>,
+    /// Instruments and clients that are not active.
+    restrained: usize,
+    /// Nothing is restrained, neither the desk nor the machine: what nearly every request asks.
+    is_free: bool,
 }
 
 impl TradingStates {
@@ -43,6 +47,8 @@ impl TradingStates {
             instruments: vec![TradingState::Active; instruments],
             why_instruments: vec![Reason::None; instruments],
             clients: vec![TradingState::Active; clients],
+            restrained: 0,
+            is_free: false,
         }
     }
 
@@ -75,15 +81,25 @@ impl TradingStates {
         state: TradingState,
         why: Reason,
     ) -> Result<(), Reason> {
-        self.get(scope, target)?;
+        let (held, _) = self.get(scope, target)?;
         let at = target as usize;
+        if matches!(scope, Scope::Instrument | Scope::Client) {
+            self.restrained += usize::from(state != TradingState::Active);
+            self.restrained -= usize::from(held != TradingState::Active);
+        }
         match scope {
             Scope::Global => (self.global, self.why) = (state, why),
             Scope::Venue => self.venues[at] = state,
             Scope::Instrument => (self.instruments[at], self.why_instruments[at]) = (state, why),
             Scope::Client => self.clients[at] = state,
         }
+        self.derive();
         Ok(())
+    }
+
+    fn derive(&mut self) {
+        let desk = self.global == TradingState::Active && self.machine == Reason::None;
+        self.is_free = desk && self.restrained == 0;
     }
 
     /// Why the machine allows no new risk ([`Reason::JournalShort`], [`Reason::ArchiverFailed`]), or
@@ -92,11 +108,13 @@ impl TradingStates {
         if self.machine != Reason::ArchiverFailed {
             self.machine = reason;
         }
+        self.derive();
     }
 
     /// Forgets why the machine allowed no new risk: another runtime begins, and says so itself if there is a reason.
     pub fn begin_epoch(&mut self) {
         self.machine = Reason::None;
+        self.derive();
     }
 
     /// Goes through the state.
@@ -116,6 +134,9 @@ impl TradingStates {
         for why in &mut self.why_instruments {
             visitor.reason(why)?;
         }
+        let states = self.instruments.iter().chain(&self.clients);
+        self.restrained = states.filter(|state| **state != TradingState::Active).count();
+        self.derive();
         Ok(())
     }
 
@@ -137,6 +158,9 @@ impl TradingStates {
     /// If instrument or client is beyond the bounds given at construction.
     #[inline]
     pub fn is_free(&self, instrument: InstrumentId, client: ClientId) -> bool {
+        if self.is_free {
+            return true;
+        }
         let of_both = stricter(self.instruments[instrument.index()], self.clients[client.index()]);
         stricter(self.global, of_both) == TradingState::Active && self.machine == Reason::None
     }
