@@ -311,8 +311,10 @@ fn basis(
     position: Qty,
     (open_buy_qty, open_sell_qty): (Qty, Qty),
 ) -> QuoteBasis {
-    let sources = traded.venues.sources();
-    let update_id = |at: usize| sources.get(at).map_or(0, |source| source.book.last_id());
+    let mut ids = [0; 8];
+    for (id, source) in ids.iter_mut().zip(traded.venues.sources()) {
+        *id = source.book.last_id();
+    }
     QuoteBasis {
         quote_id,
         instrument: traded.meta.id,
@@ -326,14 +328,14 @@ fn basis(
         position,
         open_buy_qty,
         open_sell_qty,
-        update_id_0: update_id(0),
-        update_id_1: update_id(1),
-        update_id_2: update_id(2),
-        update_id_3: update_id(3),
-        update_id_4: update_id(4),
-        update_id_5: update_id(5),
-        update_id_6: update_id(6),
-        update_id_7: update_id(7),
+        update_id_0: ids[0],
+        update_id_1: ids[1],
+        update_id_2: ids[2],
+        update_id_3: ids[3],
+        update_id_4: ids[4],
+        update_id_5: ids[5],
+        update_id_6: ids[6],
+        update_id_7: ids[7],
         ..bytemuck::Zeroable::zeroed()
     }
 }
