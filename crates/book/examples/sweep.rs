@@ -73,6 +73,7 @@ fn measure(name: &str, apart: i64, levels: usize) {
         taker_fee_e8: 0,
         stale_ns_max: u64::MAX,
         halted: false,
+        lot: Qty(1),
     };
     let mut pairs: Vec<Consolidated> = (0..PAIRS)
         .map(|_| {

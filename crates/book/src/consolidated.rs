@@ -1,6 +1,6 @@
 //! Several venues as one: a sweep to a size, and the common best bid and offer.
 
-use pinrail_types::record::{BookState, TopOfBook};
+use pinrail_types::record::{BookState, TopOfBook, Trade};
 use pinrail_types::state::{StateError, Visitor};
 use pinrail_types::{Px, Qty, Reason, Side};
 
@@ -23,6 +23,9 @@ pub struct Source {
     pub stale_ns_max: u64,
     /// The venue is halted or disabled: not to be used.
     pub halted: bool,
+    /// The venue's lot in the desk's lots, at least 1: an order there is for a multiple of it. Books are in the desk's
+    /// lots and may hold what is no multiple.
+    pub lot: Qty,
 }
 
 impl Source {
@@ -87,6 +90,15 @@ pub(crate) fn worst_of(side: Side, a: Px, b: Px) -> Px {
     }
 }
 
+/// Whether a price net of fee is as good as `limit` or better for whoever hedges a client that does `side`.
+#[inline]
+pub(crate) fn is_no_worse(side: Side, net_e8: i128, limit_e8: i128) -> bool {
+    match side {
+        Side::Buy => net_e8 <= limit_e8,
+        Side::Sell => net_e8 >= limit_e8,
+    }
+}
+
 /// Better than any price: what the worst of no prices is.
 #[inline]
 pub(crate) fn best_of_all(side: Side) -> Px {
@@ -103,6 +115,7 @@ pub struct Consolidated {
     sources: Vec<Source>,
     /// For clients that buy, and for those that sell.
     ladders: [Ladder; 2],
+    last_trade: Option<Trade>,
 }
 
 impl Default for Consolidated {
@@ -117,15 +130,17 @@ impl Consolidated {
         Consolidated {
             sources: Vec::with_capacity(VENUES_MAX),
             ladders: [Ladder::new(), Ladder::new()],
+            last_trade: None,
         }
     }
 
     /// Adds a venue, behind those that are there.
     ///
     /// # Panics
-    /// If there are [`VENUES_MAX`] already.
+    /// If there are [`VENUES_MAX`] already, or the venue's lot is none.
     pub fn add(&mut self, source: Source) {
         assert!(self.sources.len() < VENUES_MAX, "more sources than VENUES_MAX");
+        assert!(source.lot.is_orderable(), "a lot of at least one");
         self.invalidate();
         self.sources.push(source);
     }
@@ -156,7 +171,20 @@ impl Consolidated {
         self.sources[at].book.on_top(top)
     }
 
-    /// Goes through the state of the venues that are there: their books, and whether they are halted.
+    /// Takes a trade at any of the venues: it is the last one now, whatever times it names. It changes no book.
+    #[inline]
+    pub fn on_trade(&mut self, trade: &Trade) {
+        self.last_trade = Some(*trade);
+    }
+
+    /// The trade that was taken last: venue, price, quantity, the taker's side, and when. `None` before the first. Kept when
+    /// its venue is halted or lost; its times say how old it is.
+    #[inline]
+    pub fn last_trade(&self) -> Option<&Trade> {
+        self.last_trade.as_ref()
+    }
+
+    /// Goes through the state: the venues that are there, each with its book and whether it is halted, and the last trade.
     ///
     /// # Errors
     /// [`StateError`], if what is read back is of other venues.
@@ -166,6 +194,7 @@ impl Consolidated {
             source.book.visit(visitor)?;
             visitor.flag(&mut source.halted)?;
         }
+        visitor.maybe(&mut self.last_trade)?;
         if visitor.is_loading() {
             self.invalidate();
         }
@@ -224,15 +253,15 @@ impl Consolidated {
 /// The usable venues of a [`Consolidated`] at one time.
 #[derive(Clone, Copy, Debug)]
 pub struct View<'a> {
-    consolidated: &'a Consolidated,
+    pub(crate) consolidated: &'a Consolidated,
     /// One bit each; at least one.
-    usable: u16,
+    pub(crate) usable: u16,
 }
 
 impl View<'_> {
     /// The side that a client's order would be hedged against, if it was merged and nothing changed since.
     #[inline]
-    fn ladder(&self, side: Side) -> Option<&Ladder> {
+    pub(crate) fn ladder(&self, side: Side) -> Option<&Ladder> {
         let [buy, sell] = &self.consolidated.ladders;
         let ladder = match side {
             Side::Buy => buy,

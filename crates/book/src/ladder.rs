@@ -3,7 +3,7 @@
 use pinrail_types::money::product;
 use pinrail_types::{Px, Qty, Side};
 
-use crate::consolidated::{Sweep, best_of_all, worst_of};
+use crate::consolidated::{Sweep, best_of_all, is_no_worse, worst_of};
 use crate::merge::Step;
 
 /// Rungs of a ladder. What goes deeper is swept from the books.
@@ -44,6 +44,8 @@ pub(crate) struct Ladder {
     venue_masks: [u16; RUNGS],
     /// The worst price at any venue up to each rung and with it, fee not counted.
     worst_pxs: [Px; RUNGS],
+    /// The source of each rung, by index.
+    sources: [u8; RUNGS],
 }
 
 impl Ladder {
@@ -56,6 +58,7 @@ impl Ladder {
             rungs: [NO_RUNG; RUNGS],
             venue_masks: [0; RUNGS],
             worst_pxs: [Px::NONE; RUNGS],
+            sources: [0; RUNGS],
         }
     }
 
@@ -98,6 +101,7 @@ impl Ladder {
             self.venue_masks[len] = venue_mask;
             worst_px = worst_of(side, worst_px, Px(step.px));
             self.worst_pxs[len] = worst_px;
+            self.sources[len] = step.source as u8;
             next.cost_before = cost;
             // A few quantities below 2^52 each.
             next.qty_before += step.qty;
@@ -146,5 +150,40 @@ impl Ladder {
             venue_mask: self.venue_masks[at],
             levels: at as u32 + 1,
         })
+    }
+
+    /// How much is swept for `notional`, at least zero, in the unit of a sweep's cost; `None` if that goes deeper than
+    /// the ladder.
+    #[inline]
+    pub(crate) fn lots_for(&self, notional: i128) -> Option<i64> {
+        let rungs = &self.rungs[..self.len];
+        let begun = rungs.partition_point(|rung| rung.cost_before <= notional);
+        let at = begun.checked_sub(1)?;
+        let (rung, left) = (rungs[at], notional - rungs[at].cost_before);
+        let whole = self.ends[at] - rung.qty_before;
+        if product(rung.net_e8, whole) <= left {
+            return None;
+        }
+        // Less than the whole rung, so its net price is above zero and the quotient fits.
+        Some(rung.qty_before + (left / i128::from(rung.net_e8)) as i64)
+    }
+
+    /// The rungs that are no worse than `limit_net_e8` for whoever hedges a client that does `side`, each with its source and
+    /// its lots; `None` if levels behind the ladder may be as good.
+    #[inline]
+    pub(crate) fn within(
+        &self,
+        side: Side,
+        limit_net_e8: i128,
+    ) -> Option<impl Iterator<Item = (usize, i64)> + '_> {
+        let is_within = |rung: &Rung| is_no_worse(side, i128::from(rung.net_e8), limit_net_e8);
+        let len = self.rungs[..self.len].partition_point(is_within);
+        let lots = |at: usize| {
+            (
+                usize::from(self.sources[at]),
+                self.ends[at] - self.rungs[at].qty_before,
+            )
+        };
+        (len < self.len).then(|| (0..len).map(lots))
     }
 }

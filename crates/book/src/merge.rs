@@ -49,6 +49,22 @@ impl<'a, const N: usize> Merge<'a, N> {
     /// If there is no source or more than `N`, or the magnitude of a fee is not below 1e8.
     #[inline]
     pub(crate) fn new(sources: &'a [Source], usable: u16, side: Side) -> Merge<'a, N> {
+        Merge::with_fees(sources, usable, side, |source| i64::from(source.taker_fee_e8))
+    }
+
+    /// The same by the price itself, fees not counted: each step's net price is its price times 1e8.
+    #[inline]
+    pub(crate) fn gross(sources: &'a [Source], usable: u16, side: Side) -> Merge<'a, N> {
+        Merge::with_fees(sources, usable, side, |_| 0)
+    }
+
+    #[inline]
+    fn with_fees(
+        sources: &'a [Source],
+        usable: u16,
+        side: Side,
+        fee_e8: impl Fn(&Source) -> i64,
+    ) -> Merge<'a, N> {
         let none = Head {
             levels: sources[0].opposite(side),
             cursor: Cursor::default(),
@@ -61,7 +77,7 @@ impl<'a, const N: usize> Merge<'a, N> {
             sign: side.sign(),
         };
         for (i, source) in sources.iter().enumerate().filter(|(i, _)| usable & (1 << i) != 0) {
-            let fee = i64::from(source.taker_fee_e8);
+            let fee = fee_e8(source);
             assert!(fee.abs() < E8, "a taker fee is a fraction of the notional");
             let levels = source.opposite(side);
             let head = &mut merge.heads[i];

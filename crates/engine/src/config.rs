@@ -6,7 +6,7 @@ use pinrail_types::record::{
     AssetDef, BookState, ClientDef, EpochStart, InstrumentDef, ListingDef, ModelInput, QuotingParams,
     SequenceRule, TierSpread, VenueDef,
 };
-use pinrail_types::{AssetId, BEHAVIOUR_VERSION, E8, Instrument, Reason, Record, RecordHeader};
+use pinrail_types::{AssetId, BEHAVIOUR_VERSION, E8, Instrument, Qty, Reason, Record, RecordHeader};
 
 use crate::state::{Bounds, Engine, Listing, Traded};
 
@@ -116,9 +116,6 @@ impl<P: Pricer> Engine<P> {
             };
         }
         fixed?;
-        if def.tick_multiple < 1 || def.lot_multiple < 1 {
-            return Err(Reason::BadDefinition);
-        }
         let halted = self.risk.states.venue_halted(def.venue);
         traded.list(def, venue, self.bounds.book_levels, halted)
     }
@@ -194,6 +191,9 @@ impl Traded {
         halted: bool,
     ) -> Result<(), Reason> {
         let rule = SequenceRule::from_byte(venue.rule).ok_or(Reason::BadDefinition)?;
+        if def.tick_multiple < 1 || !Qty(def.lot_multiple).is_orderable() {
+            return Err(Reason::BadDefinition);
+        }
         self.listings.push(Listing {
             def: *def,
             reported: BookState::Empty,
@@ -203,6 +203,7 @@ impl Traded {
             taker_fee_e8: venue.taker_fee_e8,
             stale_ns_max: venue.stale_ns_max,
             halted,
+            lot: Qty(def.lot_multiple),
         });
         Ok(())
     }

@@ -62,13 +62,17 @@ impl<P: Pricer> Engine<P> {
         Ok(())
     }
 
-    /// A trade moves nothing yet; it is checked and stands in the journal.
     pub(crate) fn on_trade(&mut self, trade: &Trade) -> Result<(), Reason> {
-        self.traded(trade.instrument)?.listed(trade.venue)?;
+        let traded = self.traded(trade.instrument)?;
+        traded.listed(trade.venue)?;
         let sane = Side::from_fix(trade.taker_side).is_some()
             && trade.px.is_representable()
             && trade.qty.is_orderable();
-        if sane { Ok(()) } else { Err(Reason::BadField) }
+        if !sane {
+            return Err(Reason::BadField);
+        }
+        traded.venues.on_trade(trade);
+        Ok(())
     }
 
     pub(crate) fn on_venue_status(&mut self, status: &VenueStatus, out: &mut Out) -> Result<(), Reason> {

@@ -473,6 +473,12 @@ impl<P: Pricer> Engine<P> {
         self.risk.nothing_reserved()
     }
 
+    /// The venues that list an instrument, as a pricer sees them.
+    pub fn venues(&self, instrument: InstrumentId) -> Option<&Consolidated> {
+        let traded = self.traded.get(instrument.index())?.as_ref()?;
+        Some(&traded.venues)
+    }
+
     /// The book of an instrument at a venue.
     pub fn book(&self, instrument: InstrumentId, venue: VenueId) -> Option<&Book> {
         let traded = self.traded.get(instrument.index())?.as_ref()?;

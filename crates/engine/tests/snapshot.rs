@@ -2,13 +2,45 @@
 
 mod desk;
 
+use bytemuck::Zeroable;
 use desk::{Desk, INSTRUMENT};
 use pinrail_engine::{Bounds, Engine};
 use pinrail_pricing::SweepPricer;
+use pinrail_types::record::{InputReject, Trade};
 use pinrail_types::state::StateError;
+use pinrail_types::{Px, Qty, VenueId};
 
 fn load(bounds: Bounds, words: &[u64]) -> Result<Engine<SweepPricer>, StateError> {
     Engine::load(bounds, SweepPricer::new(bounds.instruments), words)
+}
+
+fn trade(taker_side: u8, qty: i64) -> Trade {
+    Trade {
+        venue: VenueId(1),
+        taker_side,
+        px: Px(9_990),
+        qty: Qty(qty),
+        ..Trade::zeroed()
+    }
+}
+
+#[test]
+fn the_last_trade_is_kept_and_a_malformed_one_is_none() {
+    let mut desk = Desk::active();
+    desk.put(trade(b'2', 7));
+    for malformed in [trade(b'2', 0), trade(b'3', 8), trade(b'1', Qty::ABS_MAX + 1)] {
+        desk::only::<InputReject>(&desk.put(malformed));
+    }
+    let words = desk.engine.save();
+    let loaded = load(*desk.engine.bounds(), &words).unwrap();
+    for engine in [&desk.engine, &loaded] {
+        let last = engine.venues(INSTRUMENT).unwrap().last_trade().unwrap();
+        assert_eq!(
+            (last.venue, last.taker_side, last.qty),
+            (VenueId(1), b'2', Qty(7))
+        );
+        assert_eq!(last.header.ts_core, desk.now);
+    }
 }
 
 #[test]
@@ -17,6 +49,7 @@ fn no_word_can_be_changed_into_another_state_than_the_one_that_is_read() {
     let quote = desk.ask(0, b'1', 100).unwrap();
     desk.ask(1, b'2', 50).unwrap();
     desk.put(Desk::order(&quote, b'1'));
+    desk.put(trade(b'2', 7));
     let bounds = *desk.engine.bounds();
     let words = desk.engine.save();
     let mut same = load(bounds, &words).unwrap();

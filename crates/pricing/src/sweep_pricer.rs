@@ -291,6 +291,7 @@ mod tests {
             taker_fee_e8,
             stale_ns_max: 1_000,
             halted: false,
+            lot: Qty(1),
         });
         venues
     }

@@ -100,6 +100,7 @@ fn market(draws: &mut Draws) -> (Vec<Venue>, Vec<Venue>, Consolidated) {
             taker_fee_e8,
             stale_ns_max: 1_000,
             halted: false,
+            lot: Qty(1),
         });
         bids.push(Venue {
             levels: bid_levels,
