@@ -8,7 +8,7 @@ use pinrail_types::record::{
     AssetDef, EpochStart, InputReject, InstrumentDef, ListingDef, RuntimeEvent, RuntimeEventKind, Scope,
     StateChange, TradingState, VenueDef,
 };
-use pinrail_types::{Cause, Frame, Reason, SourceId};
+use pinrail_types::{AssetId, Cause, Frame, InstrumentId, Qty, Reason, SourceId};
 
 #[test]
 fn a_new_epoch_withdraws_what_was_open_and_refuses_old_ids_it_does_not_know() {
@@ -104,6 +104,47 @@ fn definitions_given_again_change_nothing_and_others_are_refused() {
         kinds.insert(frame.record_type().0);
     }
     assert_eq!(kinds.len(), 4);
+}
+
+#[test]
+fn a_listing_says_in_which_lots_its_venue_is_hedged_on() {
+    let mut desk = Desk::halted();
+    let instrument = InstrumentId(1);
+    desk.put(InstrumentDef {
+        instrument,
+        quote: AssetId(1),
+        tick_mantissa: 1,
+        tick_exponent: -2,
+        lot_mantissa: 1,
+        lot_exponent: -5,
+        ..Zeroable::zeroed()
+    });
+    let mut list = |tick_multiple, lot_multiple| {
+        let out = desk.put(ListingDef {
+            instrument,
+            tick_multiple,
+            lot_multiple,
+            ..Zeroable::zeroed()
+        });
+        out.find::<InputReject>().next().map(|reject| reject.reason)
+    };
+    for (tick, lot) in [(0, 10), (-1, 10), (10, 0), (10, -1), (10, Qty::ABS_MAX + 1)] {
+        assert_eq!(
+            list(tick, lot),
+            Some(Reason::BadDefinition.code()),
+            "{tick} {lot}"
+        );
+    }
+    assert_eq!(list(10, 100), None);
+    let venues = desk.engine.venues(instrument).unwrap();
+    assert_eq!(
+        venues
+            .sources()
+            .iter()
+            .map(|source| source.lot)
+            .collect::<Vec<_>>(),
+        [Qty(100)]
+    );
 }
 
 #[test]

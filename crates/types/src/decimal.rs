@@ -151,6 +151,10 @@ const fn split_sign(text: &[u8]) -> (bool, &[u8]) {
     }
 }
 
+const fn gcd(a: i64, b: i64) -> i64 {
+    if b == 0 { a } else { gcd(b, a % b) }
+}
+
 impl Grid {
     /// The grid of the multiples of `step`.
     ///
@@ -169,6 +173,34 @@ impl Grid {
     /// The step.
     pub const fn step(&self) -> Decimal {
         self.step
+    }
+
+    /// The same grid for whoever counts in contracts of `contract` each: a text of so many contracts gives as many steps as
+    /// the quantity that they stand for. With steps of 0.001, contracts of 0.01 and the text "2.5" that is 25.
+    ///
+    /// # Errors
+    /// [`DecimalError::Step`] if the contract is not above zero, or the step of the new grid has an exponent outside
+    /// [`EXPONENT_RANGE`]; [`DecimalError::OffGrid`] if that step is no decimal; [`DecimalError::Range`] if it has too many
+    /// digits.
+    pub fn counted_in(&self, contract: Decimal) -> Result<Grid, DecimalError> {
+        if contract.mantissa <= 0 {
+            return Err(DecimalError::Step);
+        }
+        let shared = gcd(self.step.mantissa, contract.mantissa);
+        let (mut mantissa, mut divisor) = (self.step.mantissa / shared, contract.mantissa / shared);
+        let mut exponent = i32::from(self.step.exponent) - i32::from(contract.exponent);
+        for (factor, other) in [(2, 5), (5, 2)] {
+            while divisor % factor == 0 {
+                divisor /= factor;
+                mantissa = mantissa.checked_mul(other).ok_or(DecimalError::Range)?;
+                exponent -= 1;
+            }
+        }
+        if divisor != 1 {
+            return Err(DecimalError::OffGrid);
+        }
+        let exponent = i8::try_from(exponent).map_err(|_| DecimalError::Step)?;
+        Grid::new(Decimal { mantissa, exponent })
     }
 
     /// The value of `text` in steps, exactly. Linear in the length of the text; no allocation.
@@ -365,7 +397,44 @@ mod tests {
         );
     }
 
+    #[test]
+    fn contracts_land_on_the_grid_of_what_they_stand_for() {
+        let contracts = |lot: &str, contract: &str| grid(lot).counted_in(Decimal::parse(contract).unwrap());
+        let steps = |lot, contract, text: &str| contracts(lot, contract)?.steps(text.as_bytes());
+        assert_eq!(steps("0.001", "0.01", "2.5"), Ok(25));
+        assert_eq!(steps("0.001", "0.01", "2.55"), Err(DecimalError::OffGrid));
+        assert_eq!(steps("0.00000001", "5", "3"), Ok(1_500_000_000));
+        assert_eq!(steps("0.1", "100", "7"), Ok(7_000));
+        assert_eq!(steps("0.5", "0.25", "6"), Ok(3));
+        assert_eq!(steps("0.5", "0.25", "5"), Err(DecimalError::OffGrid));
+        assert_eq!(steps("0.3", "0.12", "5"), Ok(2));
+        assert_eq!(contracts("0.1", "0.3"), Err(DecimalError::OffGrid), "a third");
+        assert_eq!(contracts("0.1", "0"), Err(DecimalError::Step));
+        assert_eq!(contracts("0.1", "-1"), Err(DecimalError::Step));
+        assert_eq!(contracts("0.000000000000000001", "10"), Err(DecimalError::Step));
+        assert_eq!(contracts("4611686018427387905", "0.2"), Err(DecimalError::Range));
+    }
+
     proptest! {
+        #[test]
+        fn contracts_are_as_many_steps_as_what_they_stand_for(
+            step in 1_i64..10_000, contract in 1_i64..10_000, exponents in (-6_i8..=2, -4_i8..=2), count in -9_999_i64..9_999,
+        ) {
+            let grid = Grid::new(Decimal { mantissa: step, exponent: exponents.0 }).unwrap();
+            let Ok(counted) = grid.counted_in(Decimal { mantissa: contract, exponent: exponents.1 }) else {
+                // Then the step is no decimal: a contract has a prime factor that ten and the step have not.
+                let mut left = contract;
+                for factor in [2, 5] { while left % factor == 0 { left /= factor } }
+                prop_assert!(step % left != 0);
+                return Ok(());
+            };
+            // In units of 1e-6.
+            let stood_for = i128::from(count) * i128::from(contract) * 10_i128.pow((exponents.1 + 6) as u32);
+            let step = i128::from(step) * 10_i128.pow((exponents.0 + 6) as u32);
+            let expected = if stood_for % step == 0 { Ok((stood_for / step) as i64) } else { Err(DecimalError::OffGrid) };
+            prop_assert_eq!(counted.steps(count.to_string().as_bytes()), expected);
+        }
+
         #[test]
         fn digits_are_those_that_are_shown(value in any::<i64>(), exponent in -9_i8..=4, more in 0_u8..4) {
             let scaled = Scaled { value: i128::from(value), exponent };

@@ -87,6 +87,9 @@ impl fmt::Display for Market {
 }
 
 /// One symbol of one market, and what the desk calls it.
+///
+/// The grids are the desk's, on which each price and quantity of every venue has to lie: nothing is rounded on the way in, and a
+/// value off the grid is an error of its message, upon which the book is stale.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listing {
     /// The venue's own name, as it stands in messages: `BTCUSDT`, `XBT/CHF`.
@@ -99,7 +102,7 @@ pub struct Listing {
     pub instrument: InstrumentId,
     /// The instrument's price grid.
     pub tick: Grid,
-    /// The instrument's quantity grid.
+    /// The instrument's quantity grid, in what the venue counts: where that is contracts, [`Grid::counted_in`] them.
     pub lot: Grid,
 }
 
