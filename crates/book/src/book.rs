@@ -218,8 +218,8 @@ impl Book {
     }
 
     fn is_crossed(&self) -> bool {
-        match (self.bids.best_reported(), self.asks.best_reported()) {
-            (Some(bid), Some(ask)) => bid.px >= ask.px,
+        match (self.bids.best_px_settled(), self.asks.best_px_settled()) {
+            (Some(bid), Some(ask)) => bid >= ask,
             _ => false,
         }
     }

@@ -110,11 +110,14 @@ pub(crate) fn best_of_all(side: Side) -> Px {
 /// What a request asks of it can be worked out beforehand: [`Consolidated::refresh`] merges the first levels of all
 /// venues, and until a venue changes a sweep is one search in what was merged. Whether that was done never changes an
 /// answer, only how long it takes.
+#[repr(C)]
 #[derive(Debug)]
 pub struct Consolidated {
     sources: Vec<Source>,
-    /// For clients that buy, and for those that sell.
-    ladders: [Ladder; 2],
+    /// The sources that each ladder was made from, one bit each; zero if it is out of date.
+    merged: [u16; 2],
+    /// For clients that buy, and for those that sell. Apart, so that what an update reads lies close together.
+    ladders: Box<[Ladder; 2]>,
     last_trade: Option<Trade>,
 }
 
@@ -129,7 +132,8 @@ impl Consolidated {
     pub fn new() -> Consolidated {
         Consolidated {
             sources: Vec::with_capacity(VENUES_MAX),
-            ladders: [Ladder::new(), Ladder::new()],
+            merged: [0; 2],
+            ladders: Box::new([Ladder::new(), Ladder::new()]),
             last_trade: None,
         }
     }
@@ -203,9 +207,7 @@ impl Consolidated {
 
     #[inline]
     fn invalidate(&mut self) {
-        for ladder in &mut self.ladders {
-            ladder.invalidate();
-        }
+        self.merged = [0; 2];
     }
 
     /// Merges one side of the venues that are usable at `now`, if it changed since it was merged last. True if
@@ -215,8 +217,10 @@ impl Consolidated {
         let Ok(usable) = usable(&self.sources, now) else {
             return false;
         };
-        for (side, ladder) in [Side::Buy, Side::Sell].into_iter().zip(&mut self.ladders) {
-            if !ladder.is_current(usable) {
+        let ladders = self.ladders.iter_mut().zip(&mut self.merged);
+        for (side, (ladder, merged)) in [Side::Buy, Side::Sell].into_iter().zip(ladders) {
+            if *merged != usable {
+                *merged = usable;
                 match self.sources.len() {
                     0..=2 => merge::<2>(&self.sources, usable, side, ladder),
                     3..=4 => merge::<4>(&self.sources, usable, side, ladder),
@@ -231,7 +235,7 @@ impl Consolidated {
     /// Reads what a sweep in what was merged may read, so that it is in the cache. Changes nothing.
     #[inline]
     pub fn warm(&self) {
-        for ladder in &self.ladders {
+        for ladder in self.ladders.iter() {
             ladder.warm();
         }
     }
@@ -262,12 +266,12 @@ impl View<'_> {
     /// The side that a client's order would be hedged against, if it was merged and nothing changed since.
     #[inline]
     pub(crate) fn ladder(&self, side: Side) -> Option<&Ladder> {
-        let [buy, sell] = &self.consolidated.ladders;
-        let ladder = match side {
-            Side::Buy => buy,
-            Side::Sell => sell,
+        let at = match side {
+            Side::Buy => 0,
+            Side::Sell => 1,
         };
-        ladder.is_current(self.usable).then_some(ladder)
+        // What is usable is never nothing, so that no ladder out of date is taken.
+        (self.consolidated.merged[at] == self.usable).then(|| &self.consolidated.ladders[at])
     }
 
     /// What it takes to buy (`Side::Buy`: the client buys, so the desk buys) or sell `qty`, best price first net of
@@ -369,7 +373,7 @@ impl View<'_> {
 #[inline(never)]
 fn merge<const N: usize>(sources: &[Source], usable: u16, side: Side, ladder: &mut Ladder) {
     let best_px = best_px(sources, usable, side);
-    ladder.fill(usable, side, best_px, Merge::<N>::new(sources, usable, side));
+    ladder.fill(side, best_px, Merge::<N>::new(sources, usable, side));
 }
 
 /// The sources that can be used, one bit each; at least one.

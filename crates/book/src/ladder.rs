@@ -33,8 +33,6 @@ const NO_RUNG: Rung = Rung {
 #[repr(align(64))]
 #[derive(Debug)]
 pub(crate) struct Ladder {
-    /// The sources that it was made from, one bit each; zero if it is out of date.
-    usable: u16,
     len: usize,
     best_px: Option<Px>,
     /// Lots up to each rung and with it; `i64::MAX` behind the last rung.
@@ -51,7 +49,6 @@ pub(crate) struct Ladder {
 impl Ladder {
     pub(crate) fn new() -> Ladder {
         Ladder {
-            usable: 0,
             len: 0,
             best_px: None,
             ends: [i64::MAX; RUNGS],
@@ -62,27 +59,9 @@ impl Ladder {
         }
     }
 
-    /// Something changed: it is not to be used until it is made again.
-    #[inline]
-    pub(crate) fn invalidate(&mut self) {
-        self.usable = 0;
-    }
-
-    /// Whether it shows what these sources hold.
-    #[inline]
-    pub(crate) fn is_current(&self, usable: u16) -> bool {
-        self.usable == usable && usable != 0
-    }
-
-    /// Makes it from the merged levels of the sources in `usable`. Ends early at a price below zero or beyond 4.6e10 ticks,
+    /// Makes it from merged levels. Ends early at a price below zero or beyond 4.6e10 ticks,
     /// and where sums grow absurd: there a sweep of the books has its own answers.
-    pub(crate) fn fill(
-        &mut self,
-        usable: u16,
-        side: Side,
-        best_px: Option<Px>,
-        steps: impl Iterator<Item = Step>,
-    ) {
+    pub(crate) fn fill(&mut self, side: Side, best_px: Option<Px>, steps: impl Iterator<Item = Step>) {
         let mut next = NO_RUNG;
         let mut venue_mask = 0;
         let mut worst_px = best_of_all(side);
@@ -111,7 +90,6 @@ impl Ladder {
         self.ends[len..].fill(i64::MAX);
         self.len = len;
         self.best_px = best_px;
-        self.usable = usable;
     }
 
     /// Reads what a sweep may read.

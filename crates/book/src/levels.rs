@@ -41,6 +41,8 @@ pub struct Levels {
     horizon_max: i64,
     /// 1 for offers, -1 for bids.
     sign: i64,
+    /// Something changed since [`Levels::settle`].
+    unsettled: bool,
 }
 
 impl Levels {
@@ -69,6 +71,7 @@ impl Levels {
                 BookSide::Bid => -1,
                 BookSide::Ask => 1,
             },
+            unsettled: false,
         }
     }
 
@@ -79,6 +82,7 @@ impl Levels {
         self.len = 0;
         self.horizon = i64::MIN;
         self.horizon_max = i64::MAX;
+        self.unsettled = true;
     }
 
     /// Sets the quantity at a price; zero removes the level. `px` is representable and `qty` not negative.
@@ -87,6 +91,7 @@ impl Levels {
     #[inline]
     pub(crate) fn set(&mut self, px: Px, qty: Qty) {
         let key = px.0 * self.sign;
+        self.unsettled = true;
         let change = if self.window.covers(key) {
             self.window.set(key, qty.0)
         } else {
@@ -140,6 +145,9 @@ impl Levels {
     /// Ends a batch of changes: lets the window follow the best price.
     #[inline]
     pub(crate) fn settle(&mut self) {
+        if !core::mem::take(&mut self.unsettled) {
+            return;
+        }
         match self.window.settle() {
             Some(key) if key - self.window.base() <= LAG_MAX => {}
             best => self.follow(best),
@@ -213,6 +221,16 @@ impl Levels {
     pub(crate) fn best_reported(&self) -> Option<BookLevel> {
         let (key, qty) = self.window.first().or_else(|| self.tail.first())?;
         Some(self.level(key, qty))
+    }
+
+    /// The price of the best level, known range or not, if a batch has ended since it changed.
+    #[inline]
+    pub(crate) fn best_px_settled(&self) -> Option<Px> {
+        let key = self
+            .window
+            .first_settled()
+            .or_else(|| Some(self.tail.first()?.0))?;
+        Some(Px(key * self.sign))
     }
 
     /// Whether a level at `px` would be known.

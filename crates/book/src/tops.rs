@@ -33,7 +33,8 @@ impl From<&TopOfBook> for Top {
 /// comparison less, never a wrong one.
 #[derive(Debug)]
 pub(crate) struct WaitingTops {
-    tops: [Top; WAITING_MAX],
+    /// Apart from the book, whose every update looks at the counts only.
+    tops: Box<[Top; WAITING_MAX]>,
     /// Counts every ticker ever taken out; its place is this modulo the size.
     head: usize,
     /// Counts every ticker ever put in.
@@ -43,7 +44,7 @@ pub(crate) struct WaitingTops {
 impl WaitingTops {
     pub(crate) fn new() -> WaitingTops {
         WaitingTops {
-            tops: [Top::default(); WAITING_MAX],
+            tops: Box::new([Top::default(); WAITING_MAX]),
             head: 0,
             tail: 0,
         }
@@ -83,8 +84,11 @@ impl WaitingTops {
     /// Takes out the next ticker that is not ahead of `last_id`.
     #[inline]
     pub(crate) fn pop_until(&mut self, last_id: u64) -> Option<Top> {
+        if self.head == self.tail {
+            return None;
+        }
         let top = self.tops[self.head % WAITING_MAX];
-        if self.head == self.tail || top.update_id > last_id {
+        if top.update_id > last_id {
             return None;
         }
         self.head += 1;

@@ -85,9 +85,15 @@ impl Window {
     /// Finds the best level, so that later reads start there.
     #[inline]
     pub(crate) fn settle(&mut self) -> Option<i64> {
-        let first = self.first().map(|(key, _)| key);
+        let first = self.next_key(&mut self.start());
         self.floor = first.unwrap_or(self.end());
         first
+    }
+
+    /// The best key, if nothing changed since [`Window::settle`]: known without a look at the levels.
+    #[inline]
+    pub(crate) fn first_settled(&self) -> Option<i64> {
+        self.covers(self.floor).then_some(self.floor)
     }
 
     /// The worst level.
@@ -131,6 +137,12 @@ impl Window {
     /// The level behind the cursor, which moves over it.
     #[inline]
     pub(crate) fn next(&self, cursor: &mut WindowCursor) -> Option<(i64, i64)> {
+        let key = self.next_key(cursor)?;
+        Some((key, self.qtys[slot(key)]))
+    }
+
+    #[inline]
+    fn next_key(&self, cursor: &mut WindowCursor) -> Option<i64> {
         while cursor.bits == 0 {
             if cursor.start >= self.end() - WORD {
                 return None;
@@ -140,7 +152,7 @@ impl Window {
         }
         let key = cursor.start + i64::from(cursor.bits.trailing_zeros());
         cursor.bits &= cursor.bits - 1;
-        Some((key, self.qtys[slot(key)]))
+        Some(key)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Definitions: assets, instruments, venues, listings, clients. Fixed once the desk has been active.
 
-use pinrail_book::{Book, Consolidated, Estimates, Source};
+use pinrail_book::{Book, Consolidated, Estimates, Source, VENUES_MAX};
 use pinrail_pricing::{Pricer, TIERS_MAX};
 use pinrail_types::record::{
     AssetDef, BookState, ClientDef, EpochStart, InstrumentDef, ListingDef, ModelInput, QuotingParams,
@@ -8,7 +8,7 @@ use pinrail_types::record::{
 };
 use pinrail_types::{AssetId, BEHAVIOUR_VERSION, E8, Instrument, Qty, Reason, Record, RecordHeader};
 
-use crate::state::{Bounds, Engine, Listing, Traded};
+use crate::state::{Bounds, Engine, NOT_LISTED, Traded};
 
 /// Whether two definitions say the same. A start gives the desk its definitions again, and that changes nothing.
 fn is_same<R: Record>(held: &R, given: &R) -> bool {
@@ -109,7 +109,7 @@ impl<P: Pricer> Engine<P> {
             .and_then(Option::as_mut);
         let traded = traded.ok_or(Reason::UnknownInstrument)?;
         if let Ok(at) = traded.listed(def.venue) {
-            return if is_same(&traded.listings[at].def, def) {
+            return if is_same(&traded.listings[at], def) {
                 Ok(())
             } else {
                 Err(Reason::BadDefinition)
@@ -172,12 +172,14 @@ impl Traded {
         asset(def.base)?;
         let meta = Instrument::new(def, asset(def.quote)?).map_err(|_| Reason::BadDefinition)?;
         Ok(Traded {
-            meta,
-            venues: Consolidated::new(),
-            listings: Vec::with_capacity(venues_max),
+            places: [NOT_LISTED; VENUES_MAX],
+            reported: [BookState::Empty; VENUES_MAX],
             book_seq: 0,
-            estimates: Estimates::default(),
             is_to_refresh: false,
+            venues: Consolidated::new(),
+            estimates: Estimates::default(),
+            meta,
+            listings: Vec::with_capacity(venues_max),
             def: *def,
         })
     }
@@ -194,10 +196,8 @@ impl Traded {
         if def.tick_multiple < 1 || !Qty(def.lot_multiple).is_orderable() {
             return Err(Reason::BadDefinition);
         }
-        self.listings.push(Listing {
-            def: *def,
-            reported: BookState::Empty,
-        });
+        self.places[def.venue.index()] = self.listings.len() as u8;
+        self.listings.push(*def);
         self.venues.add(Source {
             book: Book::new(rule, book_levels),
             taker_fee_e8: venue.taker_fee_e8,

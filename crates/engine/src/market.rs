@@ -1,6 +1,5 @@
 //! Inputs from venues: they keep the books.
 
-use pinrail_book::Source;
 use pinrail_pricing::Pricer;
 use pinrail_types::record::{
     BookState, BookStatus, BookUpdate, TopOfBook, Trade, VenueStatus, VenueStatusKind,
@@ -8,7 +7,7 @@ use pinrail_types::record::{
 use pinrail_types::{InstrumentId, Reason, Side, VenueId};
 
 use crate::out::Out;
-use crate::state::{Engine, Listing, Traded};
+use crate::state::{Engine, NOT_LISTED, Traded};
 
 /// Book states reported by one input at most.
 const REPORTS_PER_INPUT: usize = 16;
@@ -123,10 +122,10 @@ impl Traded {
     /// Which of the instrument's sources is the venue.
     #[inline]
     pub(crate) fn listed(&self, venue: VenueId) -> Result<usize, Reason> {
-        self.listings
-            .iter()
-            .position(|listing| listing.def.venue == venue)
-            .ok_or(Reason::NotListed)
+        match self.places.get(venue.index()) {
+            Some(place) if *place != NOT_LISTED => Ok(usize::from(*place)),
+            _ => Err(Reason::NotListed),
+        }
     }
 
     /// Shows the estimates the market as it is, unless nothing is known of it.
@@ -141,25 +140,25 @@ impl Traded {
     /// several records comes in is left out.
     #[inline]
     fn report(&mut self, at: usize, out: &mut Out) {
-        let source = &self.venues.sources()[at];
-        let state = source.book.state();
-        if state != self.listings[at].reported && state != BookState::Building {
-            report_change(&mut self.listings[at], source, self.meta.id, out);
+        let state = self.venues.sources()[at].book.state();
+        if state != self.reported[at] && state != BookState::Building {
+            self.report_change(at, out);
         }
     }
-}
 
-#[cold]
-fn report_change(listing: &mut Listing, source: &Source, instrument: InstrumentId, out: &mut Out) {
-    let state = source.book.state();
-    out.push(BookStatus {
-        instrument,
-        venue: listing.def.venue,
-        state: state.byte(),
-        state_before: listing.reported.byte(),
-        last_id: source.book.last_id(),
-        reason: source.book.reason().code(),
-        ..bytemuck::Zeroable::zeroed()
-    });
-    listing.reported = state;
+    #[cold]
+    fn report_change(&mut self, at: usize, out: &mut Out) {
+        let book = &self.venues.sources()[at].book;
+        let state = book.state();
+        out.push(BookStatus {
+            instrument: self.meta.id,
+            venue: self.listings[at].venue,
+            state: state.byte(),
+            state_before: self.reported[at].byte(),
+            last_id: book.last_id(),
+            reason: book.reason().code(),
+            ..bytemuck::Zeroable::zeroed()
+        });
+        self.reported[at] = state;
+    }
 }

@@ -6,7 +6,7 @@ use pinrail_types::record::{BookState, InstrumentDef, ListingDef};
 use pinrail_types::state::{Load, Save, StateError, Visitor};
 
 use crate::hash::RollingHash;
-use crate::state::{Bounds, Engine, Listing, Traded};
+use crate::state::{Bounds, Engine, Traded};
 
 impl<P: Pricer> Engine<P> {
     /// The whole state as words, the same on every machine: whatever decides, and nothing that follows from it or is only
@@ -123,7 +123,7 @@ impl<P: Pricer> Engine<P> {
         let mut listings = traded.listings.len();
         visitor.count(&mut listings, self.bounds.venues)?;
         for place in 0..listings {
-            let mut def: Option<ListingDef> = traded.listings.get(place).map(|listing| listing.def);
+            let mut def: Option<ListingDef> = traded.listings.get(place).copied();
             visitor.maybe(&mut def)?;
             if visitor.is_loading() {
                 let venue_of = |venue: VenueId| self.venues.get(venue.index()).and_then(Option::as_ref);
@@ -132,16 +132,16 @@ impl<P: Pricer> Engine<P> {
                     .and_then(|(def, venue)| traded.list(&def, venue, self.bounds.book_levels, false).ok());
                 made.ok_or_else(|| visitor.bad(place as u64, "a listing"))?;
             }
-            visit_reported(&mut traded.listings[place], visitor)?;
+            visit_reported(&mut traded.reported[place], visitor)?;
         }
         traded.venues.visit(visitor)
     }
 }
 
-fn visit_reported(listing: &mut Listing, visitor: &mut impl Visitor) -> Result<(), StateError> {
+fn visit_reported(reported: &mut BookState, visitor: &mut impl Visitor) -> Result<(), StateError> {
     let from = |code| BookState::from_byte(u8::try_from(code).ok()?);
     visitor.named(
-        &mut listing.reported,
+        reported,
         |state| u64::from(state.byte()),
         from,
         "a state of a book",

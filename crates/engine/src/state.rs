@@ -1,6 +1,6 @@
 //! The engine's state, and the way of an input through it.
 
-use pinrail_book::{Book, Consolidated, Estimates, Levels};
+use pinrail_book::{Book, Consolidated, Estimates, Levels, VENUES_MAX};
 use pinrail_oms::{Positions, QuoteTable};
 use pinrail_pricing::Pricer;
 use pinrail_risk::{Ask, Risk, RiskBounds};
@@ -46,7 +46,7 @@ const BOUND_MAX: usize = 1 << 24;
 
 impl Bounds {
     /// Whether there can be an engine of these bounds: all but `venues` from 1 to 2^24, `book_levels` at most
-    /// [`Levels::LEVELS_MAX`], and `venues` at most [`pinrail_book::VENUES_MAX`].
+    /// [`Levels::LEVELS_MAX`], and `venues` at most [`VENUES_MAX`].
     ///
     /// # Errors
     /// Which bound can't be.
@@ -54,7 +54,7 @@ impl Bounds {
         let ranges = [
             (self.assets, 1..=BOUND_MAX, "the bound on assets"),
             (self.instruments, 1..=BOUND_MAX, "the bound on instruments"),
-            (self.venues, 0..=pinrail_book::VENUES_MAX, "the bound on venues"),
+            (self.venues, 0..=VENUES_MAX, "the bound on venues"),
             (self.clients, 1..=BOUND_MAX, "the bound on clients"),
             (self.open_quotes, 1..=BOUND_MAX, "the bound on open quotes"),
             (
@@ -110,7 +110,7 @@ impl Default for Bounds {
         Bounds {
             assets: 64,
             instruments: 64,
-            venues: pinrail_book::VENUES_MAX,
+            venues: VENUES_MAX,
             clients: 1_024,
             open_quotes: 4_096,
             book_levels: 8_192,
@@ -130,28 +130,31 @@ pub struct Counts {
     pub tops_compared: u64,
 }
 
-/// Which venue a source of an instrument's liquidity is.
-#[derive(Debug)]
-pub(crate) struct Listing {
-    pub(crate) def: ListingDef,
-    /// The state of its book that was last reported.
-    pub(crate) reported: BookState,
-}
+/// In [`Traded::places`]: the venue does not list the instrument.
+pub(crate) const NOT_LISTED: u8 = u8::MAX;
 
 /// An instrument and the venues that list it.
+///
+/// With thousands of instruments each update finds its own out of the cache. What every update touches therefore stands in
+/// front, in two lines.
+#[repr(C, align(64))]
 #[derive(Debug)]
 pub(crate) struct Traded {
-    pub(crate) meta: Instrument,
-    /// The books, as a pricer sees them.
-    pub(crate) venues: Consolidated,
-    /// Beside each of them, whose it is.
-    pub(crate) listings: Vec<Listing>,
+    /// By venue, which of the sources it is.
+    pub(crate) places: [u8; VENUES_MAX],
+    /// By source, the state of its book that was last reported.
+    pub(crate) reported: [BookState; VENUES_MAX],
     /// Sequence of the last input that changed one of its books.
     pub(crate) book_seq: u64,
-    /// What the market has been like.
-    pub(crate) estimates: Estimates,
     /// It stands in [`Engine::to_refresh`].
     pub(crate) is_to_refresh: bool,
+    /// The books, as a pricer sees them.
+    pub(crate) venues: Consolidated,
+    /// What the market has been like.
+    pub(crate) estimates: Estimates,
+    pub(crate) meta: Instrument,
+    /// Beside each of the sources, whose it is.
+    pub(crate) listings: Vec<ListingDef>,
     /// What it was made from.
     pub(crate) def: InstrumentDef,
 }
@@ -482,10 +485,7 @@ impl<P: Pricer> Engine<P> {
     /// The book of an instrument at a venue.
     pub fn book(&self, instrument: InstrumentId, venue: VenueId) -> Option<&Book> {
         let traded = self.traded.get(instrument.index())?.as_ref()?;
-        let at = traded
-            .listings
-            .iter()
-            .position(|listing| listing.def.venue == venue)?;
+        let at = traded.listed(venue).ok()?;
         Some(&traded.venues.sources()[at].book)
     }
 }
