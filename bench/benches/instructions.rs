@@ -8,12 +8,15 @@
 
 #[path = "../../crates/engine/tests/desk/mod.rs"]
 mod desk;
+#[path = "../../crates/engine/tests/desk/many.rs"]
+mod many;
 
 use std::hint::black_box;
 
 use bytemuck::Zeroable;
 use desk::Desk;
 use gungraun::{Callgrind, LibraryBenchmarkConfig, library_benchmark, library_benchmark_group, main};
+use many::Many;
 use pinrail_book::Book;
 use pinrail_journal::{Journal, JournalConfig, SyncPolicy};
 use pinrail_ring::{Class, Consumer, Producer};
@@ -368,10 +371,44 @@ fn limited_desk_and_request() -> (Box<Desk>, Box<Frame>) {
 }
 
 library_benchmark_group!(name = risk, benchmarks = [risk_of_a_request]);
+// An update and a request where there are so many instruments and clients: the count must not grow with them.
+fn many_and_update(instruments: usize) -> (Box<Many>, Box<Frame>) {
+    let mut desk = Box::new(Many::new(instruments));
+    for _ in 0..20 {
+        let update = desk.draw_update();
+        desk.put(update);
+    }
+    let update = Box::new(desk.draw_update());
+    (desk, update)
+}
+
+#[library_benchmark]
+#[bench::of_10(args = (10), setup = many_and_update)]
+#[bench::of_10_000(args = (10_000), setup = many_and_update)]
+fn update_of_many((mut desk, update): (Box<Many>, Box<Frame>)) -> Box<Many> {
+    assert_eq!(desk.put(black_box(*update)), None);
+    desk
+}
+
+fn many_and_request(instruments: usize) -> (Box<Many>, Box<(Frame, Px)>) {
+    let mut desk = Box::new(Many::new(instruments));
+    let request = Box::new(desk.draw_request());
+    (desk, request)
+}
+
+#[library_benchmark]
+#[bench::of_10(args = (10), setup = many_and_request)]
+#[bench::of_10_000(args = (10_000), setup = many_and_request)]
+fn request_of_many((mut desk, request): (Box<Many>, Box<(Frame, Px)>)) -> Box<Many> {
+    assert_eq!(desk.put(black_box(request.0)), Some(request.1));
+    desk
+}
+
 library_benchmark_group!(name = ring, benchmarks = [ring_push_and_poll]);
 library_benchmark_group!(name = journal, benchmarks = [journal_append]);
 library_benchmark_group!(name = book, benchmarks = [level_change]);
 library_benchmark_group!(name = engine, benchmarks = [request_to_quote]);
+library_benchmark_group!(name = scale, benchmarks = [update_of_many, request_of_many]);
 
 library_benchmark_group!(
     name = types,
@@ -380,5 +417,5 @@ library_benchmark_group!(
 
 main!(
     config = LibraryBenchmarkConfig::default().tool(Callgrind::with_args(["--cache-sim=no"])),
-    library_benchmark_groups = [types, ring, journal, book, risk, engine]
+    library_benchmark_groups = [types, ring, journal, book, risk, engine, scale]
 );
