@@ -17,17 +17,19 @@ use bytemuck::Zeroable;
 use desk::Desk;
 use gungraun::{Callgrind, LibraryBenchmarkConfig, library_benchmark, library_benchmark_group, main};
 use many::Many;
-use pinrail_book::Book;
+use pinrail_book::{Book, Consolidated, Estimates, Source, Top};
 use pinrail_journal::{Journal, JournalConfig, SyncPolicy};
+use pinrail_pricing::{Adjustments, PriceRequest, Pricer, Prices, SweepPricer};
 use pinrail_ring::{Class, Consumer, Producer};
 use pinrail_risk::{Ask, Quoted, Risk, RiskBounds};
 use pinrail_types::record::{
-    AssetDef, BookLevel, BookState, BookUpdate, ClientDef, InstrumentDef, LimitKind, LimitScope, LimitSet,
-    Quote, QuoteBasis, QuoteRequest, Scope, SequenceRule, Tick, TradingState,
+    AssetDef, BookLevel, BookState, BookUpdate, ClientDef, InstrumentDef, InventoryRule, LimitKind,
+    LimitScope, LimitSet, Quote, QuoteBasis, QuoteRequest, QuotingParams, Scope, SequenceRule, Tick,
+    TierSpread, TradingState,
 };
 use pinrail_types::{
-    Amount, Cause, ClientId, Decimal, Flags, Frame, Grid, Instrument, InstrumentId, Px, Qty, Reason, Record,
-    RecordHeader, SessionId, Side, SourceId, Text,
+    Amount, Cause, ClientId, Decimal, E8, Flags, Frame, Grid, Instrument, InstrumentId, Px, Qty, Reason,
+    Record, RecordHeader, SessionId, Side, SourceId, Text,
 };
 use tempfile::TempDir;
 
@@ -370,6 +372,147 @@ fn limited_desk_and_request() -> (Box<Desk>, Box<Frame>) {
     (desk, frame)
 }
 
+// Four venues of ten levels a side and unlike fees, every parameter of the model on. A request takes ten levels, of all venues.
+struct Priced {
+    pricer: SweepPricer,
+    venues: Consolidated,
+    request: PriceRequest<'static>,
+    prices: Result<Prices, Reason>,
+}
+
+const PRICED_AT: u64 = 1_000;
+
+fn ten_levels(venue: i64) -> Book {
+    let mut book = Book::new(SequenceRule::Plain, 64);
+    for (part, flags) in [(0, Flags::FIRST), (1, Flags::LAST)] {
+        let mut update = BookUpdate {
+            ts_recv: PRICED_AT,
+            first_id: 1,
+            last_id: 1,
+            bids: 5,
+            asks: 5,
+            ..BookUpdate::zeroed()
+        };
+        for (n, level) in update.levels.iter_mut().take(10).enumerate() {
+            let away = 1 + venue + (part * 5 + n as i64 % 5) * 9;
+            *level = BookLevel {
+                px: Px(if n < 5 { 6_170_000 - away } else { 6_170_000 + away }),
+                qty: Qty(1_234_500 + away),
+            };
+        }
+        update.header.commit = update.commit_for(flags.with(Flags::SNAPSHOT)).pack();
+        book.apply(&update);
+    }
+    assert_eq!((book.state(), book.asks().len()), (BookState::Healthy, 10));
+    book
+}
+
+fn venues_and_request(side: Option<Side>) -> Box<Priced> {
+    let desk = Desk::configuration();
+    let assets: Vec<_> = desk.iter().filter_map(|frame| frame.get::<AssetDef>()).collect();
+    let def = desk.iter().find_map(|frame| frame.get::<InstrumentDef>());
+    let mut pricer = SweepPricer::new(1);
+    let half_spread = TierSpread {
+        half_spread_e8: 12_345,
+        ..TierSpread::zeroed()
+    };
+    pricer.on_tier_spread(&half_spread).expect("a sound spread");
+    let params = QuotingParams {
+        inventory_rule: InventoryRule::Reservation.byte(),
+        volatility_mult_e8: E8 / 2,
+        hold_ns: 500_000_000,
+        impact_e8: 1_234,
+        impact_qty: Qty(10_000_000),
+        skew_e8: 2_000_000_000_000,
+        skew_position: Qty(100_000_000),
+        edge_min_e8: 1_000,
+        volatility_tau_ns: Estimates::TAU_NS,
+        ..QuotingParams::zeroed()
+    };
+    pricer.on_quoting_params(&params).expect("sound parameters");
+    let mut venues = Consolidated::new();
+    for venue in 0..4 {
+        venues.add(Source {
+            lot: Qty(1),
+            book: ten_levels(venue),
+            taker_fee_e8: [50, 0, -50, 100][venue as usize],
+            stale_ns_max: 1_000,
+            halted: false,
+        });
+    }
+    let mut estimates = Estimates::default();
+    for n in 1..1_000 {
+        let bid_px = Px(6_170_000 + n % 3 * 500);
+        let ask_px = Px(bid_px.0 + 10);
+        estimates.sample(n.unsigned_abs() * Estimates::SAMPLE_NS, Top { bid_px, ask_px });
+    }
+    let instrument = Instrument::new(def.expect("one"), assets[1]).expect("a sound definition");
+    let request = PriceRequest {
+        instrument: Box::leak(Box::new(instrument)),
+        tier: 0,
+        side,
+        qty: Qty(12_000_000),
+        px_step: 1,
+        now: PRICED_AT,
+        life_ns: 3_000_000_000,
+        position: Qty(45_678_900),
+        estimates: Box::leak(Box::new(estimates)),
+    };
+    Box::new(Priced {
+        pricer,
+        venues,
+        request,
+        prices: Err(Reason::None),
+    })
+}
+
+fn merged_venues_and_request(side: Option<Side>) -> Box<Priced> {
+    let mut priced = venues_and_request(side);
+    while priced.venues.refresh(PRICED_AT) {}
+    priced
+}
+
+// What pricing a request takes, and nothing else of the core: merged as in a core that had a moment to itself, or not.
+#[library_benchmark]
+#[bench::one_sided_merged(args = [Some(Side::Buy)], setup = merged_venues_and_request, teardown = check_prices)]
+#[bench::two_sided_merged(args = [None], setup = merged_venues_and_request, teardown = check_prices)]
+#[bench::one_sided_unmerged(args = [Some(Side::Buy)], setup = venues_and_request, teardown = check_prices)]
+#[bench::two_sided_unmerged(args = [None], setup = venues_and_request, teardown = check_prices)]
+fn price_of_a_request(mut priced: Box<Priced>) -> Box<Priced> {
+    priced.prices = priced.pricer.price(black_box(&priced.request), &priced.venues);
+    priced
+}
+
+// Ten levels of four venues, and nothing is left out.
+fn check_prices(priced: Box<Priced>) {
+    let Priced {
+        venues,
+        request,
+        prices,
+        ..
+    } = *priced;
+    let prices = prices.expect("prices");
+    let qty = request.qty;
+    let sweep = venues.view(PRICED_AT).and_then(|view| view.sweep(Side::Buy, qty));
+    assert_eq!(sweep.expect("deep enough").levels, 10);
+    assert_eq!(prices.venue_mask, 0b1111);
+    let Adjustments {
+        widening_e8,
+        impact_e8,
+        skew_e8,
+        edge_min_e8,
+    } = prices.adjustments;
+    assert!(
+        [widening_e8, impact_e8, skew_e8, edge_min_e8]
+            .iter()
+            .all(|e8| *e8 > 100),
+        "{prices:?}"
+    );
+    assert_eq!(prices.bid_px == Px::NONE, request.side.is_some());
+    assert!(prices.offer_px > prices.hedge_offer_px);
+}
+
+library_benchmark_group!(name = pricing, benchmarks = [price_of_a_request]);
 library_benchmark_group!(name = risk, benchmarks = [risk_of_a_request]);
 // An update and a request where there are so many instruments and clients: the count must not grow with them.
 fn many_and_update(instruments: usize) -> (Box<Many>, Box<Frame>) {
@@ -417,5 +560,5 @@ library_benchmark_group!(
 
 main!(
     config = LibraryBenchmarkConfig::default().tool(Callgrind::with_args(["--cache-sim=no"])),
-    library_benchmark_groups = [types, ring, journal, book, risk, engine, scale]
+    library_benchmark_groups = [types, ring, journal, book, pricing, risk, engine, scale]
 );

@@ -381,14 +381,17 @@ fn merge<const N: usize>(sources: &[Source], usable: u16, side: Side, ladder: &m
 fn usable(sources: &[Source], now: u64) -> Result<u16, Reason> {
     let mut usable = 0_u16;
     let mut missing = Reason::ReferenceMissing;
-    for (i, source) in sources.iter().enumerate() {
+    let mut bit = 1_u16;
+    for source in sources {
+        let this = bit;
+        bit <<= 1;
         if source.halted || source.book.state() != BookState::Healthy {
             continue;
         }
         if source.book.is_stale(now, source.stale_ns_max) {
             missing = Reason::ReferenceStale;
         } else {
-            usable |= 1 << i;
+            usable |= this;
         }
     }
     if usable == 0 { Err(missing) } else { Ok(usable) }

@@ -114,9 +114,7 @@ impl Quoting {
         let wants_sigma = self.volatility_mult_e8 != 0 || self.rule == InventoryRule::Reservation;
         let sigma_e8 = if wants_sigma { self.sigma_e8(request) } else { 0 };
         if self.volatility_mult_e8 != 0 {
-            // Both are at most 1e10, so the product has 67 bits.
-            let widening = u128::from(self.volatility_mult_e8.unsigned_abs()) * u128::from(sigma_e8);
-            adjustments.widening_e8 = at_most_one(widening.div_ceil(E8 as u128));
+            adjustments.widening_e8 = scaled(self.volatility_mult_e8, sigma_e8.cast_signed(), E8, 1);
         }
         if self.skew_e8 != 0 && request.position != Qty::ZERO {
             let whole = match self.rule {
@@ -124,7 +122,7 @@ impl Quoting {
                 // 1e15 times 1e16 has 104 bits.
                 InventoryRule::Reservation => {
                     let variance_e16 = u128::from(sigma_e8) * u128::from(sigma_e8);
-                    at_most_one(u128::from(self.skew_e8.unsigned_abs()) * variance_e16 / E16)
+                    at_most_one(over_e16(u128::from(self.skew_e8.unsigned_abs()) * variance_e16))
                 }
             };
             let size = scaled(whole, request.position.0.abs(), self.skew_position, 0);
@@ -138,7 +136,9 @@ impl Quoting {
     #[inline]
     fn sigma_e8(&self, request: &PriceRequest<'_>) -> u64 {
         let life_ns = request.life_ns.min(HOLD_NS_MAX) + self.hold_ns;
-        let root = (life_ns / 1_000).isqrt();
+        let life_us = life_ns / 1_000;
+        // An hour and more has 33 bits, and a root of 32 takes half of the time.
+        let root = u32::try_from(life_us).map_or_else(|_| life_us.isqrt(), |us| u64::from(us.isqrt()));
         let volatility_e8 = request.estimates.volatility_e8().unsigned_abs();
         (volatility_e8 * root).div_ceil(1_000).min(E8 as u64)
     }
@@ -166,8 +166,16 @@ impl Quoting {
     }
 }
 
-/// One squared, in 1e8ths.
-const E16: u128 = 10_000_000_000_000_000;
+/// `value / 1e16`, rounded down. 1e16 is 2^16 times 5^16, and without the first most values have 64 bits, where dividing
+/// takes a fraction of the time.
+#[inline]
+fn over_e16(value: u128) -> u128 {
+    const FIVES: u64 = 5_u64.pow(16);
+    match u64::try_from(value >> 16) {
+        Ok(shifted) => u128::from(shifted / FIVES),
+        Err(_) => (value >> 16) / u128::from(FIVES),
+    }
+}
 
 /// `fraction_e8 * part / whole`, at most one; rounded up by one where a rest is left, if `up` is one. None is negative.
 #[inline]

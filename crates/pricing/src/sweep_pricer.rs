@@ -46,27 +46,29 @@ impl SweepPricer {
     fn prices(&self, request: &PriceRequest<'_>, venues: &Consolidated) -> Result<Prices, Reason> {
         let half_spread_e8 = self.half_spread_e8(request)?;
         let view = venues.view(request.now)?;
-        let mut prices = Prices {
-            bid_px: Px::NONE,
-            offer_px: Px::NONE,
-            hedge_bid_px: Px::NONE,
-            hedge_offer_px: Px::NONE,
-            ref_px: view.top()?.mid(),
-            half_spread_e8,
-            adjustments: self.quoting[request.instrument.id.index()].adjustments(request),
-            venue_mask: 0,
-        };
-        let adjustments = prices.adjustments;
-        let venue_mask = &mut prices.venue_mask;
+        let ref_px = view.top()?.mid();
+        let adjustments = self.quoting[request.instrument.id.index()].adjustments(request);
+        let mut venue_mask = 0;
+        let (mut hedge_offer_px, mut offer_px) = (Px::NONE, Px::NONE);
         if request.side != Some(Side::Sell) {
             let factor = adjustments.offer_factor_e8(half_spread_e8);
-            (prices.hedge_offer_px, prices.offer_px) = hedged(&view, request, Side::Buy, factor, venue_mask)?;
+            (hedge_offer_px, offer_px) = hedged(&view, request, Side::Buy, factor, &mut venue_mask)?;
         }
+        let (mut hedge_bid_px, mut bid_px) = (Px::NONE, Px::NONE);
         if request.side != Some(Side::Buy) {
             let factor = adjustments.bid_factor_e8(half_spread_e8);
-            (prices.hedge_bid_px, prices.bid_px) = hedged(&view, request, Side::Sell, factor, venue_mask)?;
+            (hedge_bid_px, bid_px) = hedged(&view, request, Side::Sell, factor, &mut venue_mask)?;
         }
-        Ok(prices)
+        Ok(Prices {
+            bid_px,
+            offer_px,
+            hedge_bid_px,
+            hedge_offer_px,
+            ref_px,
+            half_spread_e8,
+            adjustments,
+            venue_mask,
+        })
     }
 
     fn half_spread_e8(&self, request: &PriceRequest<'_>) -> Result<i64, Reason> {
