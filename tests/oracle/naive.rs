@@ -119,7 +119,7 @@ pub(crate) struct NaiveEstimates {
     tau_ns: u64,
     /// Core time, bid and offer of each sample.
     history: Vec<(u64, i64, i64)>,
-    pub(crate) spread_e8: i64,
+    spread_e16: i64,
     variance_e16: i64,
 }
 
@@ -128,7 +128,7 @@ impl NaiveEstimates {
         NaiveEstimates {
             tau_ns,
             history: Vec::new(),
-            spread_e8: 0,
+            spread_e16: 0,
             variance_e16: 0,
         }
     }
@@ -137,16 +137,16 @@ impl NaiveEstimates {
         self.history.len()
     }
 
-    /// Takes a best bid and offer, if a sample is due; a crossed one is none.
+    /// Takes a best bid and offer, if a sample is due.
     pub(crate) fn take(&mut self, now: u64, bid: i64, ask: i64) {
         let last = self.history.last().copied();
-        if last.is_some_and(|(at, ..)| now < at + 100_000_000) || ask < bid {
+        if last.is_some_and(|(at, ..)| now < at + 100_000_000) {
             return;
         }
         self.history.push((now, bid, ask));
-        let spread_e8 = down(&(ratio(2 * (ask - bid), bid + ask) * BigInt::from(E8)));
+        let spread_e16 = down(&(ratio(2 * (ask - bid).max(0), bid + ask) * BigInt::from(E8 * E8)));
         let Some((before, last_bid, last_ask)) = last else {
-            self.spread_e8 = spread_e8;
+            self.spread_e16 = spread_e16;
             return;
         };
         let dt_ns = i64::try_from(now - before).unwrap();
@@ -154,10 +154,14 @@ impl NaiveEstimates {
         let rest = ratio(1, 1) - &weight;
         let (mid_twice, mid_twice_before) = (bid + ask, last_bid + last_ask);
         let moved = (mid_twice - mid_twice_before).abs();
-        let moved_e8 = down(&(ratio(moved, mid_twice_before) * BigInt::from(E8)));
-        let per_second = ratio(moved_e8, 1) * BigInt::from(moved_e8) * ratio(1_000_000_000, dt_ns);
-        self.spread_e8 = down(&(ratio(self.spread_e8, 1) * &rest + ratio(spread_e8, 1) * &weight));
+        let moved_e12 = down(&(ratio(moved, mid_twice_before) * BigInt::from(10_000 * E8)));
+        let per_second = ratio(moved_e12, 1) * BigInt::from(moved_e12) * ratio(10, dt_ns);
+        self.spread_e16 = down(&(ratio(self.spread_e16, 1) * &rest + ratio(spread_e16, 1) * &weight));
         self.variance_e16 = down(&(ratio(self.variance_e16, 1) * rest + per_second * weight)).min(E8 * E8);
+    }
+
+    pub(crate) fn spread_e8(&self) -> i64 {
+        self.spread_e16 / E8
     }
 
     pub(crate) fn volatility_e8(&self) -> i64 {
@@ -167,7 +171,7 @@ impl NaiveEstimates {
     /// Spread and volatility, times 1e8, as one weighted sum over the whole history, nothing rounded on the way.
     pub(crate) fn in_one_sum(&self) -> (f64, f64) {
         let (mut spread, mut variance, mut weight_left) = (0.0, 0.0, 1.0);
-        let width = |(_, bid, ask): &(u64, i64, i64)| 2.0 * (ask - bid) as f64 / (bid + ask) as f64;
+        let width = |(_, bid, ask): &(u64, i64, i64)| 2.0 * (ask - bid).max(0) as f64 / (bid + ask) as f64;
         for pair in self.history.windows(2).rev() {
             let ((before, last_bid, last_ask), (at, bid, ask)) = (pair[0], pair[1]);
             let dt_s = (at - before) as f64 / 1e9;

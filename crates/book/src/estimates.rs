@@ -18,8 +18,8 @@ pub struct Estimates {
     sampled_at: u64,
     /// The last sample's bid and offer, added: twice its middle, in ticks.
     mid_twice: i64,
-    /// Spread as a fraction of the middle, times 1e8.
-    spread_e8: u64,
+    /// Spread as a fraction of the middle, times 1e16: finer than it is given, since each sample rounds it down.
+    spread_e16: u64,
     /// Variance of returns per second, times 1e16.
     variance_e16: u64,
     /// The root of that.
@@ -32,7 +32,7 @@ impl Default for Estimates {
             tau_ns: Estimates::TAU_NS,
             sampled_at: 0,
             mid_twice: 0,
-            spread_e8: 0,
+            spread_e16: 0,
             variance_e16: 0,
             volatility_e8: 0,
         }
@@ -59,7 +59,7 @@ impl Estimates {
     /// The average spread as a fraction of the middle, times 1e8.
     #[inline]
     pub fn spread_e8(&self) -> i64 {
-        self.spread_e8 as i64
+        (self.spread_e16 / E8.unsigned_abs()) as i64
     }
 
     /// The standard deviation of the return over one second, as a fraction, times 1e8. Over a longer time it grows with the
@@ -75,23 +75,25 @@ impl Estimates {
         now >= self.sampled_at.saturating_add(Estimates::SAMPLE_NS)
     }
 
-    /// Takes a sample. One at which bid and offer cross, or prices are not above zero, says nothing and is passed over.
+    /// Takes a sample. Where bid and offer cross, as those of several venues may, the spread is none; one at which a price is
+    /// not above zero says nothing and is passed over.
     pub fn sample(&mut self, now: u64, top: Top) {
         let (bid, ask) = (top.bid_px.0, top.ask_px.0);
-        if bid <= 0 || ask < bid {
+        if bid <= 0 || ask <= 0 {
             return;
         }
         // Representable prices have 52 bits.
         let mid_twice = bid + ask;
-        let spread = fraction_e8(2 * (ask - bid), mid_twice);
+        let spread = fraction(2 * (ask - bid).max(0), mid_twice, E8_SQUARED);
         if self.sampled_at == 0 {
-            self.spread_e8 = spread;
+            self.spread_e16 = spread;
         } else {
             let dt_ns = (now - self.sampled_at).min(Estimates::TAU_NS_MAX);
-            let moved = fraction_e8(mid_twice.abs_diff(self.mid_twice) as i64, self.mid_twice);
-            self.spread_e8 = self.blend(self.spread_e8, u128::from(spread) * u128::from(dt_ns), dt_ns);
-            // The squared return is that of `dt`; per second, and times the weight's `dt`, it is that by 1e9.
-            let squared = u128::from(moved) * u128::from(moved) * 1_000_000_000;
+            let moved = fraction(mid_twice.abs_diff(self.mid_twice) as i64, self.mid_twice, E12);
+            self.spread_e16 = self.blend(self.spread_e16, u128::from(spread) * u128::from(dt_ns), dt_ns);
+            // The squared return, times 1e24, is that of `dt`; per second and times the weight's `dt` it is that by 1e9, and
+            // so by 10 times 1e16.
+            let squared = u128::from(moved) * u128::from(moved) * 10;
             self.variance_e16 = self.blend(self.variance_e16, squared, dt_ns).min(E8_SQUARED);
             self.volatility_e8 = self.variance_e16.isqrt();
         }
@@ -114,7 +116,7 @@ impl Estimates {
         visitor.below(&mut self.tau_ns, Estimates::TAU_NS_MAX + 1)?;
         visitor.word(&mut self.sampled_at)?;
         visitor.signed(&mut self.mid_twice)?;
-        visitor.below(&mut self.spread_e8, 2 * E8 as u64 + 1)?;
+        visitor.below(&mut self.spread_e16, 2 * E8_SQUARED + 1)?;
         visitor.below(&mut self.variance_e16, E8_SQUARED + 1)?;
         self.volatility_e8 = self.variance_e16.isqrt();
         Ok(())
@@ -124,10 +126,13 @@ impl Estimates {
 /// One, as a variance: what is more lively counts as this.
 const E8_SQUARED: u64 = (E8 * E8).unsigned_abs();
 
-/// `part / whole` times 1e8, rounded down, at most 2e8. `whole` is above zero.
-fn fraction_e8(part: i64, whole: i64) -> u64 {
-    let fraction = u128::from(part.unsigned_abs()) * E8 as u128 / u128::from(whole.unsigned_abs());
-    u64::try_from(fraction).unwrap_or(u64::MAX).min(2 * E8 as u64)
+/// A return is measured in these, so that a move of one tick is not rounded away.
+const E12: u64 = 1_000_000_000_000;
+
+/// `part / whole` in units of which one has so many, rounded down, at most two. `whole` is above zero.
+fn fraction(part: i64, whole: i64, one: u64) -> u64 {
+    let fraction = u128::from(part.unsigned_abs()) * u128::from(one) / u128::from(whole.unsigned_abs());
+    u64::try_from(fraction).unwrap_or(u64::MAX).min(2 * one)
 }
 
 #[cfg(test)]
@@ -190,14 +195,25 @@ mod tests {
     }
 
     #[test]
-    fn crossed_or_negative_markets_say_nothing() {
+    fn negative_markets_say_nothing() {
         let mut estimates = Estimates::default();
         estimates.sample(STEP, top(100, 102));
         let held = estimates;
-        for odd in [top(103, 102), top(-5, 5), top(0, 1)] {
+        for odd in [top(-5, 5), top(0, 1), top(5, -5)] {
             estimates.sample(3 * STEP, odd);
             assert_eq!(estimates, held);
         }
+    }
+
+    #[test]
+    fn where_venues_cross_there_is_no_spread_and_the_middle_moves_on() {
+        let mut estimates = Estimates::default();
+        estimates.sample(STEP, top(1_000_000, 1_000_002));
+        let mut locked = estimates;
+        estimates.sample(2 * STEP, top(1_010_004, 1_010_000));
+        locked.sample(2 * STEP, top(1_010_002, 1_010_002));
+        assert_eq!(estimates, locked);
+        assert!(estimates.volatility_e8() > 0);
     }
 
     proptest! {
