@@ -15,6 +15,17 @@ macro_rules! checks {
             /// Every check, in order.
             pub const ALL: &'static [Check] = &[$(Check::$name),+];
 
+            /// The check that is called so.
+            ///
+            /// # Panics
+            /// If none is: a constant of it does not build.
+            const fn named(name: &str) -> Check {
+                $(if is_same(name, stringify!($name)) {
+                    return Check::$name;
+                })+
+                panic!("PINRAIL_OMIT names no check");
+            }
+
             /// Why it refuses.
             #[inline]
             pub const fn reason(self) -> Reason {
@@ -24,6 +35,15 @@ macro_rules! checks {
             }
         }
     };
+}
+
+const fn is_same(a: &str, b: &str) -> bool {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    let mut at = 0;
+    while at < a.len() && at < b.len() && a[at] == b[at] {
+        at += 1;
+    }
+    at == a.len() && at == b.len()
 }
 
 checks! {
@@ -107,6 +127,19 @@ checks! {
     FourEyes => SecondActorNeeded,
 }
 
+/// The check that this build leaves out: none, but for `scripts/omit-checks`.
+const LEFT_OUT: Option<Check> = {
+    let name = if cfg!(feature = "omit") {
+        option_env!("PINRAIL_OMIT")
+    } else {
+        None
+    };
+    match name {
+        Some(name) => Some(Check::named(name)),
+        None => None,
+    }
+};
+
 /// Checks that are left out: none, but in tests of what each is for.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Omitted {
@@ -116,18 +149,19 @@ pub(crate) struct Omitted {
 
 impl Omitted {
     /// Whether the check is left out.
-    #[cfg(test)]
+    #[cfg_attr(
+        not(test),
+        expect(clippy::unused_self, reason = "the same call in tests and out of them")
+    )]
     #[inline]
-    pub(crate) fn has(self, check: Check) -> bool {
-        self.check == Some(check)
-    }
-
-    /// Whether the check is left out.
-    #[cfg(not(test))]
-    #[expect(clippy::unused_self, reason = "the same call in tests and out of them")]
-    #[inline]
-    pub(crate) const fn has(self, _: Check) -> bool {
-        false
+    pub(crate) const fn has(self, check: Check) -> bool {
+        #[cfg(test)]
+        if let Some(omitted) = self.check
+            && omitted as u8 == check as u8
+        {
+            return true;
+        }
+        matches!(LEFT_OUT, Some(omitted) if omitted as u8 == check as u8)
     }
 
     /// That what the check demands holds.
