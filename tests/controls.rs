@@ -72,6 +72,11 @@ const REACHED: &[(Reason, &str, &str)] = &[
         "a_session_that_the_desk_has_no_room_for_is_refused",
     ),
     (
+        Reason::UnknownStrategy,
+        "crates/engine/tests/orders.rs",
+        "risk_refuses_an_order_with_its_own_reason",
+    ),
+    (
         Reason::Halted,
         "crates/engine/tests/epochs.rs",
         "a_poison_input_halts_the_desk_until_a_person_resumes_it",
@@ -110,6 +115,26 @@ const REACHED: &[(Reason, &str, &str)] = &[
         Reason::ActorMissing,
         "crates/engine/tests/limits.rs",
         "nobody_lifts_a_latch_without_a_name",
+    ),
+    (
+        Reason::VenueHalted,
+        "crates/risk/src/tests/orders.rs",
+        "venues_and_strategies_have_switches_of_their_own",
+    ),
+    (
+        Reason::VenueReduceOnly,
+        "crates/risk/src/tests/orders.rs",
+        "venues_and_strategies_have_switches_of_their_own",
+    ),
+    (
+        Reason::StrategyHalted,
+        "crates/risk/src/tests/orders.rs",
+        "venues_and_strategies_have_switches_of_their_own",
+    ),
+    (
+        Reason::StrategyReduceOnly,
+        "crates/risk/src/tests/orders.rs",
+        "venues_and_strategies_have_switches_of_their_own",
     ),
     (
         Reason::ReferenceMissing,
@@ -307,6 +332,16 @@ const REACHED: &[(Reason, &str, &str)] = &[
         "a_limit_is_loosened_by_two_for_a_time_and_returns_by_itself",
     ),
     (
+        Reason::SelfTrade,
+        "crates/engine/tests/orders.rs",
+        "no_order_goes_where_it_could_meet_our_own",
+    ),
+    (
+        Reason::VenueBalance,
+        "crates/engine/tests/orders.rs",
+        "a_venue_is_only_sent_what_it_has_money_for",
+    ),
+    (
         Reason::UnknownQuote,
         "crates/engine/tests/rfq.rs",
         "a_pass_ends_the_quote_and_releases_it",
@@ -362,6 +397,26 @@ const REACHED: &[(Reason, &str, &str)] = &[
         "a_duplicate_order_is_refused_and_its_quote_stays_open",
     ),
     (
+        Reason::UnknownOrder,
+        "crates/engine/tests/orders.rs",
+        "a_fill_of_no_order_of_ours_is_booked_and_halts_its_venue",
+    ),
+    (
+        Reason::OrderMismatch,
+        "crates/engine/tests/orders.rs",
+        "what_does_not_fit_its_order_halts_the_venue_and_no_fill_is_dropped",
+    ),
+    (
+        Reason::DuplicateExecId,
+        "crates/engine/tests/orders.rs",
+        "a_report_is_taken_once",
+    ),
+    (
+        Reason::BalanceOutdated,
+        "crates/engine/tests/orders.rs",
+        "a_venue_is_only_sent_what_it_has_money_for",
+    ),
+    (
         Reason::OpenQuotesFull,
         "crates/engine/tests/rfq.rs",
         "the_bound_on_open_quotes_is_a_refusal",
@@ -385,6 +440,21 @@ const REACHED: &[(Reason, &str, &str)] = &[
         Reason::DuplicatesFull,
         "crates/risk/src/tests/limits.rs",
         "a_full_table_of_orders_refuses",
+    ),
+    (
+        Reason::VenueRate,
+        "crates/engine/tests/orders.rs",
+        "a_venues_rate_is_kept_over_a_restart",
+    ),
+    (
+        Reason::OpenOrdersFull,
+        "crates/engine/tests/orders.rs",
+        "actions_beyond_the_bound_and_orders_beyond_the_table_are_refused",
+    ),
+    (
+        Reason::ActionsFull,
+        "crates/engine/tests/orders.rs",
+        "actions_beyond_the_bound_and_orders_beyond_the_table_are_refused",
     ),
     (
         Reason::JournalShort,

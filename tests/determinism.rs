@@ -11,6 +11,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use bytemuck::Zeroable;
+use desk::strategies::{balances, makers};
 use desk::{Desk, STALE_NS};
 use pinrail_book::Consolidated;
 use pinrail_engine::{Bounds, Engine, Out};
@@ -33,8 +34,11 @@ fn inputs() -> Vec<Frame> {
     let mut draws = Xoshiro256PlusPlus::seed_from_u64(7);
     let mut below = |bound: u64| draws.next_u64() % bound;
     let mut desk = Desk::active();
+    for balance in balances() {
+        desk.put(balance);
+    }
     let mut quotes: Vec<Quote> = Vec::new();
-    for _ in 0..36_000 {
+    for _ in 0..40_000 {
         desk.now += below(3_000);
         match below(32) {
             0..8 => {
@@ -94,7 +98,9 @@ fn limit(kind: LimitKind, none: bool) -> LimitSet {
         LimitKind::Permitted => (0, 0),
         LimitKind::NotionalMin => (10 * 10_000 * 50, 0),
         LimitKind::DuplicateWindow => (0, 50_000),
-        LimitKind::ClientRate | LimitKind::SessionRate | LimitKind::OrderToTrade => (5, 20_000),
+        LimitKind::ClientRate | LimitKind::SessionRate | LimitKind::VenueRate | LimitKind::OrderToTrade => {
+            (5, 20_000)
+        }
         LimitKind::ReferenceMove => (i128::from(E8) / 200, 50_000),
         LimitKind::VenueSpread => (i128::from(E8) / 200, 0),
         LimitKind::ProtectionFills => (4, 50_000),
@@ -177,17 +183,25 @@ fn honest(bounds: &Bounds) -> SweepPricer {
 fn outputs_are_those_of_this_behaviour_version_in_every_build() {
     let (outcome, _) = run(&inputs(), &honest);
     let pinned = Outcome {
-        outputs: 33_827,
-        output_hash: 0x692a_115f_98cc_ef1a,
-        state_hash: 0xfc27_9072_e131_c1d8,
+        outputs: 34_930,
+        output_hash: 0x82ac_593e_b465_919f,
+        state_hash: 0xbf27_1e20_8bcf_a81e,
     };
     assert_eq!((BEHAVIOUR_VERSION, outcome), (5, pinned));
+    let (outcome, _) = run(&inputs(), &makers);
+    let pinned = Outcome {
+        outputs: 40_887,
+        output_hash: 0xcd4a_a7d7_a94e_0309,
+        state_hash: 0x672d_46d7_c846_ecf1,
+    };
+    assert_eq!(outcome, pinned, "with a strategy");
 }
 
 #[test]
 fn an_engine_neither_differs_nor_allocates() {
     assert!(CountingAllocator::is_installed());
     assert_eq!(faults(&inputs(), honest), [""; 0]);
+    assert_eq!(faults(&inputs(), makers), [""; 0]);
 }
 
 /// What a pricer must not be.

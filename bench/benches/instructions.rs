@@ -251,13 +251,14 @@ fn every_limit() -> Vec<LimitSet> {
                 LimitKind::ReferenceMove
                 | LimitKind::ClientRate
                 | LimitKind::SessionRate
+                | LimitKind::VenueRate
                 | LimitKind::OrderToTrade => (1_000_000, 1_000_000_000),
                 LimitKind::DuplicateWindow => (0, 1_000),
                 _ => (1 << 80, 0),
             };
             let target = match kind.scope() {
                 LimitScope::Client | LimitScope::Asset => 1,
-                LimitScope::Instrument | LimitScope::Desk => 0,
+                LimitScope::Instrument | LimitScope::Desk | LimitScope::Venue => 0,
             };
             LimitSet {
                 kind: kind.byte(),

@@ -18,7 +18,7 @@ fn is_same<R: Record>(held: &R, given: &R) -> bool {
 
 impl<P: Pricer> Engine<P> {
     /// The first input of an epoch. Open quotes of the epoch before are withdrawn, since whoever held them has lost
-    /// their session; no book is current until its venue sends a snapshot; and the runtime is a new one, with nothing to
+    /// their session, and orders are cancelled; no book is current until its venue sends a snapshot; and the runtime is a new one, with nothing to
     /// complain of yet. Positions, credit, trading states and definitions go on.
     pub(crate) fn on_epoch_start(&mut self, start: &EpochStart) -> Result<(), Reason> {
         if start.behaviour_version != BEHAVIOUR_VERSION
@@ -29,6 +29,7 @@ impl<P: Pricer> Engine<P> {
         }
         self.epoch = start.epoch;
         self.withdraw_from = (!self.quotes.is_empty()).then_some(0);
+        self.forget_cancels();
         self.risk.states.begin_epoch();
         for traded in self.traded.iter_mut().flatten() {
             for at in 0..traded.listings.len() {
@@ -76,7 +77,10 @@ impl<P: Pricer> Engine<P> {
             };
         }
         fixed?;
+        let base = self.assets[def.base.index()].as_ref();
         self.risk.define(&traded.meta)?;
+        self.risk
+            .define_base(&traded.meta, base.ok_or(Reason::UnknownAsset)?)?;
         *held = Some(traded);
         Ok(())
     }
@@ -92,6 +96,7 @@ impl<P: Pricer> Engine<P> {
         if held.is_some() || !sane {
             return Err(Reason::BadDefinition);
         }
+        self.risk.define_venue(def.venue, def.taker_fee_e8)?;
         *held = Some(*def);
         Ok(())
     }

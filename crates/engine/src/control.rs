@@ -38,11 +38,12 @@ impl<P: Pricer> Engine<P> {
         });
         if state != TradingState::Active {
             self.withdraw_forbidden(out);
+            self.cancel_forbidden();
         }
         Ok(())
     }
 
-    fn set_venue_halted(&mut self, venue: VenueId, halted: bool) {
+    pub(crate) fn set_venue_halted(&mut self, venue: VenueId, halted: bool) {
         for traded in self.traded.iter_mut().flatten() {
             if let Ok(at) = traded.listed(venue) {
                 traded.venues.source_mut(at).halted = halted;
@@ -77,7 +78,7 @@ impl<P: Pricer> Engine<P> {
     }
 
     /// Halts the whole desk until a person resumes it.
-    fn halt(&mut self, reason: Reason, out: &mut Out) -> Result<(), Reason> {
+    pub(crate) fn halt(&mut self, reason: Reason, out: &mut Out) -> Result<(), Reason> {
         self.risk
             .set_state(Scope::Global, 0, TradingState::Halted, &Text::EMPTY)?;
         out.push(StateChange {
@@ -87,6 +88,7 @@ impl<P: Pricer> Engine<P> {
             ..bytemuck::Zeroable::zeroed()
         });
         self.withdraw_forbidden(out);
+        self.cancel_forbidden();
         Ok(())
     }
 
@@ -120,6 +122,7 @@ impl<P: Pricer> Engine<P> {
         if !self.quotes.is_empty() {
             self.withdraw_from = Some(0);
         }
+        self.cancel_forbidden();
     }
 
     /// Begins to withdraw the open quotes that trading states no longer allow, if there may be any.
@@ -135,6 +138,8 @@ impl<P: Pricer> Engine<P> {
     pub(crate) fn go_on(&mut self, out: &mut Out) {
         if self.withdraw_from.is_some() {
             self.withdraw_some(out);
+        } else if self.cancel_from.is_some() {
+            self.cancel_some(out);
         } else if self.reporting {
             self.report_some(out);
         }
@@ -158,7 +163,7 @@ impl<P: Pricer> Engine<P> {
         self.withdraw_from = rest;
     }
 
-    /// Ends quotes whose validity is over, a bounded number at each input. One that has to wait for the next input
+    /// Fires what is due. Quotes whose validity is over end, a bounded number at each input. One that has to wait for the next input
     /// can't be accepted meanwhile, since core time decides, and what it reserved stays reserved.
     #[inline]
     pub(crate) fn expire_due(&mut self, out: &mut Out) {
@@ -168,6 +173,7 @@ impl<P: Pricer> Engine<P> {
         if self.quotes.next_expiry() <= out.now() {
             self.expire_some(out);
         }
+        self.wake(out);
     }
 
     /// Puts limits into force again that were changed for a time.

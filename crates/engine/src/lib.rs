@@ -1,6 +1,6 @@
 //! The deterministic state machine: one input record in, its output records out.
 //!
-//! [`Engine::on_event`] is the one place where books, pricing, risk and quotes meet. Live trading, replay, a shadow
+//! [`Engine::on_event`] is the one place where books, pricing, risk, quotes and orders meet. Live trading, replay, a shadow
 //! and a standby all run this same function. Inside it there is no clock, no randomness, no I/O, no allocation once
 //! the desk has been active, and no iteration in the order of a hash: the same inputs give the same output bytes.
 //!
@@ -10,13 +10,15 @@ mod config;
 mod control;
 mod hash;
 mod market;
+mod orders;
 mod out;
 mod rfq;
 mod snapshot;
 mod state;
+mod strategy;
 
 pub use hash::RollingHash;
 pub use out::{OUT_LINES_MAX, Out};
-pub use pinrail_pricing::Pricer;
+pub use pinrail_pricing::{Pricer, Strategy};
 pub use snapshot::hash_of;
 pub use state::{Bounds, Counts, Engine};

@@ -4,7 +4,7 @@ use pinrail_pricing::Pricer;
 use pinrail_types::record::{
     BookState, BookStatus, BookUpdate, TopOfBook, Trade, VenueStatus, VenueStatusKind,
 };
-use pinrail_types::{InstrumentId, Reason, Side, VenueId};
+use pinrail_types::{Commit, Flags, InstrumentId, Reason, Side, VenueId};
 
 use crate::out::Out;
 use crate::state::{Engine, NOT_LISTED, Traded};
@@ -36,6 +36,9 @@ impl<P: Pricer> Engine<P> {
         }
         if out.now() >= self.risk.next_sample(update.instrument) {
             self.show_reference(update.instrument, out);
+        }
+        if Commit::unpack(update.header.commit).flags.has(Flags::LAST) {
+            self.on_book(update.instrument, out);
         }
         Ok(())
     }

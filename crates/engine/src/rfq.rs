@@ -1,7 +1,7 @@
 //! From a request to a quote, and from an accept to a fill.
 
 use pinrail_oms::{Open, OpenQuote};
-use pinrail_pricing::{PriceRequest, Pricer, Prices};
+use pinrail_pricing::{Fill, FillFrom, PriceRequest, Pricer, Prices};
 use pinrail_risk::{Ask, Quoted};
 use pinrail_types::record::{
     ExecType, ExecutionReport, NewOrderSingle, OrdStatus, OrdType, PositionReport, Quote, QuoteBasis,
@@ -33,7 +33,7 @@ impl<P: Pricer> Engine<P> {
 
     /// The lowest and highest of the middles of the venues' best prices, if a limit looks at them.
     #[inline]
-    fn mids(&self, traded: &Traded, ref_px: Px, now: u64) -> Result<(Px, Px), Reason> {
+    pub(crate) fn mids(&self, traded: &Traded, ref_px: Px, now: u64) -> Result<(Px, Px), Reason> {
         if !self.risk.looks_at_venues(traded.meta.id) {
             return Ok((ref_px, ref_px));
         }
@@ -269,6 +269,16 @@ impl<P: Pricer> Engine<P> {
             ..bytemuck::Zeroable::zeroed()
         });
         self.report_latches(out);
+        self.on_fill(
+            &Fill {
+                from: FillFrom::Client(order.client),
+                instrument: order.instrument,
+                side: side.opposite(),
+                px: order.px,
+                qty: order.qty,
+            },
+            out,
+        );
         Ok(())
     }
 

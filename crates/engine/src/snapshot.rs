@@ -1,6 +1,7 @@
 //! The engine's state as words: for snapshots, and for hashes that tell whether two engines would go on alike.
 
 use pinrail_pricing::Pricer;
+use pinrail_risk::STRATEGIES_MAX;
 use pinrail_types::VenueId;
 use pinrail_types::record::{BookState, InstrumentDef, ListingDef};
 use pinrail_types::state::{Load, Save, StateError, Visitor};
@@ -85,7 +86,31 @@ impl<P: Pricer> Engine<P> {
         visitor.u32(&mut from)?;
         self.withdraw_from = withdraws.then_some(from);
         visitor.flag(&mut self.reporting)?;
+        self.visit_orders(visitor)?;
         self.pricer.visit(visitor)
+    }
+
+    /// Orders at venues, and what goes with them.
+    fn visit_orders(&mut self, visitor: &mut impl Visitor) -> Result<(), StateError> {
+        self.orders.visit(visitor)?;
+        for held in self.orders.iter() {
+            let order = &held.order;
+            let traded = self.traded.get(order.instrument.index()).and_then(Option::as_ref);
+            let is_listed = traded.is_some_and(|traded| traded.listed(order.venue).is_ok());
+            if !is_listed || usize::from(order.strategy.0) >= STRATEGIES_MAX {
+                return Err(visitor.bad(order.instrument.0.into(), "an order of this desk"));
+            }
+        }
+        self.executions.visit(visitor)?;
+        for fee in &mut self.fees {
+            visitor.wide(fee)?;
+        }
+        let mut cancels = self.cancel_from.is_some();
+        visitor.flag(&mut cancels)?;
+        let mut from = self.cancel_from.unwrap_or(0);
+        visitor.u32(&mut from)?;
+        self.cancel_from = cancels.then_some(from);
+        visitor.word(&mut self.wake_at)
     }
 
     /// Definitions, and the books that stand on them.

@@ -1,18 +1,18 @@
 //! The engine's state, and the way of an input through it.
 
 use pinrail_book::{Book, Consolidated, Estimates, Levels, VENUES_MAX};
-use pinrail_oms::{Positions, QuoteTable};
+use pinrail_oms::{Executions, OrderTable, Positions, QuoteTable};
 use pinrail_pricing::Pricer;
 use pinrail_risk::{Ask, Risk, RiskBounds};
 use pinrail_types::record::{
     AssetDef, BookState, BookUpdate, ClientDef, Continue, EpochStart, InputReject, InstrumentDef,
     InstrumentLimits, LimitSet, ListingDef, ModelInput, NewOrderSingle, OutputHash, QuoteRequest,
     QuoteResponse, QuotingParams, RuntimeEvent, Scope, Tick, TierSpread, TopOfBook, Trade, TradingState,
-    TradingStateSet, VenueDef, VenueStatus,
+    TradingStateSet, VenueBalance, VenueDef, VenueReport, VenueStatus,
 };
 use pinrail_types::{
-    BEHAVIOUR_VERSION, Cause, Frame, Instrument, InstrumentId, Reason, Record, RecordHeader, SourceId, Text,
-    VenueId,
+    Amount, AssetId, BEHAVIOUR_VERSION, Cause, Frame, Instrument, InstrumentId, OpenOrder, Reason, Record,
+    RecordHeader, SourceId, Text, VenueId,
 };
 
 use crate::hash::RollingHash;
@@ -174,8 +174,16 @@ pub struct Engine<P> {
     pub(crate) risk: Risk,
     pub(crate) quotes: QuoteTable,
     pub(crate) positions: Positions,
+    pub(crate) orders: OrderTable,
+    pub(crate) executions: Executions,
+    /// Fees of venues that were not taken in what the instrument is quoted in, by asset.
+    pub(crate) fees: Vec<i128>,
+    /// When the strategy wants to be called; never if it does not.
+    pub(crate) wake_at: u64,
     /// Open quotes are being withdrawn, in chunks: the place in their table to go on from.
     pub(crate) withdraw_from: Option<u32>,
+    /// The same for orders that venues are to cancel.
+    pub(crate) cancel_from: Option<u32>,
     /// The last request that was priced, for rehearsals; decides nothing.
     pub(crate) last_asked: Option<(Ask, i64)>,
     /// Instruments whose books were updated since they were merged; decides nothing.
@@ -216,7 +224,12 @@ impl<P: Pricer> Engine<P> {
             }),
             quotes: QuoteTable::new(bounds.open_quotes),
             positions: Positions::new(bounds.instruments),
+            orders: OrderTable::new(),
+            executions: Executions::new(),
+            fees: vec![0; bounds.assets],
+            wake_at: u64::MAX,
             withdraw_from: None,
+            cancel_from: None,
             last_asked: None,
             to_refresh: Vec::with_capacity(bounds.instruments),
             reporting: false,
@@ -329,6 +342,8 @@ impl<P: Pricer> Engine<P> {
             QuoteResponse::TYPE => self.on_quote_response(body::<QuoteResponse>(input)?, out),
             TopOfBook::TYPE => self.on_top_of_book(body::<TopOfBook>(input)?, out),
             Trade::TYPE => self.on_trade(body::<Trade>(input)?),
+            VenueReport::TYPE => self.on_venue_report(body::<VenueReport>(input)?, out),
+            VenueBalance::TYPE => self.on_venue_balance(body::<VenueBalance>(input)?),
             VenueStatus::TYPE => self.on_venue_status(body::<VenueStatus>(input)?, out),
             TradingStateSet::TYPE => self.on_trading_state(body::<TradingStateSet>(input)?, out),
             RuntimeEvent::TYPE => self.on_runtime_event(body::<RuntimeEvent>(input)?, out),
@@ -409,14 +424,17 @@ impl<P: Pricer> Engine<P> {
     /// Whether work is left over that a [`Continue`] input is due for, before any other input.
     #[inline]
     pub fn wants_continue(&self) -> bool {
-        self.withdraw_from.is_some() || self.reporting
+        self.withdraw_from.is_some() || self.cancel_from.is_some() || self.reporting
     }
 
     /// When the next timer is due; `u64::MAX` if none is set. If core time reaches it without an input, a [`Tick`]
     /// is due.
     #[inline]
     pub fn next_timer(&self) -> u64 {
-        self.quotes.next_expiry().min(self.risk.next_return())
+        self.quotes
+            .next_expiry()
+            .min(self.risk.next_return())
+            .min(self.wake_at)
     }
 
     /// The rolling hash over all sealed outputs.
@@ -458,6 +476,20 @@ impl<P: Pricer> Engine<P> {
         self.quotes.len()
     }
 
+    /// Orders open at venues now.
+    pub fn open_orders(&self) -> impl Iterator<Item = &OpenOrder> {
+        self.orders.iter()
+    }
+
+    /// What venues took as fees in an asset, for fills of instruments that are quoted in another; what they took in the
+    /// instrument's own quote asset is part of its cash.
+    ///
+    /// # Panics
+    /// If the asset is beyond the engine's bounds.
+    pub fn fees(&self, asset: AssetId) -> Amount {
+        Amount::new(self.fees[asset.index()])
+    }
+
     /// The house position in an instrument.
     ///
     /// # Panics
@@ -471,7 +503,7 @@ impl<P: Pricer> Engine<P> {
         self.risk.states.global()
     }
 
-    /// Whether no limit is reserved by any open quote.
+    /// Whether no limit is reserved by any open quote or order.
     pub fn nothing_reserved(&self) -> bool {
         self.risk.nothing_reserved()
     }

@@ -71,6 +71,34 @@ impl Positions {
         Ok(*position)
     }
 
+    /// Books a fill at a venue that the house did on `side`, and what was charged for it in the instrument's quote asset; a
+    /// rebate is negative. Nothing is changed on overflow.
+    ///
+    /// # Errors
+    /// [`Reason::Overflow`] where cash would not fit, or the position would pass [`Qty::ABS_MAX`].
+    ///
+    /// # Panics
+    /// If the instrument is beyond the bound given at construction.
+    pub fn execute(
+        &mut self,
+        instrument: &Instrument,
+        side: Side,
+        qty: Qty,
+        px: Px,
+        fee: Amount,
+    ) -> Result<Position, Reason> {
+        let before = self.get(instrument.id);
+        let filled = self.fill(instrument, side.opposite(), qty, px)?;
+        let charged = filled.cash.get().checked_sub(fee.get());
+        let after = charged.map(|cash| Position {
+            qty: filled.qty,
+            cash: Amount::new(cash),
+        });
+        let after = after.filter(|after| after.qty.0.unsigned_abs() <= Qty::ABS_MAX.unsigned_abs());
+        self.positions[instrument.id.index()] = after.unwrap_or(before);
+        after.ok_or(Reason::Overflow)
+    }
+
     /// Goes through the state.
     ///
     /// # Errors
@@ -118,6 +146,24 @@ mod tests {
                 cash: Amount::new(7000 - 2000)
             }
         );
+    }
+
+    #[test]
+    fn a_fill_at_a_venue_is_ours_and_costs_its_fee() {
+        let mut positions = Positions::new(1);
+        let fee = Amount::new(3);
+        let position = positions.execute(&instrument(), Side::Buy, Qty(100), Px(7), fee);
+        let bought = Position {
+            qty: Qty(100),
+            cash: Amount::new(-7000 - 3),
+        };
+        assert_eq!(position, Ok(bought));
+        let most = Qty(Qty::ABS_MAX);
+        for (qty, fee) in [(most, Amount::ZERO), (Qty(1), Amount::new(i128::MAX))] {
+            let refused = positions.execute(&instrument(), Side::Buy, qty, Px(7), fee);
+            assert_eq!(refused, Err(Reason::Overflow));
+            assert_eq!(positions.get(InstrumentId(0)), bought);
+        }
     }
 
     #[test]

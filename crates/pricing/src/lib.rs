@@ -1,10 +1,12 @@
-//! The [`Pricer`] trait, by which a desk brings its own model, and the default quoting model.
+//! The [`Pricer`] trait, by which a desk brings its own model, the default quoting model, and the [`Strategy`] trait, by
+//! which a desk trades at venues by itself.
 //!
 //! A pricer sees a request and the books of the venues that list its instrument; it gives back prices that are
 //! already rounded away from the client, or a reason not to quote. It is part of the engine's state: it must be a
 //! function of the inputs it was shown, without clock, randomness, allocation or I/O.
 
 mod quoting;
+mod strategy;
 mod sweep_pricer;
 
 use pinrail_book::{Consolidated, Estimates};
@@ -13,6 +15,9 @@ use pinrail_types::state::{StateError, Visitor};
 use pinrail_types::{Instrument, Px, Qty, Reason, Side};
 
 pub use quoting::Adjustments;
+pub use strategy::{
+    ACTIONS_MAX, Action, Actions, Desk, Fill, FillFrom, Market, NoStrategy, Strategy, WithStrategy,
+};
 pub use sweep_pricer::{SweepPricer, TIERS_MAX};
 
 /// A request for a price.
@@ -100,6 +105,13 @@ pub trait Pricer {
     fn on_model_input(&mut self, input: &ModelInput) -> Result<(), Reason> {
         let _ = input;
         Err(Reason::UnknownModelInput)
+    }
+
+    /// The strategy that trades beside it; see [`WithStrategy`]. Its state is not part of [`Pricer::visit`] unless the pricer
+    /// sees to that.
+    #[inline]
+    fn strategy(&mut self) -> impl Strategy {
+        NoStrategy
     }
 
     /// Goes through the model's state, which is part of the engine's snapshot and of its hash: whatever prices depend on

@@ -16,9 +16,11 @@ const COUNT_MAX: i128 = 1_000_000_000;
 fn values(kind: LimitKind) -> (i128, i128) {
     match kind {
         LimitKind::Permitted | LimitKind::DuplicateWindow => (0, 0),
-        LimitKind::ClientRate | LimitKind::SessionRate | LimitKind::OrderToTrade | LimitKind::Executions => {
-            (1, COUNT_MAX)
-        }
+        LimitKind::ClientRate
+        | LimitKind::SessionRate
+        | LimitKind::VenueRate
+        | LimitKind::OrderToTrade
+        | LimitKind::Executions => (1, COUNT_MAX),
         LimitKind::ProtectionFills => (1, FILLS_MAX as i128),
         LimitKind::VenueSpread | LimitKind::ReferenceMove | LimitKind::Collar => (0, i128::from(E8)),
         LimitKind::ProtectionDelta | LimitKind::QtyMax => (1, i128::from(Qty::ABS_MAX)),
@@ -42,6 +44,7 @@ fn has_window(kind: LimitKind) -> bool {
         kind,
         LimitKind::ClientRate
             | LimitKind::SessionRate
+            | LimitKind::VenueRate
             | LimitKind::DuplicateWindow
             | LimitKind::OrderToTrade
             | LimitKind::ReferenceMove

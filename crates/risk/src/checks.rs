@@ -123,6 +123,21 @@ checks! {
     DeskLoss => DeskLoss,
     /// Drawdown in an asset: reduces or halts the desk.
     DeskDrawdown => DeskDrawdown,
+    /// The venue's orders over a time. From here on checks are of orders to venues, which meet those of desk, instrument,
+    /// quantity, price, position and exposure too.
+    VenueRate => VenueRate,
+    /// The venue's own switch.
+    VenueHalted => VenueHalted,
+    /// The strategy's own switch.
+    StrategyHalted => StrategyHalted,
+    /// Where the venue only reduces, the order does.
+    VenueReducing => VenueReduceOnly,
+    /// The same for the strategy.
+    StrategyReducing => StrategyReduceOnly,
+    /// The order can't trade with another of the house's.
+    SelfTrade => SelfTrade,
+    /// The venue holds what the order could cost, open orders included.
+    VenueBalance => VenueBalance,
     /// Two people loosen a limit.
     FourEyes => SecondActorNeeded,
 }

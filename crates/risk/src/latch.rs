@@ -27,7 +27,7 @@ pub(crate) const LATCHES_MAX: usize = 8;
 
 impl Risk {
     /// The next state that risk set by itself and that was not told of yet. To be asked until there is none, behind each
-    /// call that may have set one: [`Risk::reserve`], [`Risk::filled`], [`Risk::show`], [`Risk::set_limit`].
+    /// call that may have set one: [`Risk::reserve`], [`Risk::reserve_order`], [`Risk::filled`], [`Risk::booked`], [`Risk::show`], [`Risk::set_limit`].
     #[inline]
     pub fn latched(&mut self) -> Option<Latch> {
         if self.latches.is_empty() {
@@ -74,7 +74,7 @@ impl Risk {
                     asset.profit.peak = asset.profit.now;
                 }
             }
-            Scope::Venue | Scope::Client => {}
+            Scope::Venue | Scope::Client | Scope::Strategy => {}
         }
     }
 
@@ -84,7 +84,22 @@ impl Risk {
     /// # Panics
     /// If an id is beyond the bounds.
     pub fn filled(&mut self, ask: &Ask, position: Qty, cash: i128, now: u64) {
-        let at = ask.instrument.index();
+        let client = &mut self.clients[ask.client.index()];
+        client.trade(now);
+        let window_ns = client.bounds[LimitKind::DuplicateWindow.place()].window_ns;
+        if window_ns > 0 {
+            self.orders.put(ask, now, window_ns);
+        }
+        self.booked(ask.instrument, position, cash, now);
+    }
+
+    /// Counts a fill in an instrument, the client's part left out: as [`Risk::filled`] does, or for one at a venue, whose
+    /// [`Risk::release_order`] is called beside it.
+    ///
+    /// # Panics
+    /// If the instrument is beyond the bounds.
+    pub fn booked(&mut self, instrument: InstrumentId, position: Qty, cash: i128, now: u64) {
+        let at = instrument.index();
         let instrument = &mut self.instruments[at];
         let asset = &mut self.assets[instrument.quote.index()];
         let lots = position.0 - instrument.position;
@@ -93,14 +108,8 @@ impl Risk {
         let after = instrument.worst_with(0, 0);
         asset.exposure.moves(instrument.lot_worth, &before, &after);
         instrument.cash = cash;
-        instrument.executions += 1;
+        instrument.executions = instrument.executions.saturating_add(1);
         self.fills[at].put(now, lots);
-        let client = &mut self.clients[ask.client.index()];
-        client.trade(now);
-        let window_ns = client.bounds[LimitKind::DuplicateWindow.place()].window_ns;
-        if window_ns > 0 {
-            self.orders.put(ask, now, window_ns);
-        }
         self.count_profit(at);
         self.judge_profit(at);
         self.judge_fills(at, now);

@@ -14,6 +14,7 @@
 //! | `state` | trading states by scope |
 //! | `limits`, `bound`, `changes` | limits as inputs, what waits for a second person, what returns |
 //! | `instrument`, `client`, `asset`, `sessions` | what is kept of each |
+//! | `orders`, `venues` | checks of an order to a venue, what it reserves, and what is kept of each venue |
 //! | `latch` | what sets a trading state by itself |
 //! | `rate`, `restricted`, `reference`, `duplicates`, `fills`, `exposure`, `profit` | the state of one subject each |
 
@@ -31,6 +32,7 @@ mod gauge;
 mod instrument;
 mod latch;
 mod limits;
+mod orders;
 mod profit;
 mod rate;
 mod reference;
@@ -39,15 +41,17 @@ mod restricted;
 mod risk;
 mod sessions;
 mod state;
+mod venues;
 
 pub use ask::{Ask, Quoted};
 pub use changes::CHANGES_MAX;
 pub use checks::Check;
 pub use latch::Latch;
+pub use orders::OrderMarket;
 pub use restricted::RESTRICTED_MAX;
 pub use risk::{Risk, RiskBounds};
 pub use sessions::SESSIONS_MAX;
-pub use state::{TradingStates, stricter};
+pub use state::{STRATEGIES_MAX, TradingStates, stricter};
 
 #[cfg(test)]
 mod tests;

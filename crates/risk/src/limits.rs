@@ -107,6 +107,7 @@ impl Risk {
             }
             LimitScope::Desk if at == 0 => Ok(self.sessions.bound),
             LimitScope::Desk => Err(Reason::BadField),
+            LimitScope::Venue => Ok(self.venues.rate_bound(set.target)?),
         }
     }
 
@@ -148,6 +149,7 @@ impl Risk {
                 self.sessions.bound = bound;
                 self.sessions.derive();
             }
+            LimitScope::Venue => self.venues.set_rate(at, bound),
         }
         Ok(())
     }

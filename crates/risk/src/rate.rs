@@ -52,6 +52,14 @@ impl Bucket {
         })
     }
 
+    /// The bucket once a message that is never refused has taken a token, whether it was back already or not.
+    pub(crate) fn owing_one(self, rate: Rate, now: u64) -> Bucket {
+        let from = self.full_at.max(now);
+        Bucket {
+            full_at: from.saturating_add(rate.token_ns),
+        }
+    }
+
     pub(crate) fn visit(&mut self, visitor: &mut impl Visitor) -> Result<(), StateError> {
         visitor.word(&mut self.full_at)
     }

@@ -15,6 +15,7 @@ use crate::latch::{LATCHES_MAX, Latch};
 use crate::restricted::Restricted;
 use crate::sessions::Sessions;
 use crate::state::TradingStates;
+use crate::venues::Venues;
 
 /// How much risk is kept of; ids lie below.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +47,7 @@ pub struct Risk {
     pub(crate) fills: Vec<Fills>,
     pub(crate) orders: RecentOrders,
     pub(crate) changes: Changes,
+    pub(crate) venues: Venues,
     /// The desk was active: limits are loosened by two from then on.
     pub(crate) is_live: bool,
     /// What is to be told of.
@@ -66,6 +68,7 @@ impl Risk {
             fills: vec![Fills::new(); bounds.instruments],
             orders: RecentOrders::new(),
             changes: Changes::new(),
+            venues: Venues::new(bounds),
             is_live: false,
             latches: Vec::with_capacity(LATCHES_MAX),
             omitted: Omitted::default(),
@@ -138,12 +141,13 @@ impl Risk {
         }
     }
 
-    /// Whether nothing is reserved in any instrument, for any client or in any asset.
+    /// Whether nothing is reserved in any instrument, for any client, in any asset or at any venue.
     pub fn nothing_reserved(&self) -> bool {
         let mut instruments = self.instruments.iter();
         instruments.all(|i| i.open_buy == 0 && i.open_sell == 0)
             && self.clients.iter().all(|c| c.reserved.sum() == 0)
             && self.assets.iter().all(|a| a.unexecuted.sum() == 0)
+            && self.venues.nothing_reserved()
     }
 
     pub(crate) fn instrument(&self, instrument: InstrumentId) -> Result<&InstrumentRisk, Reason> {
@@ -180,6 +184,7 @@ impl Risk {
         self.sessions.visit(visitor)?;
         self.orders.visit(visitor)?;
         visitor.flag(&mut self.is_live)?;
+        self.venues.visit(visitor)?;
         self.changes.visit(visitor)
     }
 }

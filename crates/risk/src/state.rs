@@ -2,9 +2,12 @@
 
 use pinrail_types::record::{Scope, TradingState};
 use pinrail_types::state::{StateError, Visitor};
-use pinrail_types::{ClientId, InstrumentId, Reason, VenueId};
+use pinrail_types::{ClientId, InstrumentId, NewVenueOrder, Reason, VenueId};
 
 use crate::checks::{Check, Omitted};
+
+/// Strategies have numbers below this.
+pub const STRATEGIES_MAX: usize = 16;
 
 /// The stricter of two states.
 #[inline]
@@ -17,7 +20,7 @@ fn first(why: Reason, reason: Reason) -> Reason {
     if why == Reason::None { reason } else { why }
 }
 
-/// The trading state of the desk, of each venue, each instrument and each client.
+/// The trading state of the desk, of each venue, each instrument, each client and each strategy.
 #[derive(Clone, Debug)]
 pub struct TradingStates {
     global: TradingState,
@@ -26,10 +29,13 @@ pub struct TradingStates {
     /// Set by the runtime while the journal is short or its archiver has failed.
     machine: Reason,
     venues: Vec<TradingState>,
+    /// Why the engine set it by itself, for each venue.
+    why_venues: Vec<Reason>,
     instruments: Vec<TradingState>,
     /// The same for each instrument.
     why_instruments: Vec<Reason>,
     clients: Vec<TradingState>,
+    strategies: [TradingState; STRATEGIES_MAX],
     /// Instruments and clients that are not active.
     restrained: usize,
     /// Nothing is restrained, neither the desk nor the machine: what nearly every request asks.
@@ -44,9 +50,11 @@ impl TradingStates {
             why: Reason::None,
             machine: Reason::None,
             venues: vec![TradingState::Active; venues],
+            why_venues: vec![Reason::None; venues],
             instruments: vec![TradingState::Active; instruments],
             why_instruments: vec![Reason::None; instruments],
             clients: vec![TradingState::Active; clients],
+            strategies: [TradingState::Active; STRATEGIES_MAX],
             restrained: 0,
             is_free: false,
         }
@@ -60,17 +68,22 @@ impl TradingStates {
         let at = target as usize;
         let (held, why, unknown) = match scope {
             Scope::Global => (Some(&self.global), self.why, Reason::BadField),
-            Scope::Venue => (self.venues.get(at), Reason::None, Reason::UnknownVenue),
+            Scope::Venue => {
+                let why = self.why_venues.get(at).copied().unwrap_or_default();
+                (self.venues.get(at), why, Reason::UnknownVenue)
+            }
             Scope::Instrument => {
                 let why = self.why_instruments.get(at).copied().unwrap_or_default();
                 (self.instruments.get(at), why, Reason::UnknownInstrument)
             }
             Scope::Client => (self.clients.get(at), Reason::None, Reason::UnknownClient),
+            Scope::Strategy => (self.strategies.get(at), Reason::None, Reason::UnknownStrategy),
         };
         Ok((*held.ok_or(unknown)?, why))
     }
 
-    /// Sets a state; `why` is [`Reason::None`] where a person does, and else only for the desk or an instrument.
+    /// Sets a state; `why` is [`Reason::None`] where a person does, and else only for the desk, a venue or an
+    /// instrument.
     ///
     /// # Errors
     /// The reason why the target is unknown.
@@ -89,9 +102,10 @@ impl TradingStates {
         }
         match scope {
             Scope::Global => (self.global, self.why) = (state, why),
-            Scope::Venue => self.venues[at] = state,
+            Scope::Venue => (self.venues[at], self.why_venues[at]) = (state, why),
             Scope::Instrument => (self.instruments[at], self.why_instruments[at]) = (state, why),
             Scope::Client => self.clients[at] = state,
+            Scope::Strategy => self.strategies[at] = state,
         }
         self.derive();
         Ok(())
@@ -131,8 +145,11 @@ impl TradingStates {
                 visit_state(state, visitor)?;
             }
         }
-        for why in &mut self.why_instruments {
+        for why in self.why_instruments.iter_mut().chain(&mut self.why_venues) {
             visitor.reason(why)?;
+        }
+        for state in &mut self.strategies {
+            visit_state(state, visitor)?;
         }
         let states = self.instruments.iter().chain(&self.clients);
         self.restrained = states.filter(|state| **state != TradingState::Active).count();
@@ -217,6 +234,69 @@ impl TradingStates {
             (Check::ClientReducing, self.clients[client.index()], Reason::None),
         ] {
             let refusal = omitted.require(check, state == TradingState::Active);
+            refusal.map_err(|reason| first(why, reason))?;
+        }
+        Ok(())
+    }
+
+    /// What an order to a venue has to pass: each scope with its checks, its state, and why the engine set it.
+    fn of_order(&self, order: &NewVenueOrder) -> [(Check, Check, TradingState, Reason); 4] {
+        let (venue, instrument) = (order.venue.index(), order.instrument.index());
+        let strategy = self.strategies[order.strategy.index()];
+        [
+            (Check::DeskHalted, Check::DeskReducing, self.global, self.why),
+            (
+                Check::VenueHalted,
+                Check::VenueReducing,
+                self.venues[venue],
+                self.why_venues[venue],
+            ),
+            (
+                Check::InstrumentHalted,
+                Check::InstrumentReducing,
+                self.instruments[instrument],
+                self.why_instruments[instrument],
+            ),
+            (
+                Check::StrategyHalted,
+                Check::StrategyReducing,
+                strategy,
+                Reason::None,
+            ),
+        ]
+    }
+
+    /// The strictest state of an order's scopes.
+    ///
+    /// # Panics
+    /// If an id is beyond the bounds, here and below.
+    pub(crate) fn of_all(&self, order: &NewVenueOrder) -> TradingState {
+        let scopes = self.of_order(order).map(|(_, _, state, _)| state);
+        scopes.into_iter().fold(TradingState::Active, stricter)
+    }
+
+    /// Refuses an order that a halted scope forbids, and one that reduces nothing where a scope only reduces.
+    ///
+    /// # Errors
+    /// The first scope that forbids it: those that are halted, the machine, those that reduce; each in the order desk,
+    /// venue, instrument, strategy.
+    pub(crate) fn check_order(
+        &self,
+        order: &NewVenueOrder,
+        reduces: bool,
+        omitted: Omitted,
+    ) -> Result<(), Reason> {
+        let scopes = self.of_order(order);
+        for (halted, _, state, why) in scopes {
+            let refusal = omitted.require(halted, state != TradingState::Halted);
+            refusal.map_err(|reason| first(why, reason))?;
+        }
+        if reduces {
+            return Ok(());
+        }
+        self.machine.check()?;
+        for (_, reducing, state, why) in scopes {
+            let refusal = omitted.require(reducing, state == TradingState::Active);
             refusal.map_err(|reason| first(why, reason))?;
         }
         Ok(())

@@ -1,7 +1,7 @@
 //! A source of inputs, as the core sees it: a ring, whose it is, and what may come in on it.
 
 use pinrail_ring::Consumer;
-use pinrail_types::record::{EpochStart, TradingStateSet};
+use pinrail_types::record::{EpochStart, TradingStateSet, VenueBalance, VenueReport};
 use pinrail_types::{Cause, Frame, Record, RecordType, SourceId};
 
 /// Who is at the other end of a ring. It decides what may come in and what is served first: in this order.
@@ -9,6 +9,8 @@ use pinrail_types::{Cause, Frame, Record, RecordType, SourceId};
 pub enum Role {
     /// An operator: trading states and configuration.
     Control,
+    /// An order session of a venue: what becomes of orders, and balances.
+    Execution,
     /// Client sessions: requests, accepts, cancels.
     Client,
     /// A desk's own models: their values.
@@ -27,6 +29,7 @@ impl Role {
                 (record_type.band() == 0x01 && record_type.0 != EpochStart::TYPE.0)
                     || record_type.0 == TradingStateSet::TYPE.0
             }
+            Role::Execution => record_type.0 == VenueReport::TYPE.0 || record_type.0 == VenueBalance::TYPE.0,
             Role::Client => record_type.band() == 0x03,
             Role::Model => record_type.band() == 0x05,
             Role::Venue => matches!(record_type.band(), 0x02 | 0x80..=0xbf),

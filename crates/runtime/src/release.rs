@@ -1,7 +1,8 @@
 //! When an output may leave the house: the release point of its class, and the gate at the thread that sends.
 //!
 //! Quotes leave at once. What tells of a fill waits until the fill would survive a power cut: a client must not hold a
-//! trade that the desk's own journal has lost. A refusal waits for nothing.
+//! trade that the desk's own journal has lost. A new order to a venue waits too: what a venue fills must be known behind a
+//! power cut. A refusal waits for nothing, nor does a cancel.
 //!
 //! A gate keeps no queue: what waits, waits in the journal. So there is no bound that a burst could reach, nothing that
 //! could be dropped, and a slow disk holds up nothing but what it has to. The price is that each gate copies every record of
@@ -12,7 +13,8 @@ use std::path::{Path, PathBuf};
 use pinrail_journal::{ArchiverStatus, Control, From, JournalId, ReadError, Reader};
 use pinrail_types::record::{
     BookStatus, EpochStart, ExecType, ExecutionReport, InputReject, LimitStatus, OutputHash, PositionReport,
-    Quote, QuoteBasis, QuoteRequestReject, QuoteStatusReport, StateChange,
+    Quote, QuoteBasis, QuoteRequestReject, QuoteStatusReport, StateChange, VenueOrder, VenueOrderCancel,
+    VenueOrderReject,
 };
 use pinrail_types::{Frame, Reason, Record};
 use thiserror::Error;
@@ -33,11 +35,16 @@ pub enum ReleasePoint {
 /// | quotes | `Quote`, and `QuoteStatusReport`, which ends one | [`ReleasePolicy::quotes`] |
 /// | fills | `ExecutionReport` of a trade, or that refuses an accept because the quote *was filled* | [`ReleasePolicy::fills`] |
 /// | refusals | `QuoteRequestReject`, every other `ExecutionReport` that refuses | always at once |
+/// | new venue orders | `VenueOrder` | [`ReleasePolicy::orders`] |
+/// | cancels | `VenueOrderCancel` | always at once; see below |
 /// | an embedder's own | outputs in its band | as fills |
-/// | the desk's own | `PositionReport`, `BookStatus`, `StateChange` and so on | never sent |
+/// | the desk's own | `PositionReport`, `BookStatus`, `StateChange`, `VenueOrderReject` and so on | never sent |
 ///
 /// A refusal with [`Reason::QuoteFilled`] tells of the fill before it. It is released like the fill and so behind it: a
 /// client that sends its accept twice never reads "refused" first and "filled" afterwards.
+///
+/// A cancel may overtake the order that it is for, which still waits. Whoever sends orders to a venue notes such a cancel and
+/// does not send the order, or sends the cancel again behind it; the order stays open until a report ends it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReleasePolicy {
     /// Quotes and their ends. At once costs no safety: a quote that a power cut took from the journal is of an epoch
@@ -45,14 +52,18 @@ pub struct ReleasePolicy {
     pub quotes: ReleasePoint,
     /// What tells of a fill, and whatever an embedder's own outputs are.
     pub fills: ReleasePoint,
+    /// New orders to venues. Behind a power cut an order that was sent and is not in the journal could be filled, and nobody
+    /// would know whose it is.
+    pub orders: ReleasePoint,
 }
 
 impl Default for ReleasePolicy {
-    /// Quotes at once, fills locally durable.
+    /// Quotes at once, fills and orders locally durable.
     fn default() -> Self {
         ReleasePolicy {
             quotes: ReleasePoint::AtOnce,
             fills: ReleasePoint::LocallyDurable,
+            orders: ReleasePoint::LocallyDurable,
         }
     }
 }
@@ -63,7 +74,8 @@ impl ReleasePolicy {
     pub fn point_of(&self, frame: &Frame) -> Option<ReleasePoint> {
         match frame.record_type() {
             Quote::TYPE | QuoteStatusReport::TYPE => Some(self.quotes),
-            QuoteRequestReject::TYPE => Some(ReleasePoint::AtOnce),
+            QuoteRequestReject::TYPE | VenueOrderCancel::TYPE => Some(ReleasePoint::AtOnce),
+            VenueOrder::TYPE => Some(self.orders),
             ExecutionReport::TYPE => match frame.get::<ExecutionReport>() {
                 Some(report) if !tells_of_a_fill(report) => Some(ReleasePoint::AtOnce),
                 _ => Some(self.fills),
@@ -74,7 +86,8 @@ impl ReleasePolicy {
             | InputReject::TYPE
             | OutputHash::TYPE
             | StateChange::TYPE
-            | LimitStatus::TYPE => None,
+            | LimitStatus::TYPE
+            | VenueOrderReject::TYPE => None,
             other => other.is_output().then_some(self.fills),
         }
     }

@@ -316,7 +316,7 @@ impl ClientFlow {
             if report.session == self.config.session {
                 match ExecType::from_byte(report.exec_type) {
                     Some(ExecType::Trade) => self.counts.fills += 1,
-                    Some(ExecType::Rejected) | None => self.counts.order_rejects += 1,
+                    _ => self.counts.order_rejects += 1,
                 }
             }
         } else if let Some(report) = frame.get::<QuoteStatusReport>()

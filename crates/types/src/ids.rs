@@ -57,6 +57,11 @@ id! {
     SourceId(u16), "source:"
 }
 
+id! {
+    /// A strategy of the desk. Dense from 0.
+    StrategyId(u16), "strategy:"
+}
+
 impl SourceId {
     /// The runtime: configuration, ticks, and what the threads around the core tell the engine.
     pub const RUNTIME: SourceId = SourceId(0);

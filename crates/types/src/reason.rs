@@ -78,6 +78,8 @@ reasons! {
     UnknownModelInput = 15,
     /// The session's number is beyond the bound on sessions.
     UnknownSession = 16,
+    /// The strategy's number is beyond the bound on strategies.
+    UnknownStrategy = 17,
 
     /// The whole desk is halted: the kill switch.
     Halted = 100,
@@ -95,6 +97,14 @@ reasons! {
     Restricted = 106,
     /// A trading state that the engine set by itself is loosened by a named person only.
     ActorMissing = 107,
+    /// The venue is halted or disabled.
+    VenueHalted = 108,
+    /// At the venue only orders that reduce risk may be sent.
+    VenueReduceOnly = 109,
+    /// The strategy is halted or disabled.
+    StrategyHalted = 110,
+    /// The strategy only reduces risk.
+    StrategyReduceOnly = 111,
 
     /// No venue has a healthy book to price from.
     ReferenceMissing = 200,
@@ -174,6 +184,10 @@ reasons! {
     OrderToTrade = 417,
     /// The change loosens a limit and needs a second person who asks for the very same.
     SecondActorNeeded = 418,
+    /// The order could trade with another of the house's at the same venue.
+    SelfTrade = 419,
+    /// The venue does not hold what the order could cost, open orders counted, or has not said what it holds.
+    VenueBalance = 420,
 
     /// No open quote has this id.
     UnknownQuote = 500,
@@ -197,6 +211,14 @@ reasons! {
     Withdrawn = 510,
     /// An order with the same client, instrument, side and quantity was filled just before.
     DuplicateOrder = 511,
+    /// No open order of ours has this id.
+    UnknownOrder = 512,
+    /// The venue's report does not fit the order that it names.
+    OrderMismatch = 513,
+    /// The venue's report was taken before.
+    DuplicateExecId = 514,
+    /// The venue's balance is older than a fill that was taken there.
+    BalanceOutdated = 515,
 
     /// The bound on open quotes is reached.
     OpenQuotesFull = 600,
@@ -210,6 +232,12 @@ reasons! {
     SessionRate = 604,
     /// There is no room to remember the order, so that a duplicate of it could not be told.
     DuplicatesFull = 605,
+    /// The venue was sent as many orders as its rate allows.
+    VenueRate = 606,
+    /// The bound on open orders is reached.
+    OpenOrdersFull = 607,
+    /// The strategy asked for more at once than an input may cause.
+    ActionsFull = 608,
 
     /// Only the journal's reserve is left.
     JournalShort = 700,

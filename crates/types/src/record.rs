@@ -15,6 +15,7 @@ mod control;
 mod limit;
 mod market;
 mod model;
+mod order;
 mod output;
 
 pub use client::{NewOrderSingle, OrdType, QuoteRequest, QuoteRespType, QuoteResponse, TWO_SIDED};
@@ -26,6 +27,7 @@ pub use control::{Continue, RuntimeEvent, RuntimeEventKind, Scope, Tick, Trading
 pub use limit::{LimitKind, LimitOutcome, LimitScope, LimitSet, LimitStatus};
 pub use market::{BookLevel, BookUpdate, LEVELS_MAX, TopOfBook, Trade, VenueStatus, VenueStatusKind};
 pub use model::ModelInput;
+pub use order::{TimeInForce, VenueBalance, VenueOrder, VenueOrderCancel, VenueOrderReject, VenueReport};
 pub use output::{
     BookState, BookStatus, ExecType, ExecutionReport, InputReject, OrdStatus, OutputHash, PositionReport,
     Quote, QuoteBasis, QuoteRequestReject, QuoteStatus, QuoteStatusReport, StateChange,
@@ -75,6 +77,8 @@ pub const RECORDS: &[Schema] = &[
     TopOfBook::SCHEMA,
     Trade::SCHEMA,
     VenueStatus::SCHEMA,
+    VenueReport::SCHEMA,
+    VenueBalance::SCHEMA,
     QuoteRequest::SCHEMA,
     NewOrderSingle::SCHEMA,
     QuoteResponse::SCHEMA,
@@ -94,6 +98,9 @@ pub const RECORDS: &[Schema] = &[
     StateChange::SCHEMA,
     LimitStatus::SCHEMA,
     QuoteBasis::SCHEMA,
+    VenueOrder::SCHEMA,
+    VenueOrderCancel::SCHEMA,
+    VenueOrderReject::SCHEMA,
 ];
 
 /// Declares a record: its number, layout version, length in lines, and each field with its offset, all checked at

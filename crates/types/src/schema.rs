@@ -1,7 +1,7 @@
 //! What stands where in each record, for programs that decode records they were not compiled for.
 
 use crate::header::RecordType;
-use crate::ids::{AssetId, ClientId, InstrumentId, OutId, SessionId, SourceId, VenueId};
+use crate::ids::{AssetId, ClientId, InstrumentId, OutId, SessionId, SourceId, StrategyId, VenueId};
 use crate::money::{Amount, Px, Qty};
 use crate::record::{BookLevel, RECORDS};
 use crate::text::Text;
@@ -49,6 +49,7 @@ kinds! {
     InstrumentId => Kind::Unsigned(4),
     ClientId => Kind::Unsigned(4),
     VenueId => Kind::Unsigned(2),
+    StrategyId => Kind::Unsigned(2),
     SessionId => Kind::Unsigned(2),
     SourceId => Kind::Unsigned(2),
     OutId => Kind::OutId,
@@ -179,6 +180,6 @@ mod tests {
     #[test]
     fn a_change_of_layout_is_noticed() {
         // Whoever changes this number raises the record's version and, where bytes change, the behaviour's.
-        assert_eq!(HASH, 0x960d_f0f6_af8c_0599, "{HASH:#x}");
+        assert_eq!(HASH, 0x0301_dc6d_2cf5_bdf9, "{HASH:#x}");
     }
 }

@@ -4,7 +4,8 @@ use std::fmt::Debug;
 
 use pinrail_types::record::{
     BookState, ExecType, InventoryRule, LimitKind, LimitOutcome, OrdStatus, OrdType, QuoteRespType,
-    QuoteStatus, RuntimeEventKind, Scope, SequenceRule, TWO_SIDED, TradingState, VenueStatusKind,
+    QuoteStatus, RuntimeEventKind, Scope, SequenceRule, TWO_SIDED, TimeInForce, TradingState,
+    VenueStatusKind,
 };
 use pinrail_types::schema;
 use pinrail_types::{Reason, RecordType, Side};
@@ -32,7 +33,7 @@ pub(super) enum Meaning {
 pub(super) fn meaning(record: &str, field: &str) -> Meaning {
     match (record, field) {
         (_, "ts_event" | "ts_recv" | "valid_until" | "expires_at") => Meaning::Time,
-        (_, "asset" | "base" | "quote" | "credit_asset") => Meaning::Asset,
+        (_, "asset" | "base" | "quote" | "credit_asset" | "fee_asset") => Meaning::Asset,
         (_, "instrument") => Meaning::Instrument,
         (_, "venue") => Meaning::Venue,
         (_, "client") => Meaning::Client,
@@ -46,7 +47,11 @@ pub(super) fn meaning(record: &str, field: &str) -> Meaning {
         }
         (_, "reason") => Meaning::Code(reason),
         (_, "input_type") => Meaning::Code(record_type),
-        ("NewOrderSingle" | "ExecutionReport" | "Trade", "side" | "taker_side") => Meaning::Code(side),
+        (
+            "NewOrderSingle" | "ExecutionReport" | "Trade" | "VenueOrder" | "VenueOrderReject"
+            | "VenueReport",
+            "side" | "taker_side",
+        ) => Meaning::Code(side),
         (_, "side") => Meaning::Code(side_or_both),
         (_, "inventory_rule") => Meaning::Code(|code| name(code, InventoryRule::from_byte)),
         (_, "rule") => Meaning::Code(|code| name(code, SequenceRule::from_byte)),
@@ -60,6 +65,7 @@ pub(super) fn meaning(record: &str, field: &str) -> Meaning {
         (_, "ord_type") => Meaning::Code(|code| name(code, OrdType::from_byte)),
         (_, "ord_status") => Meaning::Code(|code| name(code, OrdStatus::from_byte)),
         (_, "exec_type") => Meaning::Code(|code| name(code, ExecType::from_byte)),
+        (_, "time_in_force") => Meaning::Code(|code| name(code, TimeInForce::from_byte)),
         (_, "resp_type") => Meaning::Code(|code| name(code, QuoteRespType::from_byte)),
         (_, "status") => Meaning::Code(|code| name(code, QuoteStatus::from_byte)),
         _ => Meaning::Number,
@@ -130,6 +136,7 @@ mod tests {
         "collar_e8",
         "px_ticks_step",
         "session",
+        "strategy",
     ];
 
     #[test]

@@ -102,6 +102,7 @@ fn is_code(column: &str, dump: &Map<String, Value>) -> bool {
         "ord_type",
         "ord_status",
         "exec_type",
+        "time_in_force",
         "resp_type",
         "status",
         "state",

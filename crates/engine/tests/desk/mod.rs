@@ -1,9 +1,11 @@
 //! A small desk for tests: one instrument at two venues, two clients.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
+pub mod strategies;
+
 use bytemuck::Zeroable;
 use pinrail_engine::{Bounds, Engine, Out};
-use pinrail_pricing::SweepPricer;
+use pinrail_pricing::{Pricer, SweepPricer};
 use pinrail_types::record::{
     AssetDef, BookLevel, BookUpdate, ClientDef, Continue, ExecutionReport, InstrumentDef, InstrumentLimits,
     ListingDef, NewOrderSingle, OrdType, Quote, QuoteRequest, QuoteRequestReject, QuoteRespType,
@@ -18,8 +20,8 @@ pub const INSTRUMENT: InstrumentId = InstrumentId(0);
 pub const STALE_NS: u64 = 1_000_000;
 pub const TTL_NS: u64 = 10_000;
 
-pub struct Desk {
-    pub engine: Engine<SweepPricer>,
+pub struct Desk<P = SweepPricer> {
+    pub engine: Engine<P>,
     pub out: Out,
     pub now: u64,
     pub seq: u64,
@@ -33,30 +35,7 @@ pub struct Desk {
 impl Desk {
     /// Configured and still halted.
     pub fn halted() -> Desk {
-        let bounds = Bounds {
-            assets: 2,
-            instruments: 2,
-            venues: 2,
-            clients: 3,
-            open_quotes: 64,
-            book_levels: 64,
-            sources: 2,
-        };
-        let mut desk = Desk {
-            engine: Engine::new(bounds, SweepPricer::new(bounds.instruments)),
-            out: Out::new(),
-            now: 1_000,
-            seq: 0,
-            inputs: Vec::new(),
-            source_seq: 0,
-            requests: 0,
-            update_ids: [0; 2],
-        };
-        desk.put(bounds.epoch_start(1));
-        for mut frame in Desk::configuration() {
-            desk.put_again(&mut frame);
-        }
-        desk
+        Desk::halted_with(|bounds| SweepPricer::new(bounds.instruments))
     }
 
     /// The definitions of the desk.
@@ -112,7 +91,91 @@ impl Desk {
 
     /// Active, with healthy books.
     pub fn active() -> Desk {
-        let mut desk = Desk::halted();
+        Desk::active_with(|bounds| SweepPricer::new(bounds.instruments))
+    }
+
+    /// Active, with twenty levels of 40 lots a side at both venues, ten ticks apart and one tick between the venues.
+    pub fn deep() -> Desk {
+        let mut desk = Desk::active();
+        desk.deepen();
+        desk
+    }
+
+    pub fn limits() -> InstrumentLimits {
+        InstrumentLimits {
+            qty_lots_min: Qty(1),
+            qty_lots_max: Qty(10_000),
+            qty_lots_step: Qty(1),
+            notional_max: Amount::new(1 << 80),
+            position_lots_max: Qty(100_000),
+            collar_e8: E8 / 10,
+            quote_ttl_ns: TTL_NS,
+            px_ticks_step: 1,
+            ..Zeroable::zeroed()
+        }
+    }
+
+    pub fn order(quote: &Quote, side: u8) -> NewOrderSingle {
+        NewOrderSingle {
+            cl_ord_id: Text::new("O1").unwrap(),
+            quote_id: quote.quote_id,
+            client: quote.client,
+            instrument: quote.instrument,
+            qty: quote.qty,
+            px: if side == b'1' {
+                quote.offer_px
+            } else {
+                quote.bid_px
+            },
+            side,
+            ord_type: OrdType::PreviouslyQuoted.byte(),
+            session: quote.session,
+            ..Zeroable::zeroed()
+        }
+    }
+
+    pub fn pass(quote: &Quote) -> QuoteResponse {
+        QuoteResponse {
+            quote_id: quote.quote_id,
+            client: quote.client,
+            resp_type: QuoteRespType::Pass.byte(),
+            ..Zeroable::zeroed()
+        }
+    }
+}
+
+impl<P: Pricer> Desk<P> {
+    /// Configured and still halted, with a model.
+    pub fn halted_with(make: impl FnOnce(&Bounds) -> P) -> Desk<P> {
+        let bounds = Bounds {
+            assets: 2,
+            instruments: 2,
+            venues: 2,
+            clients: 3,
+            open_quotes: 64,
+            book_levels: 64,
+            sources: 2,
+        };
+        let mut desk = Desk {
+            engine: Engine::new(bounds, make(&bounds)),
+            out: Out::new(),
+            now: 1_000,
+            seq: 0,
+            inputs: Vec::new(),
+            source_seq: 0,
+            requests: 0,
+            update_ids: [0; 2],
+        };
+        desk.put(bounds.epoch_start(1));
+        for mut frame in Desk::configuration() {
+            desk.put_again(&mut frame);
+        }
+        desk
+    }
+
+    /// Active, with healthy books and a model.
+    pub fn active_with(make: impl FnOnce(&Bounds) -> P) -> Desk<P> {
+        let mut desk = Desk::halted_with(make);
         desk.set_state(Scope::Global, 0, TradingState::Active);
         desk.books();
         desk
@@ -130,13 +193,6 @@ impl Desk {
             &[(9_989, 500), (9_979, 500)],
             &[(10_011, 500), (10_021, 500)],
         );
-    }
-
-    /// Active, with twenty levels of 40 lots a side at both venues, ten ticks apart and one tick between the venues.
-    pub fn deep() -> Desk {
-        let mut desk = Desk::active();
-        desk.deepen();
-        desk
     }
 
     /// The books of [`Desk::deep`] as of now.
@@ -160,20 +216,6 @@ impl Desk {
                 self.update_ids[venue.index()] = id;
                 self.book(venue, &side(part * 5, -1), &side(part * 5, 1), flags);
             }
-        }
-    }
-
-    pub fn limits() -> InstrumentLimits {
-        InstrumentLimits {
-            qty_lots_min: Qty(1),
-            qty_lots_max: Qty(10_000),
-            qty_lots_step: Qty(1),
-            notional_max: Amount::new(1 << 80),
-            position_lots_max: Qty(100_000),
-            collar_e8: E8 / 10,
-            quote_ttl_ns: TTL_NS,
-            px_ticks_step: 1,
-            ..Zeroable::zeroed()
         }
     }
 
@@ -271,34 +313,6 @@ impl Desk {
     pub fn ask(&mut self, client: u32, side: u8, qty: i64) -> Result<Quote, Reason> {
         let request = self.request(client, side, qty);
         answer(&self.put(request))
-    }
-
-    pub fn order(quote: &Quote, side: u8) -> NewOrderSingle {
-        NewOrderSingle {
-            cl_ord_id: Text::new("O1").unwrap(),
-            quote_id: quote.quote_id,
-            client: quote.client,
-            instrument: quote.instrument,
-            qty: quote.qty,
-            px: if side == b'1' {
-                quote.offer_px
-            } else {
-                quote.bid_px
-            },
-            side,
-            ord_type: OrdType::PreviouslyQuoted.byte(),
-            session: quote.session,
-            ..Zeroable::zeroed()
-        }
-    }
-
-    pub fn pass(quote: &Quote) -> QuoteResponse {
-        QuoteResponse {
-            quote_id: quote.quote_id,
-            client: quote.client,
-            resp_type: QuoteRespType::Pass.byte(),
-            ..Zeroable::zeroed()
-        }
     }
 
     pub fn tick(&mut self) -> Out {

@@ -11,6 +11,7 @@ use crate::risk::{Risk, RiskBounds};
 mod four_eyes;
 mod latches;
 mod limits;
+mod orders;
 mod reserve;
 
 const REF: Px = Px(10_000);

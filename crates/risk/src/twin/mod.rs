@@ -20,6 +20,7 @@ use crate::checks::Check;
 use crate::risk::{Risk, RiskBounds};
 
 mod naive;
+mod orders;
 
 use naive::{Naive, Open, State};
 
@@ -27,6 +28,7 @@ use naive::{Naive, Open, State};
 const INSTRUMENTS: u32 = 3;
 const CLIENTS: u32 = 3;
 const ASSETS: u32 = 2;
+const VENUES: u16 = 2;
 /// Events with one seed: the twin takes time with the square of it.
 const EVENTS_PER_SEED: u64 = 400;
 
@@ -91,13 +93,14 @@ fn client(id: u32) -> ClientDef {
 impl Pair {
     fn new(seed: u64, omitted: Option<Check>) -> Pair {
         let mut fast = Risk::new(&RiskBounds {
-            venues: 1,
+            venues: VENUES.into(),
             instruments: INSTRUMENTS as usize,
             clients: CLIENTS as usize + 1,
             assets: ASSETS as usize,
         });
         fast.omitted.check = omitted;
         let mut naive = Naive::default();
+        orders::define(&mut fast);
         for id in 0..INSTRUMENTS {
             fast.define(&meta(id)).unwrap();
             // One gets its limits later.
@@ -136,7 +139,12 @@ impl Pair {
     fn step(&mut self) -> Result<(), String> {
         self.now += self.pick(&[0, 0, 1, 3, 10, 40]);
         self.returns()?;
-        match self.below(26) {
+        match self.below(40) {
+            26..32 => self.order()?,
+            32..34 => self.end_order(),
+            34..37 => self.fill_order(),
+            37 => self.stray_fill(),
+            38..40 => self.balance()?,
             0..10 => self.request()?,
             20 => self.show(),
             10..13 => self.end(),
@@ -281,7 +289,7 @@ impl Pair {
             _ if none && kind.is_least() => (0, 0),
             _ if none => (i128::MAX, 0),
             LimitKind::Permitted => (0, 0),
-            LimitKind::ClientRate | LimitKind::SessionRate => {
+            LimitKind::ClientRate | LimitKind::SessionRate | LimitKind::VenueRate => {
                 (i128::from(self.pick(&[1_u8, 5, 7, 7])), self.pick(&[10, 10, 40]))
             }
             LimitKind::NotionalMin => (worth(lots / 5), 0),
@@ -321,6 +329,7 @@ impl Pair {
                 1 => id,
                 2 => self.below(CLIENTS.into()) as u32,
                 3 => self.below(ASSETS.into()) as u32,
+                5 => self.below(VENUES.into()) as u32,
                 _ => 0,
             },
             instrument: InstrumentId(if kind == LimitKind::Permitted { id } else { 0 }),
@@ -368,6 +377,8 @@ impl Pair {
             (Scope::Global, 1),
             (Scope::Instrument, u64::from(INSTRUMENTS)),
             (Scope::Client, u64::from(CLIENTS)),
+            (Scope::Venue, u64::from(VENUES)),
+            (Scope::Strategy, 2),
         ]);
         let target = self.below(end) as u32;
         let state = self.pick(&[
@@ -393,7 +404,7 @@ impl Pair {
         let mut save = Save::default();
         self.fast.visit(&mut save).unwrap();
         let mut loaded = Risk::new(&RiskBounds {
-            venues: 1,
+            venues: VENUES.into(),
             instruments: INSTRUMENTS as usize,
             clients: CLIENTS as usize + 1,
             assets: ASSETS as usize,
@@ -426,6 +437,9 @@ fn lockstep(seed: u64, omitted: Option<Check>) -> Result<(), String> {
     }
     for open in core::mem::take(&mut pair.naive.open) {
         pair.release(&open);
+    }
+    for (order, left) in core::mem::take(&mut pair.naive.orders) {
+        pair.fast.release_order(&order, left, Qty::ZERO);
     }
     if pair.fast.nothing_reserved() {
         Ok(())

@@ -1,6 +1,10 @@
 //! The twin: what happened, and each question answered from all of it.
 
+use pinrail_types::NewVenueOrder;
+
 use super::*;
+
+mod orders;
 
 /// An open quote.
 #[derive(Clone, Copy, Debug)]
@@ -16,11 +20,13 @@ impl Open {
     }
 }
 
-/// A fill of a whole quote.
+/// A fill of a whole quote, or of an order at a venue.
 #[derive(Clone, Copy, Debug)]
 struct Fill {
     ask: Ask,
     px: Px,
+    /// What a venue took for it.
+    fee: i128,
     ts: u64,
     /// What the client's window for duplicates was then.
     duplicate_ns: u64,
@@ -94,6 +100,11 @@ pub(super) struct Naive {
     /// Every state ever set.
     pub(super) states: Vec<State>,
     pub(super) open: Vec<Open>,
+    /// Orders at venues, and what is left of each.
+    pub(super) orders: Vec<(NewVenueOrder, Qty)>,
+    /// What venues said that they hold, and what was spent there.
+    money: Vec<orders::Money>,
+    by_venue: Vec<Message>,
     /// Those that were found since they were asked for.
     pub(super) latched: Vec<(Scope, u32, TradingState, Reason)>,
     events: Vec<Event>,
@@ -155,6 +166,7 @@ impl Naive {
         self.events.push(Event::Filled(Fill {
             ask: *ask,
             px,
+            fee: 0,
             ts: now,
             duplicate_ns: duplicate.map_or(0, |set| set.window_ns),
         }));
@@ -169,7 +181,8 @@ impl Naive {
         let fills = self.fills().filter(|fill| fill.ask.instrument == instrument);
         fills.fold((0, 0), |(position, cash), fill| {
             let bought = fill.bought();
-            (position + bought, cash - i128::from(bought * fill.px.0 * 10))
+            let paid = i128::from(bought * fill.px.0 * 10) + fill.fee;
+            (position + bought, cash - paid)
         })
     }
 
@@ -331,7 +344,7 @@ impl Naive {
         };
         let gains = self.events[..events].iter().map(|event| match event {
             Event::Filled(fill) if fill.ask.instrument.0 == instrument => {
-                i128::from(fill.bought() * (mark.0 - fill.px.0) * 10)
+                i128::from(fill.bought() * (mark.0 - fill.px.0) * 10) - fill.fee
             }
             _ => 0,
         });
@@ -536,10 +549,11 @@ impl Naive {
         self.check_states(ask, reduces)
     }
 
-    /// Lots that the house would buy and sell if all open quotes were taken.
+    /// Lots that the house would buy and sell if all open quotes and orders were taken.
     fn worst(&self, instrument: InstrumentId) -> (i64, i64) {
         let open = self.open.iter().filter(|open| open.ask.instrument == instrument);
-        open.fold((0, 0), |(buy, sell), open| {
+        let orders = self.orders_in(instrument);
+        open.fold(orders, |(buy, sell), open| {
             let lots = |px: Px| if px == Px::NONE { 0 } else { open.ask.qty.0 };
             (buy + lots(open.quoted.bid_px), sell + lots(open.quoted.offer_px))
         })
@@ -611,9 +625,14 @@ impl Naive {
     }
 
     fn check_exposure(&self, ask: &Ask, quoted: &Quoted) -> Result<(), Reason> {
-        let quote = quote_of(ask.instrument.0);
         let bids = if quoted.bid_px == Px::NONE { 0 } else { ask.qty.0 };
         let offers = if quoted.offer_px == Px::NONE { 0 } else { ask.qty.0 };
+        self.check_exposure_with(ask.instrument, bids, offers)
+    }
+
+    /// With so many more lots open to be bought and sold.
+    fn check_exposure_with(&self, instrument: InstrumentId, bids: i64, offers: i64) -> Result<(), Reason> {
+        let quote = quote_of(instrument.0);
         let of = |id: u32, bids: i64, offers: i64| {
             let mark = self.last_mark(id, self.events.len()).map_or(0, |px| px.0);
             let (buy, sell) = self.worst(InstrumentId(id));
@@ -623,14 +642,14 @@ impl Naive {
         };
         let (mut long, mut short, mut gross) = (0, 0, 0);
         for id in (0..INSTRUMENTS).filter(|id| quote_of(*id) == quote) {
-            let is_it = id == ask.instrument.0;
+            let is_it = id == instrument.0;
             let worst = if is_it { of(id, bids, offers) } else { of(id, 0, 0) };
             long += worst.0;
             short -= worst.1;
             gross += worst.0.abs().max(worst.1.abs());
         }
-        let (buy, sell) = self.worst(ask.instrument);
-        let position = self.position(ask.instrument);
+        let (buy, sell) = self.worst(instrument);
+        let position = self.position(instrument);
         let gross_of = |buy: i64, sell: i64| (position + buy).abs().max((position - sell).abs());
         let grows = gross_of(buy + bids, sell + offers) > gross_of(buy, sell);
         let most = self.last(LimitKind::GrossExposure, quote.0, 0);
@@ -645,6 +664,20 @@ impl Naive {
             return Err(Reason::NetExposure);
         }
         Ok(())
+    }
+
+    /// Notional of all open quotes and orders in an asset.
+    fn unexecuted(&self, quote: AssetId) -> i128 {
+        let held = self
+            .open
+            .iter()
+            .filter(|open| quote_of(open.ask.instrument.0) == quote);
+        let orders = self
+            .orders
+            .iter()
+            .filter(|(order, _)| quote_of(order.instrument.0) == quote);
+        let orders = orders.map(|(order, left)| i128::from(order.px.0 * left.0 * 10));
+        held.map(Open::notional).sum::<i128>() + orders.sum::<i128>()
     }
 
     fn check_position(&self, ask: &Ask, quoted: &Quoted, most: i64) -> Result<(), Reason> {
@@ -675,11 +708,7 @@ impl Naive {
         if most.is_some_and(|most| of_client > most.value.get()) {
             return Err(Reason::ClientUnexecuted);
         }
-        let held = self
-            .open
-            .iter()
-            .filter(|open| quote_of(open.ask.instrument.0) == quote);
-        let in_asset = notional + held.map(Open::notional).sum::<i128>();
+        let in_asset = notional + self.unexecuted(quote);
         let most = self.last(LimitKind::AssetUnexecuted, quote.0, 0);
         if most.is_some_and(|most| in_asset > most.value.get()) {
             return Err(Reason::AssetUnexecuted);

@@ -12,6 +12,8 @@ enum Kind {
     Quote,
     QuoteEnd,
     Refusal,
+    Order,
+    Cancel,
     Fill,
     FilledAlready,
     OrderRefused,
@@ -20,10 +22,12 @@ enum Kind {
     Input,
 }
 
-const KINDS: [Kind; 9] = [
+const KINDS: [Kind; 11] = [
     Kind::Quote,
     Kind::QuoteEnd,
     Kind::Refusal,
+    Kind::Order,
+    Kind::Cancel,
     Kind::Fill,
     Kind::FilledAlready,
     Kind::OrderRefused,
@@ -54,6 +58,8 @@ impl Kind {
                 session,
                 ..Zeroable::zeroed()
             }),
+            Kind::Order => Frame::of(&<VenueOrder as Zeroable>::zeroed()),
+            Kind::Cancel => Frame::of(&<VenueOrderCancel as Zeroable>::zeroed()),
             Kind::Fill => Frame::of(&report(ExecType::Trade, Reason::None)),
             Kind::FilledAlready => Frame::of(&report(ExecType::Rejected, Reason::QuoteFilled)),
             Kind::OrderRefused => Frame::of(&report(ExecType::Rejected, Reason::QuoteExpired)),
@@ -66,8 +72,10 @@ impl Kind {
     /// Stated once more, and not by the code that is tested.
     fn point(self) -> Option<ReleasePoint> {
         match self {
-            Kind::Quote | Kind::QuoteEnd | Kind::Refusal | Kind::OrderRefused => Some(ReleasePoint::AtOnce),
-            Kind::Fill | Kind::FilledAlready | Kind::Own => Some(ReleasePoint::LocallyDurable),
+            Kind::Quote | Kind::QuoteEnd | Kind::Refusal | Kind::OrderRefused | Kind::Cancel => {
+                Some(ReleasePoint::AtOnce)
+            }
+            Kind::Fill | Kind::FilledAlready | Kind::Order | Kind::Own => Some(ReleasePoint::LocallyDurable),
             Kind::Internal | Kind::Input => None,
         }
     }
@@ -201,8 +209,8 @@ fn a_fill_waits_and_a_refusal_and_a_quote_do_not() {
     while let Some(id) = desk.gates[1].poll(&mut frame).unwrap() {
         given.push(id.seq);
     }
-    // In the order of KINDS: the fill, what tells of it, and the embedder's own.
-    assert_eq!(given, [4, 5, 7]);
+    // In the order of KINDS: the order, the fill, what tells of it, and the embedder's own.
+    assert_eq!(given, [4, 6, 7, 9]);
 }
 
 #[test]
@@ -211,7 +219,12 @@ fn every_class_waits_for_the_point_that_is_configured() {
         (ReleasePoint::AtOnce, ReleasePoint::AtOnce),
         (ReleasePoint::LocallyDurable, ReleasePoint::LocallyDurable),
     ] {
-        let policy = ReleasePolicy { quotes, fills };
+        let orders = fills;
+        let policy = ReleasePolicy {
+            quotes,
+            fills,
+            orders,
+        };
         let point = |kind: Kind| policy.point_of(&kind.frame(SessionId(1)));
         assert_eq!(
             (point(Kind::Quote), point(Kind::QuoteEnd)),
@@ -221,6 +234,8 @@ fn every_class_waits_for_the_point_that_is_configured() {
             (point(Kind::Fill), point(Kind::FilledAlready)),
             (Some(fills), Some(fills))
         );
+        assert_eq!(point(Kind::Order), Some(orders));
+        assert_eq!(point(Kind::Cancel), Some(ReleasePoint::AtOnce));
         assert_eq!(point(Kind::Refusal), Some(ReleasePoint::AtOnce));
         assert_eq!(point(Kind::OrderRefused), Some(ReleasePoint::AtOnce));
         assert_eq!((point(Kind::Internal), point(Kind::Input)), (None, None));
@@ -243,6 +258,7 @@ fn every_output_of_this_version_is_judged_by_name() {
     let policy = ReleasePolicy {
         quotes: ReleasePoint::AtOnce,
         fills: ReleasePoint::LocallyDurable,
+        orders: ReleasePoint::LocallyDurable,
     };
     for schema in pinrail_types::record::RECORDS {
         let mut frame = Frame::default();
@@ -254,7 +270,8 @@ fn every_output_of_this_version_is_judged_by_name() {
         }
         .pack();
         let waits = policy.point_of(&frame) == Some(ReleasePoint::LocallyDurable);
-        assert_eq!(waits, schema.name == "ExecutionReport", "{}", schema.name);
+        let does_wait = matches!(schema.name, "ExecutionReport" | "VenueOrder");
+        assert_eq!(waits, does_wait, "{}", schema.name);
     }
 }
 

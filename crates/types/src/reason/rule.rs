@@ -20,6 +20,7 @@ const BOOK: &str = "own: priced only from a whole and fresh book";
 const GRID: &str = "own: money is integers on a grid";
 const BOUNDED: &str = "own: everything is bounded";
 const FOUR_EYES: &str = "RTS 6 Art. 15(6); SEC 15c3-5(d)";
+const SELF_TRADE: &str = "RTS 6 Art. 13; CME Rule 534";
 const MACHINE: &str = "own: fail closed";
 
 impl Reason {
@@ -34,11 +35,13 @@ impl Reason {
             | Reason::DuplicateSourceSequence
             | Reason::BadDefinition => RECORD,
             Reason::NotPermitted | Reason::UnknownClient => SYSTEM_ACCESS,
+            Reason::SelfTrade => SELF_TRADE,
             Reason::SecondActorNeeded => FOUR_EYES,
             Reason::UnknownInstrument
             | Reason::UnknownVenue
             | Reason::UnknownAsset
             | Reason::NotListed
+            | Reason::UnknownStrategy
             | Reason::UnknownModelInput => DEFINED,
             Reason::Halted
             | Reason::ReduceOnly
@@ -46,6 +49,10 @@ impl Reason {
             | Reason::InstrumentReduceOnly
             | Reason::ClientHalted
             | Reason::ClientReduceOnly
+            | Reason::VenueHalted
+            | Reason::VenueReduceOnly
+            | Reason::StrategyHalted
+            | Reason::StrategyReduceOnly
             | Reason::Withdrawn
             | Reason::ActorMissing => KILL,
             Reason::Restricted => PERMISSION,
@@ -77,18 +84,27 @@ impl Reason {
             | Reason::LossLimit
             | Reason::Drawdown
             | Reason::DeskLoss
-            | Reason::DeskDrawdown => RISK_LIMIT,
+            | Reason::DeskDrawdown
+            | Reason::VenueBalance
+            | Reason::BalanceOutdated => RISK_LIMIT,
             Reason::CreditLimit | Reason::CreditAsset | Reason::ClientUnexecuted => CREDIT,
             Reason::UnknownQuote
             | Reason::QuoteFilled
             | Reason::QuoteMismatch
             | Reason::QuoteEpochUnknown => "FIX QuoteID (117)",
+            Reason::UnknownOrder | Reason::OrderMismatch => "FIX ClOrdID (11)",
+            Reason::DuplicateExecId => "FIX ExecID (17)",
             Reason::QuoteExpired | Reason::RequestExpired => "FIX ValidUntilTime (62)",
             Reason::DuplicateQuoteReqId => "FIX QuoteReqID (131)",
             Reason::ClientPassed => "FIX QuoteRespType (694)",
             Reason::OrderTypeUnsupported => "FIX OrdType (40)",
-            Reason::OpenQuotesFull | Reason::Busy | Reason::TableFull | Reason::UnknownSession => BOUNDED,
-            Reason::ClientRate | Reason::SessionRate | Reason::OrderToTrade => MESSAGES,
+            Reason::OpenQuotesFull
+            | Reason::Busy
+            | Reason::TableFull
+            | Reason::UnknownSession
+            | Reason::OpenOrdersFull
+            | Reason::ActionsFull => BOUNDED,
+            Reason::ClientRate | Reason::SessionRate | Reason::OrderToTrade | Reason::VenueRate => MESSAGES,
             Reason::ExecutionThrottle => THROTTLE,
             Reason::DuplicateOrder | Reason::DuplicatesFull => DUPLICATES,
             Reason::JournalShort | Reason::ArchiverFailed | Reason::PoisonInput => MACHINE,

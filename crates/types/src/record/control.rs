@@ -14,6 +14,8 @@ byte_enum! {
         Instrument = 2,
         /// One client.
         Client = 3,
+        /// One strategy.
+        Strategy = 4,
     }
 }
 
@@ -24,7 +26,7 @@ byte_enum! {
         Active = 0,
         /// Only what reduces the position.
         Reducing = 1,
-        /// Nothing; open quotes are withdrawn. On [`Scope::Global`] the kill switch.
+        /// Nothing; open quotes are withdrawn and orders cancelled. On [`Scope::Global`] the kill switch.
         Halted = 2,
     }
 }
@@ -38,7 +40,7 @@ record! {
         state: u8 = 33,
         /// Zero.
         pad: [u8; 2] = 34,
-        /// Id of the venue, instrument or client; zero for the whole desk.
+        /// Id of the venue, instrument, client or strategy; zero for the whole desk.
         target: u32 = 36,
         /// Who did it.
         actor: Text<16> = 40,

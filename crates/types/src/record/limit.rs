@@ -7,7 +7,8 @@ use crate::text::Text;
 
 byte_enum! {
     /// What a [`LimitSet`] limits. The upper half of the number says what its `target` is: 1 an instrument, 2 a client,
-    /// 3 an asset, 4 nothing (the desk as a whole).
+    /// 3 an asset, 4 nothing (the desk as a whole),
+    /// 5 a venue.
     LimitKind {
         /// Least notional of a request, in the quote asset's smallest unit.
         NotionalMin = 0x10,
@@ -58,6 +59,8 @@ byte_enum! {
         AssetDrawdown = 0x34,
         /// Most requests and orders of each session within the window, refilled evenly.
         SessionRate = 0x40,
+        /// Most orders to a venue within the window, refilled evenly. Cancels count and are never refused.
+        VenueRate = 0x50,
     }
 }
 
@@ -84,6 +87,8 @@ pub enum LimitScope {
     Asset,
     /// The desk as a whole.
     Desk,
+    /// One venue.
+    Venue,
 }
 
 impl LimitKind {
@@ -113,6 +118,7 @@ impl LimitKind {
         LimitKind::AssetLoss,
         LimitKind::AssetDrawdown,
         LimitKind::SessionRate,
+        LimitKind::VenueRate,
     ];
 
     /// What its target is.
@@ -122,7 +128,8 @@ impl LimitKind {
             1 => LimitScope::Instrument,
             2 => LimitScope::Client,
             3 => LimitScope::Asset,
-            _ => LimitScope::Desk,
+            4 => LimitScope::Desk,
+            _ => LimitScope::Venue,
         }
     }
 
@@ -162,7 +169,7 @@ record! {
         state: u8 = 33,
         /// Zero.
         pad: [u8; 2] = 34,
-        /// Id of the instrument, client or asset; zero for the desk.
+        /// Id of the instrument, client, asset or venue; zero for the desk.
         target: u32 = 36,
         /// For a client's limit in one instrument which; else zero.
         instrument: InstrumentId = 40,

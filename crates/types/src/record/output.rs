@@ -104,20 +104,36 @@ record! {
 byte_enum! {
     /// `ExecType` (FIX tag 150).
     ExecType {
-        /// Trade.
-        Trade = b'F',
+        /// New: the venue has it.
+        New = b'0',
+        /// Cancelled.
+        Canceled = b'4',
         /// Rejected.
         Rejected = b'8',
+        /// Expired.
+        Expired = b'C',
+        /// Trade.
+        Trade = b'F',
+        /// Order status: nothing happened to the order, as when its cancel was refused.
+        OrderStatus = b'I',
     }
 }
 
 byte_enum! {
     /// `OrdStatus` (FIX tag 39).
     OrdStatus {
+        /// New.
+        New = b'0',
+        /// Partially filled.
+        PartiallyFilled = b'1',
         /// Filled.
         Filled = b'2',
+        /// Cancelled.
+        Canceled = b'4',
         /// Rejected.
         Rejected = b'8',
+        /// Expired.
+        Expired = b'C',
     }
 }
 
@@ -248,7 +264,7 @@ record! {
         state: u8 = 33,
         /// [`Reason`](crate::Reason) where the engine did it itself; else zero.
         reason: u16 = 34,
-        /// Id of the venue, instrument or client; zero for the whole desk.
+        /// Id of the venue, instrument, client or strategy; zero for the whole desk.
         target: u32 = 36,
         /// Who did it; empty where the engine did.
         actor: Text<16> = 40,

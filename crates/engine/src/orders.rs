@@ -1,0 +1,319 @@
+//! Orders to venues: from what a strategy wants to the end that the venue reports.
+
+use pinrail_book::Source;
+use pinrail_oms::OrderSlot;
+use pinrail_pricing::{Fill, FillFrom, Pricer};
+use pinrail_risk::OrderMarket;
+use pinrail_types::record::{
+    ExecType, OrdStatus, PositionReport, Scope, StateChange, TimeInForce, TradingState, VenueBalance,
+    VenueOrder, VenueOrderCancel, VenueReport,
+};
+use pinrail_types::{Amount, NewVenueOrder, OpenOrder, OutId, Px, Qty, Reason, Side, StrategyId, VenueId};
+
+use crate::out::Out;
+use crate::state::Engine;
+
+/// Places of the table of orders that one input looks through for orders to cancel; each may hold one.
+const SCANS_PER_INPUT: u32 = 32;
+
+/// When a venue says that something was, as near as is known.
+fn as_of(ts_event: u64, ts_recv: u64) -> u64 {
+    if ts_event == 0 { ts_recv } else { ts_event }
+}
+
+/// Whether a report is about the order that it names.
+fn fits(held: &NewVenueOrder, report: &VenueReport) -> bool {
+    (held.venue, held.instrument, held.side.fix()) == (report.venue, report.instrument, report.side)
+}
+
+/// An order goes only where the venue's own book can be seen.
+fn check_source(source: &Source, now: u64) -> Result<(), Reason> {
+    source.book.reason().check()?;
+    if source.book.is_stale(now, source.stale_ns_max) {
+        return Err(Reason::ReferenceStale);
+    }
+    Ok(())
+}
+
+impl<P: Pricer> Engine<P> {
+    /// Sends an order to a venue if risk lets it pass, and reserves what it could cost.
+    pub(crate) fn place(&mut self, order: &NewVenueOrder, out: &mut Out) -> Result<(), Reason> {
+        let now = out.now();
+        self.risk.admit_venue_order(order, now)?;
+        let traded = self
+            .traded
+            .get(order.instrument.index())
+            .and_then(Option::as_ref)
+            .ok_or(Reason::UnknownInstrument)?;
+        let at = traded.listed(order.venue)?;
+        let listing = &traded.listings[at];
+        self.risk.check_venue_order(order, listing.lot_multiple)?;
+        check_source(&traded.venues.sources()[at], now)?;
+        let view = traded.venues.view(now)?;
+        let ref_px = view.top()?.mid();
+        if self.orders.is_full() {
+            return Err(Reason::OpenOrdersFull);
+        }
+        let market = OrderMarket {
+            tick_multiple: listing.tick_multiple,
+            lot_multiple: listing.lot_multiple,
+            ref_px,
+            mids: self.mids(traded, ref_px, now)?,
+            own_px: self
+                .orders
+                .best_own(order.venue, order.instrument, order.side.opposite()),
+        };
+        let book_seq = traded.book_seq;
+        self.risk.reserve_order(order, &market, now)?;
+        let order_id = self.orders.next_id(out.next_id());
+        self.orders.open(order_id, order);
+        out.push(VenueOrder {
+            order_id,
+            instrument: order.instrument,
+            venue: order.venue,
+            strategy: order.strategy,
+            px: order.px,
+            qty: order.qty,
+            ref_px,
+            book_seq,
+            side: order.side.fix(),
+            time_in_force: order.time_in_force.byte(),
+            ..bytemuck::Zeroable::zeroed()
+        });
+        Ok(())
+    }
+
+    /// Asks the venue to cancel what is left of an order, once.
+    pub(crate) fn cancel(&mut self, order_id: OutId, out: &mut Out) -> Result<(), Reason> {
+        let slot = self.orders.find(order_id).ok_or(Reason::UnknownOrder)?;
+        if !self.orders.get(slot).is_canceling {
+            self.send_cancel(slot, Reason::None, out);
+        }
+        Ok(())
+    }
+
+    fn send_cancel(&mut self, slot: OrderSlot, reason: Reason, out: &mut Out) {
+        self.orders.set_canceling(slot, true);
+        let held = self.orders.get(slot);
+        self.risk.count_cancel(held.order.venue, out.now());
+        out.push(VenueOrderCancel {
+            order_id: held.order_id,
+            instrument: held.order.instrument,
+            venue: held.order.venue,
+            strategy: held.order.strategy,
+            reason: reason.code(),
+            ..bytemuck::Zeroable::zeroed()
+        });
+    }
+
+    /// Whether the engine cancels an order by itself: it is of another epoch, or a trading state forbids it.
+    fn is_to_cancel(&self, held: &OpenOrder) -> bool {
+        let is_orphaned = held.order_id.epoch != self.epoch;
+        !held.is_canceling && (is_orphaned || self.risk.forbids(&held.order))
+    }
+
+    /// Begins to cancel, from the next input on, the orders that trading states allow no longer, if there are any.
+    pub(crate) fn cancel_forbidden(&mut self) {
+        if !self.orders.is_empty() && self.orders.iter().any(|held| self.is_to_cancel(held)) {
+            self.cancel_from = Some(0);
+        }
+    }
+
+    /// Cancels the next chunk of them; `cancel_from` stays set while there may be more.
+    pub(crate) fn cancel_some(&mut self, out: &mut Out) {
+        let Some(from) = self.cancel_from else { return };
+        let (open, rest) = self.orders.scan(from, SCANS_PER_INPUT);
+        let mut forbidden = [None; SCANS_PER_INPUT as usize];
+        for (place, slot) in forbidden.iter_mut().zip(open) {
+            *place = self.is_to_cancel(self.orders.get(slot)).then_some(slot);
+        }
+        for slot in forbidden.into_iter().flatten() {
+            self.send_cancel(slot, Reason::Withdrawn, out);
+        }
+        self.cancel_from = rest;
+    }
+
+    /// A new epoch: what was asked of venues before may never have reached them, so that every order is cancelled again.
+    pub(crate) fn forget_cancels(&mut self) {
+        let mut from = Some(0);
+        while let Some(at) = from {
+            let (open, rest) = self.orders.scan(at, SCANS_PER_INPUT);
+            let open: [Option<OrderSlot>; SCANS_PER_INPUT as usize] = {
+                let mut open = open;
+                core::array::from_fn(|_| open.next())
+            };
+            for slot in open.into_iter().flatten() {
+                self.orders.set_canceling(slot, false);
+            }
+            from = rest;
+        }
+        self.cancel_from = (!self.orders.is_empty()).then_some(0);
+    }
+
+    pub(crate) fn on_venue_balance(&mut self, balance: &VenueBalance) -> Result<(), Reason> {
+        self.known_venue(balance.venue)?;
+        let asset = self.assets.get(balance.asset.index()).and_then(Option::as_ref);
+        asset.ok_or(Reason::UnknownAsset)?;
+        let as_of = as_of(balance.ts_event, balance.ts_recv);
+        self.risk
+            .set_balance(balance.venue, balance.asset, balance.balance, as_of)
+    }
+
+    fn known_venue(&self, venue: VenueId) -> Result<(), Reason> {
+        let known = self.venues.get(venue.index()).and_then(Option::as_ref);
+        known.map(|_| ()).ok_or(Reason::UnknownVenue)
+    }
+
+    /// Takes what a venue says of an order. A fill is booked whatever else is wrong with it. What does not fit the orders that
+    /// are open halts its venue, and a fill that can't be booked the desk, until a named person has reconciled it.
+    pub(crate) fn on_venue_report(&mut self, report: &VenueReport, out: &mut Out) -> Result<(), Reason> {
+        let exec_type = ExecType::from_byte(report.exec_type).ok_or(Reason::BadField)?;
+        let is_fill = exec_type == ExecType::Trade;
+        match self.take_report(exec_type, report, out) {
+            Err(reason) if is_fill && reason != Reason::DuplicateExecId => {
+                self.halt(reason, out)?;
+                Err(reason)
+            }
+            outcome => outcome,
+        }
+    }
+
+    fn take_report(
+        &mut self,
+        exec_type: ExecType,
+        report: &VenueReport,
+        out: &mut Out,
+    ) -> Result<(), Reason> {
+        self.known_venue(report.venue)?;
+        if OrdStatus::from_byte(report.ord_status).is_none() || report.exec_id.is_empty() {
+            return Err(Reason::BadField);
+        }
+        if exec_type == ExecType::Trade {
+            return self.take_fill(report, out);
+        }
+        if !self.executions.note(report.venue, &report.exec_id) {
+            return Err(Reason::DuplicateExecId);
+        }
+        let slot = self.orders.find(report.order_id).ok_or(Reason::UnknownOrder)?;
+        let held = *self.orders.get(slot);
+        if !fits(&held.order, report) {
+            self.halt_venue(report.venue, Reason::OrderMismatch, out);
+            return Ok(());
+        }
+        match exec_type {
+            ExecType::Canceled | ExecType::Rejected | ExecType::Expired => {
+                self.orders.end(slot);
+                self.risk.release_order(&held.order, held.leaves, Qty::ZERO);
+                // A fill is missing, and will be of an order that nobody knows.
+                if report.cum_qty.0 != held.order.qty.0 - held.leaves.0 {
+                    self.halt_venue(report.venue, Reason::OrderMismatch, out);
+                }
+            }
+            ExecType::OrderStatus => self.orders.set_canceling(slot, false),
+            ExecType::New | ExecType::Trade => {}
+        }
+        Ok(())
+    }
+
+    fn take_fill(&mut self, report: &VenueReport, out: &mut Out) -> Result<(), Reason> {
+        let side = Side::from_fix(report.side).ok_or(Reason::BadSide)?;
+        if !report.last_px.is_representable() || !report.last_qty.is_orderable() {
+            return Err(Reason::BadField);
+        }
+        let traded = self
+            .traded
+            .get(report.instrument.index())
+            .and_then(Option::as_ref)
+            .ok_or(Reason::UnknownInstrument)?;
+        let elsewhere = self.fees.get_mut(report.fee_asset.index());
+        let elsewhere = elsewhere.ok_or(Reason::UnknownAsset)?;
+        if !self.executions.note(report.venue, &report.exec_id) {
+            return Err(Reason::DuplicateExecId);
+        }
+        let in_quote = report.fee_asset == traded.meta.quote;
+        let (fee, other) = if in_quote {
+            (report.fee, Amount::ZERO)
+        } else {
+            (Amount::ZERO, report.fee)
+        };
+        let fees = elsewhere.checked_add(other.get()).ok_or(Reason::Overflow)?;
+        let position = self
+            .positions
+            .execute(&traded.meta, side, report.last_qty, report.last_px, fee)?;
+        *elsewhere = fees;
+        let fault = self.fill_order(report);
+        let fill = NewVenueOrder {
+            strategy: StrategyId(0),
+            venue: report.venue,
+            instrument: report.instrument,
+            side,
+            px: report.last_px,
+            qty: report.last_qty,
+            time_in_force: TimeInForce::ImmediateOrCancel,
+        };
+        let as_of = as_of(report.ts_event, report.ts_recv);
+        self.risk.spend(&fill, (report.fee_asset, report.fee), as_of);
+        let cash = position.cash.get();
+        self.risk.booked(report.instrument, position.qty, cash, out.now());
+        out.push(PositionReport {
+            instrument: report.instrument,
+            position: position.qty,
+            cash: position.cash,
+            ..bytemuck::Zeroable::zeroed()
+        });
+        self.report_latches(out);
+        if fault != Reason::None {
+            self.halt_venue(report.venue, fault, out);
+        }
+        self.on_fill(
+            &Fill {
+                from: FillFrom::Venue(report.venue, report.order_id),
+                instrument: report.instrument,
+                side,
+                px: report.last_px,
+                qty: report.last_qty,
+            },
+            out,
+        );
+        Ok(())
+    }
+
+    /// Takes a fill off the order that it names, and gives back why it does not fit, or [`Reason::None`].
+    fn fill_order(&mut self, report: &VenueReport) -> Reason {
+        let Some(slot) = self.orders.find(report.order_id) else {
+            return Reason::UnknownOrder;
+        };
+        let held = *self.orders.get(slot);
+        if !fits(&held.order, report) {
+            return Reason::OrderMismatch;
+        }
+        let filled = report.last_qty.min(held.leaves);
+        self.orders.fill(slot, filled);
+        let left = Qty(held.leaves.0 - filled.0);
+        self.risk.release_order(&held.order, held.leaves, left);
+        let is_worse = |px: Px| match held.order.side {
+            Side::Buy => px > held.order.px,
+            Side::Sell => px < held.order.px,
+        };
+        if report.last_qty > filled || is_worse(report.last_px) {
+            Reason::OrderMismatch
+        } else {
+            Reason::None
+        }
+    }
+
+    /// Halts a venue until a named person turns it on again.
+    fn halt_venue(&mut self, venue: VenueId, reason: Reason, out: &mut Out) {
+        if self.risk.halt_venue(venue, reason) {
+            self.set_venue_halted(venue, true);
+            out.push(StateChange {
+                scope: Scope::Venue.byte(),
+                state: TradingState::Halted.byte(),
+                reason: reason.code(),
+                target: venue.0.into(),
+                ..bytemuck::Zeroable::zeroed()
+            });
+            self.cancel_forbidden();
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! The desk's strategy: when it is called, what it sees, and what becomes of what it asks for.
+
+use pinrail_oms::OrderTable;
+use pinrail_pricing::{Action, Actions, Desk, Fill, Market, Pricer, Strategy};
+use pinrail_risk::Risk;
+use pinrail_types::record::VenueOrderReject;
+use pinrail_types::{InstrumentId, NewVenueOrder, OpenOrder, OutId, Px, Qty, Reason};
+
+use crate::out::Out;
+use crate::state::{Engine, Traded};
+
+/// What a strategy sees of the engine.
+struct Seen<'a> {
+    now: u64,
+    traded: &'a [Option<Traded>],
+    risk: &'a Risk,
+    orders: &'a OrderTable,
+}
+
+impl Desk for Seen<'_> {
+    fn now(&self) -> u64 {
+        self.now
+    }
+
+    fn market(&self, instrument: InstrumentId) -> Option<Market<'_>> {
+        let traded = self.traded.get(instrument.index())?.as_ref()?;
+        Some(Market {
+            instrument: &traded.meta,
+            venues: &traded.venues,
+            estimates: &traded.estimates,
+            position: self.risk.position(instrument),
+            open: self.risk.open_lots(instrument),
+        })
+    }
+
+    fn orders(&self) -> impl Iterator<Item = &OpenOrder> {
+        self.orders.iter()
+    }
+}
+
+/// Why a strategy is called.
+enum Call<'a> {
+    Book(InstrumentId),
+    Fill(&'a Fill),
+    Timer,
+}
+
+#[inline]
+fn is_called<S: Strategy>(_: &S) -> bool {
+    S::IS_CALLED
+}
+
+impl<P: Pricer> Engine<P> {
+    /// A venue's book was updated, to the last record of the update.
+    #[inline]
+    pub(crate) fn on_book(&mut self, instrument: InstrumentId, out: &mut Out) {
+        self.call(&Call::Book(instrument), out);
+    }
+
+    /// The house traded.
+    #[inline]
+    pub(crate) fn on_fill(&mut self, fill: &Fill, out: &mut Out) {
+        self.cancel_forbidden();
+        self.call(&Call::Fill(fill), out);
+    }
+
+    /// Calls the strategy if the time has come that it set.
+    #[inline]
+    pub(crate) fn wake(&mut self, out: &mut Out) {
+        // Known when it is compiled: without a strategy no time is looked at.
+        let has_strategy = is_called(&self.pricer.strategy());
+        if has_strategy && self.wake_at <= out.now() {
+            self.wake_at = u64::MAX;
+            self.call(&Call::Timer, out);
+        }
+    }
+
+    #[inline]
+    fn call(&mut self, call: &Call<'_>, out: &mut Out) {
+        let mut actions = Actions::new();
+        {
+            let mut strategy = self.pricer.strategy();
+            if !is_called(&strategy) {
+                return;
+            }
+            let seen = Seen {
+                now: out.now(),
+                traded: &self.traded,
+                risk: &self.risk,
+                orders: &self.orders,
+            };
+            match call {
+                Call::Book(instrument) => strategy.on_book(*instrument, &seen, &mut actions),
+                Call::Fill(fill) => strategy.on_fill(fill, &seen, &mut actions),
+                Call::Timer => strategy.on_timer(&seen, &mut actions),
+            }
+        }
+        self.act(&actions, out);
+    }
+
+    /// Does what a strategy asked for, or says why not: one output for each action, and one for all that were left out.
+    fn act(&mut self, actions: &Actions, out: &mut Out) {
+        if let Some(ts) = actions.woken_at() {
+            // Never twice at one input.
+            self.wake_at = ts.max(out.now().saturating_add(1));
+        }
+        for action in actions.list() {
+            match action {
+                Action::Order(order) => {
+                    if let Err(reason) = self.place(order, out) {
+                        out.push(order_reject(order, reason));
+                    }
+                    self.report_latches(out);
+                }
+                Action::Cancel(order_id) => {
+                    if let Err(reason) = self.cancel(*order_id, out) {
+                        out.push(reject(*order_id, Qty::ZERO, reason));
+                    }
+                }
+            }
+        }
+        if actions.left_out() > 0 {
+            let left_out = Qty(actions.left_out().into());
+            out.push(reject(OutId::NONE, left_out, Reason::ActionsFull));
+        }
+    }
+}
+
+fn order_reject(order: &NewVenueOrder, reason: Reason) -> VenueOrderReject {
+    VenueOrderReject {
+        instrument: order.instrument,
+        venue: order.venue,
+        strategy: order.strategy,
+        px: order.px,
+        side: order.side.fix(),
+        time_in_force: order.time_in_force.byte(),
+        ..reject(OutId::NONE, order.qty, reason)
+    }
+}
+
+fn reject(order_id: OutId, qty: Qty, reason: Reason) -> VenueOrderReject {
+    VenueOrderReject {
+        order_id,
+        px: Px::NONE,
+        qty,
+        reason: reason.code(),
+        ..bytemuck::Zeroable::zeroed()
+    }
+}

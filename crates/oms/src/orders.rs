@@ -1,0 +1,358 @@
+//! Orders that are open at venues.
+
+use pinrail_types::record::TimeInForce;
+use pinrail_types::state::{StateError, Visitor};
+use pinrail_types::{InstrumentId, NewVenueOrder, OpenOrder, OutId, Px, Qty, Side, StrategyId, VenueId};
+
+/// Most orders open at once.
+pub const OPEN_ORDERS_MAX: usize = 1_024;
+
+const WORDS: usize = OPEN_ORDERS_MAX / 64;
+
+const EMPTY: OpenOrder = OpenOrder {
+    order_id: OutId::NONE,
+    order: NewVenueOrder {
+        strategy: StrategyId(0),
+        venue: VenueId(0),
+        instrument: InstrumentId(0),
+        side: Side::Buy,
+        px: Px::NONE,
+        qty: Qty::ZERO,
+        time_in_force: TimeInForce::GoodTillCancel,
+    },
+    leaves: Qty::ZERO,
+    is_canceling: false,
+};
+
+/// A place in the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OrderSlot(u32);
+
+/// All open orders, by id. The id of an order says in which slot it stands, see [`OrderTable::next_id`], and is then
+/// compared as a whole. A new order takes the lowest free slot, so that what the table holds is all its state.
+#[derive(Clone, Debug)]
+pub struct OrderTable {
+    slots: Vec<OpenOrder>,
+    /// One bit for each slot that is taken.
+    taken: [u64; WORDS],
+    open: usize,
+}
+
+impl Default for OrderTable {
+    fn default() -> Self {
+        OrderTable::new()
+    }
+}
+
+impl OrderTable {
+    /// Room for [`OPEN_ORDERS_MAX`] orders.
+    pub fn new() -> OrderTable {
+        OrderTable {
+            slots: vec![EMPTY; OPEN_ORDERS_MAX],
+            taken: [0; WORDS],
+            open: 0,
+        }
+    }
+
+    /// How many orders are open.
+    pub fn len(&self) -> usize {
+        self.open
+    }
+
+    /// Whether no order is open.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.open == 0
+    }
+
+    /// Whether no further order can be opened.
+    #[inline]
+    pub fn is_full(&self) -> bool {
+        self.open == OPEN_ORDERS_MAX
+    }
+
+    /// All slots up to the last that is taken; those between them that are not hold an order that is not
+    /// [open](OpenOrder::is_open).
+    pub fn as_slice(&self) -> &[OpenOrder] {
+        let last = self.taken.iter().rposition(|word| *word != 0);
+        let end = last.map_or(0, |at| at * 64 + 64 - self.taken[at].leading_zeros() as usize);
+        &self.slots[..end]
+    }
+
+    /// The open orders.
+    pub fn iter(&self) -> impl Iterator<Item = &OpenOrder> {
+        self.as_slice().iter().filter(|order| order.is_open())
+    }
+
+    /// The lowest free slot.
+    fn free(&self) -> usize {
+        let word = self.taken.iter().position(|word| *word != u64::MAX);
+        let at = word.expect("the table is not full");
+        at * 64 + self.taken[at].trailing_ones() as usize
+    }
+
+    /// The id under which the next order is to be opened: `id`, with the slot in which it will stand as its hint.
+    ///
+    /// # Panics
+    /// If the table is full.
+    pub fn next_id(&self, id: OutId) -> OutId {
+        id.with_hint(self.free() as u32)
+    }
+
+    /// Opens an order whose id is from [`OrderTable::next_id`].
+    ///
+    /// # Panics
+    /// If the table is full, the id is for another slot than the next one, or the quantity is not above zero.
+    pub fn open(&mut self, order_id: OutId, order: &NewVenueOrder) {
+        let slot = self.free();
+        assert!(order_id.hint() as usize == slot, "an id for another slot");
+        assert!(order.qty.is_orderable(), "an order is for something");
+        self.slots[slot] = OpenOrder {
+            order_id,
+            order: *order,
+            leaves: order.qty,
+            is_canceling: false,
+        };
+        self.taken[slot / 64] |= 1 << (slot % 64);
+        self.open += 1;
+    }
+
+    /// Where the open order with this id stands; `None` if it has ended or never was.
+    #[inline]
+    pub fn find(&self, order_id: OutId) -> Option<OrderSlot> {
+        let slot = order_id.hint();
+        let held = self.slots.get(slot as usize)?;
+        (held.is_open() && held.order_id == order_id).then_some(OrderSlot(slot))
+    }
+
+    /// The order in a slot.
+    #[inline]
+    pub fn get(&self, slot: OrderSlot) -> &OpenOrder {
+        &self.slots[slot.0 as usize]
+    }
+
+    /// Notes whether the venue was asked to cancel the order.
+    ///
+    /// # Panics
+    /// If it has ended.
+    pub fn set_canceling(&mut self, slot: OrderSlot, is_canceling: bool) {
+        let held = &mut self.slots[slot.0 as usize];
+        assert!(held.is_open(), "the order has ended");
+        held.is_canceling = is_canceling;
+    }
+
+    /// Takes what was filled off an order; one of which nothing is left has ended.
+    ///
+    /// # Panics
+    /// If more is taken than was left, or nothing.
+    pub fn fill(&mut self, slot: OrderSlot, qty: Qty) {
+        let held = &mut self.slots[slot.0 as usize];
+        assert!(qty > Qty::ZERO && qty <= held.leaves, "what is filled was open");
+        held.leaves.0 -= qty.0;
+        if held.leaves == Qty::ZERO {
+            self.free_slot(slot);
+        }
+    }
+
+    /// Ends an order.
+    ///
+    /// # Panics
+    /// If it has ended already: a reservation is released exactly once.
+    pub fn end(&mut self, slot: OrderSlot) {
+        let held = &mut self.slots[slot.0 as usize];
+        assert!(held.is_open(), "order ended twice");
+        held.leaves = Qty::ZERO;
+        self.free_slot(slot);
+    }
+
+    fn free_slot(&mut self, slot: OrderSlot) {
+        let slot = slot.0 as usize;
+        self.slots[slot] = EMPTY;
+        self.taken[slot / 64] &= !(1 << (slot % 64));
+        self.open -= 1;
+    }
+
+    /// The best price of the house's own open orders on a side of a venue's book, those that are to be cancelled
+    /// included; [`Px::NONE`] if it has none there. Takes a look at each open order.
+    pub fn best_own(&self, venue: VenueId, instrument: InstrumentId, side: Side) -> Px {
+        let there = self.iter().filter(|held| {
+            (held.order.venue, held.order.instrument, held.order.side) == (venue, instrument, side)
+        });
+        let prices = there.map(|held| held.order.px);
+        let best = match side {
+            Side::Buy => prices.max(),
+            Side::Sell => prices.min(),
+        };
+        best.unwrap_or(Px::NONE)
+    }
+
+    /// Looks at up to `most` slots from the `from`th on and gives back the open orders there with the slot to go on from,
+    /// `None` behind the last.
+    pub fn scan(&self, from: u32, most: u32) -> (impl Iterator<Item = OrderSlot> + use<'_>, Option<u32>) {
+        let capacity = OPEN_ORDERS_MAX as u32;
+        let end = from.saturating_add(most).min(capacity);
+        let open = (from.min(end)..end).filter(|slot| self.slots[*slot as usize].is_open());
+        let rest = self.as_slice().len() as u32;
+        (open.map(OrderSlot), (end < rest).then_some(end))
+    }
+
+    /// Goes through the state.
+    ///
+    /// # Errors
+    /// [`StateError`], if what is read back is no state of such a table.
+    pub fn visit(&mut self, visitor: &mut impl Visitor) -> Result<(), StateError> {
+        let mut taken = self.taken;
+        visitor.plain(&mut taken)?;
+        for slot in 0..OPEN_ORDERS_MAX {
+            if taken[slot / 64] >> (slot % 64) & 1 == 1 {
+                visit_order(&mut self.slots[slot], slot, visitor)?;
+            }
+        }
+        self.taken = taken;
+        self.open = taken.iter().map(|word| word.count_ones() as usize).sum();
+        Ok(())
+    }
+}
+
+fn visit_order(held: &mut OpenOrder, slot: usize, visitor: &mut impl Visitor) -> Result<(), StateError> {
+    visitor.plain(&mut held.order_id)?;
+    if held.order_id.is_none() || held.order_id.hint() as usize != slot {
+        return Err(visitor.bad(held.order_id.sub.into(), "an id for the slot"));
+    }
+    let order = &mut held.order;
+    visitor.u16(&mut order.strategy.0)?;
+    visitor.u16(&mut order.venue.0)?;
+    visitor.u32(&mut order.instrument.0)?;
+    visitor.named(
+        &mut order.side,
+        |side| side.fix().into(),
+        |code| Side::from_fix(u8::try_from(code).ok()?),
+        "a side",
+    )?;
+    visitor.plain(&mut order.px)?;
+    visitor.plain(&mut order.qty)?;
+    visitor.named(
+        &mut order.time_in_force,
+        |time_in_force| time_in_force.byte().into(),
+        |code| TimeInForce::from_byte(u8::try_from(code).ok()?),
+        "a time in force",
+    )?;
+    visitor.plain(&mut held.leaves)?;
+    let sane = order.qty.is_orderable() && (1..=order.qty.0).contains(&held.leaves.0);
+    if !sane {
+        return Err(visitor.bad(held.leaves.0.cast_unsigned(), "what is left of an order"));
+    }
+    visitor.flag(&mut held.is_canceling)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use pinrail_types::state::{Load, Save};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn order(venue: u16, side: Side, px: i64, qty: i64) -> NewVenueOrder {
+        NewVenueOrder {
+            venue: VenueId(venue),
+            side,
+            px: Px(px),
+            qty: Qty(qty),
+            ..EMPTY.order
+        }
+    }
+
+    fn id(seq: u64) -> OutId {
+        OutId {
+            seq,
+            epoch: 1,
+            sub: 0,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_a_map(
+            ops in prop::collection::vec((0_u8..4, any::<prop::sample::Index>(), 0_u16..2, any::<bool>(), 1_i64..9), 0..300),
+        ) {
+            let mut table = OrderTable::new();
+            let mut model: BTreeMap<OutId, (NewVenueOrder, i64)> = BTreeMap::new();
+            let mut ended = Vec::new();
+            for (seq, (op, which, venue, buy, n)) in (1..).zip(ops) {
+                let side = if buy { Side::Buy } else { Side::Sell };
+                let ids: Vec<OutId> = model.keys().copied().collect();
+                if op < 2 || ids.is_empty() {
+                    let order_id = table.next_id(id(seq));
+                    table.open(order_id, &order(venue, side, n, n));
+                    model.insert(order_id, (order(venue, side, n, n), n));
+                } else {
+                    let order_id = *which.get(&ids);
+                    let slot = table.find(order_id).unwrap();
+                    let (_, leaves) = model.get_mut(&order_id).unwrap();
+                    let filled = n.min(*leaves);
+                    if op == 2 {
+                        table.fill(slot, Qty(filled));
+                        *leaves -= filled;
+                    } else {
+                        table.end(slot);
+                        *leaves = 0;
+                    }
+                    if *leaves == 0 {
+                        model.remove(&order_id);
+                        ended.push(order_id);
+                    }
+                }
+                prop_assert_eq!(table.len(), model.len());
+                prop_assert_eq!(table.iter().count(), model.len());
+                for (order_id, (order, leaves)) in &model {
+                    let held = table.get(table.find(*order_id).unwrap());
+                    prop_assert_eq!((held.order, held.leaves.0), (*order, *leaves));
+                }
+                prop_assert!(ended.iter().all(|order_id| table.find(*order_id).is_none()));
+                let there = model.values().filter(|(held, _)| held.venue.0 == venue && held.side == side);
+                let prices = there.map(|(held, _)| held.px);
+                let best = if buy { prices.max() } else { prices.min() };
+                prop_assert_eq!(table.best_own(VenueId(venue), InstrumentId(0), side), best.unwrap_or(Px::NONE));
+            }
+            let mut save = Save::default();
+            table.visit(&mut save).unwrap();
+            let mut loaded = OrderTable::new();
+            loaded.visit(&mut Load::new(&save.words)).unwrap();
+            prop_assert_eq!(loaded.len(), table.len());
+            prop_assert!(loaded.iter().eq(table.iter()));
+        }
+    }
+
+    #[test]
+    fn the_bound_is_reached_and_a_slot_is_used_again_under_another_id() {
+        let mut table = OrderTable::new();
+        for seq in 1..=OPEN_ORDERS_MAX as u64 {
+            assert!(!table.is_full());
+            let order_id = table.next_id(id(seq));
+            table.open(order_id, &order(0, Side::Buy, 1, 1));
+        }
+        assert!(table.is_full());
+        let old = id(70).with_hint(69);
+        table.end(table.find(old).unwrap());
+        let new = table.next_id(id(9_999));
+        assert_eq!(new.hint(), 69);
+        table.open(new, &order(0, Side::Buy, 1, 1));
+        assert!(table.find(old).is_none() && table.find(new).is_some());
+    }
+
+    #[test]
+    fn a_scan_ends_behind_the_last_open_order() {
+        let mut table = OrderTable::new();
+        assert_eq!(table.scan(0, 32).1, None);
+        for seq in 1..=40 {
+            let order_id = table.next_id(id(seq));
+            table.open(order_id, &order(0, Side::Sell, 1, 1));
+        }
+        let (open, rest) = table.scan(0, 32);
+        assert_eq!((open.count(), rest), (32, Some(32)));
+        let (open, rest) = table.scan(32, 32);
+        assert_eq!((open.count(), rest), (8, None));
+    }
+}

@@ -1,0 +1,306 @@
+//! Orders to venues: what is checked of them, and what they could cost, reserved from when they go out until they end.
+
+use pinrail_types::money::product;
+use pinrail_types::record::{AssetDef, Scope, TradingState};
+use pinrail_types::{Amount, AssetId, Instrument, NewVenueOrder, Px, Qty, Reason, Side, VenueId};
+
+use crate::checks::Check;
+use crate::instrument::InstrumentRisk;
+use crate::reference::is_within;
+use crate::risk::Risk;
+
+/// The market that an order is judged in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OrderMarket {
+    /// The venue's tick in the instrument's ticks; at least 1.
+    pub tick_multiple: i64,
+    /// The venue's lot in the instrument's lots; at least 1.
+    pub lot_multiple: i64,
+    /// The reference.
+    pub ref_px: Px,
+    /// Lowest and highest of the middles of the venues' best prices, as in [`Quoted`](crate::Quoted).
+    pub mids: (Px, Px),
+    /// The best price of the house's own open orders at the venue on the other side, or [`Px::NONE`].
+    pub own_px: Px,
+}
+
+/// What an order could cost.
+struct Cost {
+    notional: i128,
+    /// What the venue would take, in this asset.
+    asset: AssetId,
+    spent: i128,
+}
+
+fn lots(side: Side, qty: Qty) -> (i64, i64) {
+    match side {
+        Side::Buy => (qty.0, 0),
+        Side::Sell => (0, qty.0),
+    }
+}
+
+impl InstrumentRisk {
+    /// Whether an order brings the position towards zero, everything open on its side counted, without passing it.
+    fn order_reduces(&self, side: Side, qty: Qty) -> bool {
+        match side {
+            Side::Buy => self.position + self.open_buy + qty.0 <= 0,
+            Side::Sell => self.position - self.open_sell - qty.0 >= 0,
+        }
+    }
+}
+
+impl Risk {
+    /// Takes what a venue charges at most for a fill. To be called before anything is sent there.
+    ///
+    /// # Errors
+    /// [`Reason::UnknownVenue`] beyond the bound.
+    pub fn define_venue(&mut self, venue: VenueId, taker_fee_e8: i32) -> Result<(), Reason> {
+        if !self.venues.knows(venue) {
+            return Err(Reason::UnknownVenue);
+        }
+        self.venues.define(venue, taker_fee_e8);
+        Ok(())
+    }
+
+    /// Takes what a lot of an instrument is in its base asset. To be called behind [`Risk::define`].
+    ///
+    /// # Errors
+    /// [`Reason::UnknownAsset`] beyond the bound; [`Reason::BadDefinition`] where it does not fit.
+    pub fn define_base(&mut self, meta: &Instrument, base: &AssetDef) -> Result<(), Reason> {
+        let lot = meta.lot.step();
+        let exponent = i32::from(lot.exponent) - i32::from(base.exponent);
+        self.venues
+            .define_base(meta.id, base.asset, lot.mantissa, exponent)
+    }
+
+    /// Takes what a venue holds for the house of an asset, by its clock `as_of`.
+    ///
+    /// # Errors
+    /// [`Reason::UnknownVenue`], [`Reason::UnknownAsset`], [`Reason::BadField`] where it is below zero, or
+    /// [`Reason::BalanceOutdated`] where a fill was taken that is younger.
+    pub fn set_balance(
+        &mut self,
+        venue: VenueId,
+        asset: AssetId,
+        balance: Amount,
+        as_of: u64,
+    ) -> Result<(), Reason> {
+        self.venues.set_balance(venue, asset, balance, as_of)
+    }
+
+    /// Checks that an order's ids are known and that its venue may be sent one now, and counts it.
+    ///
+    /// # Errors
+    /// One reason for each check, the first that fails.
+    pub fn admit_venue_order(&mut self, order: &NewVenueOrder, now: u64) -> Result<(), Reason> {
+        self.states.get(Scope::Strategy, order.strategy.0.into())?;
+        if !self.venues.knows(order.venue) {
+            return Err(Reason::UnknownVenue);
+        }
+        self.instrument(order.instrument)?;
+        let is_within = self.venues.take(order.venue, now);
+        self.omitted.require(Check::VenueRate, is_within)
+    }
+
+    /// Counts a cancel to a venue. It is never refused.
+    ///
+    /// # Panics
+    /// If the venue is beyond the bounds.
+    pub fn count_cancel(&mut self, venue: VenueId, now: u64) {
+        self.venues.owe(venue, now);
+    }
+
+    /// Checks what can be checked of an order without a reference: trading states, limits present, quantity.
+    ///
+    /// # Errors
+    /// One reason for each check, the first that fails.
+    ///
+    /// # Panics
+    /// If an id is beyond the bounds: the order did not pass [`Risk::admit_venue_order`].
+    pub fn check_venue_order(&self, order: &NewVenueOrder, lot_multiple: i64) -> Result<(), Reason> {
+        let omitted = self.omitted;
+        let instrument = &self.instruments[order.instrument.index()];
+        self.states.check_order(order, true, omitted)?;
+        omitted.require(Check::LimitsPresent, instrument.has_limits)?;
+        omitted.require(Check::QtyRepresentable, order.qty.is_orderable())?;
+        omitted.require(Check::QtyGrid, order.qty.0 % lot_multiple == 0)?;
+        omitted.require(Check::QtyMax, order.qty <= instrument.limits.qty_max)?;
+        let reduces = instrument.order_reduces(order.side, order.qty);
+        self.states.check_order(order, reduces, omitted)
+    }
+
+    /// Checks an order that passed [`Risk::check_venue_order`] in its market and, if all passes, reserves what it could
+    /// cost: the position, the notional, and what its venue would take for it. Nothing is reserved on an error.
+    ///
+    /// # Errors
+    /// One reason for each check, the first that fails.
+    ///
+    /// # Panics
+    /// If an id is beyond the bounds.
+    pub fn reserve_order(
+        &mut self,
+        order: &NewVenueOrder,
+        market: &OrderMarket,
+        now: u64,
+    ) -> Result<(), Reason> {
+        let omitted = self.omitted;
+        let at = order.instrument.index();
+        let is_due = now >= self.instruments[at].reference.next_at;
+        if is_due && self.sample(at, market.ref_px, now) {
+            self.check_venue_order(order, market.lot_multiple)?;
+        }
+        self.check_px(order, market)?;
+        let cost = self.cost(order, order.qty)?;
+        let instrument = &mut self.instruments[at];
+        let asset = &mut self.assets[instrument.quote.index()];
+        let limits = &instrument.limits;
+        omitted.require(Check::NotionalMax, cost.notional <= limits.notional_max)?;
+        let (buys, sells) = lots(order.side, order.qty);
+        let before = instrument.worst_with(0, 0);
+        let after = instrument.worst_with(buys, sells);
+        let too_long = buys > 0 && after.long > limits.position_max;
+        let too_short = sells > 0 && after.short > limits.position_max;
+        omitted.require(Check::Position, !too_long && !too_short)?;
+        if instrument.lot_worth == i64::MAX {
+            return Err(Reason::Overflow);
+        }
+        let worth = |lots: i64| product(instrument.lot_worth, lots);
+        let (more, exposure) = (after.gross() - before.gross(), &asset.exposure);
+        let allows = asset.unexecuted.allows(cost.notional);
+        omitted.require(Check::AssetUnexecuted, allows)?;
+        omitted.require(Check::GrossExposure, exposure.gross.allows(worth(more)))?;
+        let allows = exposure.long.allows(worth(buys)) && exposure.short.allows(worth(sells));
+        omitted.require(Check::NetExposure, allows)?;
+        let has = self.venues.has(order.venue, cost.asset, cost.spent);
+        omitted.require(Check::VenueBalance, has)?;
+        asset.exposure.moves(instrument.lot_worth, &before, &after);
+        asset.unexecuted.add(cost.notional);
+        instrument.open_buy += buys;
+        instrument.open_sell += sells;
+        self.venues.reserve(order.venue, cost.asset, cost.spent);
+        Ok(())
+    }
+
+    /// Checks the price alone: on the venue's grid, near the reference, and not against an order of ours.
+    fn check_px(&self, order: &NewVenueOrder, market: &OrderMarket) -> Result<(), Reason> {
+        let omitted = self.omitted;
+        let instrument = &self.instruments[order.instrument.index()];
+        // A fee on a price below zero has no agreed meaning.
+        let is_px = market.ref_px.is_representable() && order.px.is_representable() && order.px.0 >= 0;
+        omitted.require(Check::PxRepresentable, is_px)?;
+        omitted.require(Check::PxGrid, order.px.0 % market.tick_multiple == 0)?;
+        let away = market.ref_px.0.abs_diff(order.px.0);
+        let collar_e8 = instrument.limits.collar_e8.unsigned_abs();
+        omitted.require(Check::Collar, is_within(away, market.ref_px, collar_e8))?;
+        let crosses = match order.side {
+            Side::Buy => market.own_px != Px::NONE && order.px >= market.own_px,
+            Side::Sell => market.own_px != Px::NONE && order.px <= market.own_px,
+        };
+        omitted.require(Check::SelfTrade, !crosses)?;
+        let (low, high) = market.mids;
+        let most_e8 = instrument.venue_spread_e8;
+        let agree = most_e8 == u64::MAX || is_within(high.0.abs_diff(low.0), low, most_e8);
+        omitted.require(Check::VenueSpread, agree)?;
+        omitted.require(Check::ReferenceMove, instrument.reference.holds(market.ref_px))
+    }
+
+    /// What `qty` of an order could cost. Less of it costs no more.
+    fn cost(&self, order: &NewVenueOrder, qty: Qty) -> Result<Cost, Reason> {
+        let instrument = &self.instruments[order.instrument.index()];
+        let notional = instrument.worth(order.px.0.unsigned_abs(), qty.0)?;
+        let (asset, spent) = match order.side {
+            Side::Buy => {
+                let fee = self.venues.fee(order.venue, notional)?;
+                let spent = notional.checked_add(fee).ok_or(Reason::Overflow)?;
+                (instrument.quote, spent)
+            }
+            Side::Sell => self.venues.base(order.instrument, qty.0),
+        };
+        Ok(Cost {
+            notional,
+            asset,
+            spent,
+        })
+    }
+
+    /// Releases what an order reserved for what is no longer left of it: `left` lots of `before`; none when it ended.
+    ///
+    /// # Panics
+    /// If more is released than was reserved, or an id is beyond the bounds.
+    pub fn release_order(&mut self, order: &NewVenueOrder, before: Qty, left: Qty) {
+        let [was, is] = [before, left].map(|qty| {
+            let cost = self.cost(order, qty);
+            cost.expect("it was worked out when all of it was reserved")
+        });
+        let instrument = &mut self.instruments[order.instrument.index()];
+        let asset = &mut self.assets[instrument.quote.index()];
+        let (buys, sells) = lots(order.side, Qty(before.0 - left.0));
+        let worst = instrument.worst_with(0, 0);
+        instrument.open_buy -= buys;
+        instrument.open_sell -= sells;
+        let after = instrument.worst_with(0, 0);
+        asset.exposure.moves(instrument.lot_worth, &worst, &after);
+        asset.unexecuted.add(is.notional - was.notional);
+        self.venues.release(order.venue, was.asset, was.spent - is.spent);
+        assert!(
+            instrument.open_buy >= 0 && instrument.open_sell >= 0 && asset.unexecuted.sum() >= 0,
+            "released more than was reserved"
+        );
+    }
+
+    /// Takes what a fill at a venue spent off what is there: the money or the asset, and the fee. `as_of` is the venue's
+    /// time of it.
+    ///
+    /// # Panics
+    /// If an id is beyond the bounds.
+    pub fn spend(&mut self, fill: &NewVenueOrder, fee: (AssetId, Amount), as_of: u64) {
+        let instrument = &self.instruments[fill.instrument.index()];
+        let (asset, amount) = match fill.side {
+            Side::Buy => (
+                instrument.quote,
+                instrument
+                    .worth(fill.px.0.max(0).unsigned_abs(), fill.qty.0)
+                    .unwrap_or(i128::MAX),
+            ),
+            Side::Sell => self.venues.base(fill.instrument, fill.qty.0),
+        };
+        self.venues.spend(fill.venue, asset, amount);
+        self.venues.spend(fill.venue, fee.0, fee.1.get());
+        self.venues.filled_at(fill.venue, as_of);
+    }
+
+    /// Whether trading states allow an open order no longer: a scope of it is halted, or only reduces while what is open
+    /// on the order's side could pass zero.
+    ///
+    /// # Panics
+    /// If an id is beyond the bounds.
+    pub fn forbids(&self, order: &NewVenueOrder) -> bool {
+        match self.states.of_all(order) {
+            TradingState::Active => false,
+            TradingState::Reducing => {
+                let instrument = &self.instruments[order.instrument.index()];
+                !instrument.order_reduces(order.side, Qty::ZERO)
+            }
+            TradingState::Halted => true,
+        }
+    }
+
+    /// Halts a venue for a reason until a named person turns it on; false if it was halted before.
+    ///
+    /// # Panics
+    /// If the venue is beyond the bounds.
+    pub fn halt_venue(&mut self, venue: VenueId, why: Reason) -> bool {
+        let target = u32::from(venue.0);
+        let (held, _) = self
+            .states
+            .get(Scope::Venue, target)
+            .expect("a venue within the bounds");
+        if held == TradingState::Halted {
+            return false;
+        }
+        self.states
+            .set(Scope::Venue, target, TradingState::Halted, why)
+            .expect("a venue within the bounds");
+        true
+    }
+}

@@ -1,0 +1,297 @@
+//! The twin's orders at venues.
+
+use pinrail_types::{StrategyId, VenueId};
+
+use super::*;
+use crate::orders::OrderMarket;
+use crate::twin::orders::{BASE_UNITS, FEES_E8};
+
+/// What happened to what a venue holds.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Money {
+    Said(VenueId, AssetId, i128),
+    Spent(VenueId, AssetId, i128),
+    /// A fill as of a time.
+    Filled(VenueId, u64),
+}
+
+fn ceil(amount: i128, by: i128) -> i128 {
+    (amount + by - 1).div_euclid(by)
+}
+
+/// What so much of an order could take from the venue.
+fn cost(order: &NewVenueOrder, qty: Qty) -> (AssetId, i128) {
+    let quote = quote_of(order.instrument.0);
+    let worth = i128::from(order.px.0 * qty.0 * 10);
+    if order.side == Side::Buy {
+        let fee = i128::from(FEES_E8[order.venue.index()].max(0));
+        (quote, worth + ceil(worth * fee, i128::from(E8)))
+    } else {
+        let base = AssetId(1 - quote.0);
+        let (units, lots) = BASE_UNITS[base.index()];
+        (base, ceil(i128::from(qty.0) * units, lots))
+    }
+}
+
+impl Naive {
+    pub(in crate::twin) fn order(
+        &mut self,
+        order: &NewVenueOrder,
+        market: &OrderMarket,
+        now: u64,
+    ) -> Result<(), Reason> {
+        if usize::from(order.strategy.0) >= crate::state::STRATEGIES_MAX {
+            return Err(Reason::UnknownStrategy);
+        }
+        if order.venue.0 >= VENUES {
+            return Err(Reason::UnknownVenue);
+        }
+        self.venue_message(order.venue, now).ok_or(Reason::VenueRate)?;
+        self.check_order(order)?;
+        if self.show(order.instrument.0, market.ref_px, now) {
+            self.check_order(order)?;
+        }
+        self.check_in_market(order, market)?;
+        self.orders.push((*order, order.qty));
+        Ok(())
+    }
+
+    /// Takes a token, if there is one; a cancel takes one that is not there yet.
+    fn venue_message(&mut self, venue: VenueId, now: u64) -> Option<()> {
+        let rate = self.last(LimitKind::VenueRate, venue.0.into(), 0);
+        take(&mut self.by_venue, venue.0.into(), rate, now)
+    }
+
+    pub(in crate::twin) fn cancel(&mut self, venue: VenueId, now: u64) {
+        if let Some(rate) = self.last(LimitKind::VenueRate, venue.0.into(), 0) {
+            self.by_venue.push(Message {
+                of: venue.0.into(),
+                ts: now,
+                token_ns: rate.window_ns.div_ceil(rate.value.get() as u64),
+            });
+        }
+    }
+
+    fn order_states(&self, order: &NewVenueOrder) -> [((TradingState, Reason), Reason, Reason); 4] {
+        let strategy: StrategyId = order.strategy;
+        [
+            (self.state(Scope::Global, 0), Reason::Halted, Reason::ReduceOnly),
+            (
+                self.state(Scope::Venue, order.venue.0.into()),
+                Reason::VenueHalted,
+                Reason::VenueReduceOnly,
+            ),
+            (
+                self.state(Scope::Instrument, order.instrument.0),
+                Reason::InstrumentHalted,
+                Reason::InstrumentReduceOnly,
+            ),
+            (
+                self.state(Scope::Strategy, strategy.0.into()),
+                Reason::StrategyHalted,
+                Reason::StrategyReduceOnly,
+            ),
+        ]
+    }
+
+    fn check_order_states(&self, order: &NewVenueOrder, reduces: bool) -> Result<(), Reason> {
+        let states = self.order_states(order);
+        let or = |why, reason| if why == Reason::None { reason } else { why };
+        if let Some(((_, why), reason, _)) = states.iter().find(|state| state.0.0 == TradingState::Halted) {
+            return Err(or(*why, *reason));
+        }
+        match states.iter().find(|state| state.0.0 == TradingState::Reducing) {
+            Some(((_, why), _, reason)) if !reduces => Err(or(*why, *reason)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether so much more brings the position towards zero and not beyond, with all that is open on its side.
+    fn order_reduces(&self, order: &NewVenueOrder, qty: i64) -> bool {
+        let position = self.position(order.instrument);
+        let (buy, sell) = self.worst(order.instrument);
+        match order.side {
+            Side::Buy => -position >= buy + qty,
+            Side::Sell => position >= sell + qty,
+        }
+    }
+
+    pub(in crate::twin) fn forbids(&self, order: &NewVenueOrder) -> bool {
+        self.check_order_states(order, self.order_reduces(order, 0))
+            .is_err()
+    }
+
+    fn check_order(&self, order: &NewVenueOrder) -> Result<(), Reason> {
+        self.check_order_states(order, true)?;
+        let mut limits = self.limits.iter();
+        let limits = limits.find(|limits| limits.instrument == order.instrument);
+        let limits = limits.ok_or(Reason::LimitsMissing)?;
+        if !order.qty.is_orderable() {
+            return Err(Reason::QtyUnrepresentable);
+        }
+        if order.qty.0 % 2 != 0 {
+            return Err(Reason::QtyOffGrid);
+        }
+        if order.qty > limits.qty_lots_max {
+            return Err(Reason::QtyAboveMax);
+        }
+        self.check_order_states(order, self.order_reduces(order, order.qty.0))
+    }
+
+    fn check_in_market(&self, order: &NewVenueOrder, market: &OrderMarket) -> Result<(), Reason> {
+        let mut limits = self.limits.iter();
+        let limits = *limits
+            .find(|limits| limits.instrument == order.instrument)
+            .expect("it was checked");
+        if market.ref_px == Px::NONE || order.px == Px::NONE {
+            return Err(Reason::PxUnrepresentable);
+        }
+        if order.px.0 % 2 != 0 {
+            return Err(Reason::PxOffGrid);
+        }
+        if (order.px.0 - market.ref_px.0).abs() * 50 > market.ref_px.0 {
+            return Err(Reason::Collar);
+        }
+        let crosses = self.orders.iter().any(|(held, _)| {
+            let there = (held.venue, held.instrument) == (order.venue, order.instrument);
+            there
+                && match (order.side, held.side) {
+                    (Side::Buy, Side::Sell) => order.px >= held.px,
+                    (Side::Sell, Side::Buy) => order.px <= held.px,
+                    _ => false,
+                }
+        });
+        if crosses {
+            return Err(Reason::SelfTrade);
+        }
+        let quoted = Quoted {
+            bid_px: Px::NONE,
+            offer_px: Px::NONE,
+            ref_px: market.ref_px,
+            mids: market.mids,
+        };
+        self.check_reference(order.instrument.0, &quoted)?;
+        let notional = i128::from(order.px.0 * order.qty.0 * 10);
+        if notional > limits.notional_max.get() {
+            return Err(Reason::NotionalAboveMax);
+        }
+        let position = self.position(order.instrument);
+        let (buy, sell) = self.worst(order.instrument);
+        let (buys, sells) = match order.side {
+            Side::Buy => (order.qty.0, 0),
+            Side::Sell => (0, order.qty.0),
+        };
+        let most = limits.position_lots_max.0;
+        if (buys > 0 && position + buy + buys > most) || (sells > 0 && sell + sells - position > most) {
+            return Err(Reason::PositionLimit);
+        }
+        let quote = quote_of(order.instrument.0);
+        let in_asset = notional + self.unexecuted(quote);
+        let most = self.last(LimitKind::AssetUnexecuted, quote.0, 0);
+        if most.is_some_and(|most| in_asset > most.value.get()) {
+            return Err(Reason::AssetUnexecuted);
+        }
+        self.check_exposure_with(order.instrument, buys, sells)?;
+        self.check_balance(order)
+    }
+
+    fn check_balance(&self, order: &NewVenueOrder) -> Result<(), Reason> {
+        let (asset, wanted) = cost(order, order.qty);
+        let is_said =
+            |money: &Money| matches!(money, Money::Said(v, a, _) if (*v, *a) == (order.venue, asset));
+        let since = self.money.iter().rposition(is_said);
+        let Some(Money::Said(_, _, mut held)) = since.map(|at| self.money[at]) else {
+            return Err(Reason::VenueBalance);
+        };
+        for money in &self.money[since.unwrap_or(0)..] {
+            match money {
+                Money::Spent(v, a, amount) if (*v, *a) == (order.venue, asset) => held -= amount,
+                _ => {}
+            }
+        }
+        for (open, left) in self.orders.iter().filter(|(open, _)| open.venue == order.venue) {
+            let (of, amount) = cost(open, *left);
+            if of == asset {
+                held -= amount;
+            }
+        }
+        if wanted > held {
+            return Err(Reason::VenueBalance);
+        }
+        Ok(())
+    }
+
+    /// Lots that open orders would buy and sell.
+    pub(super) fn orders_in(&self, instrument: InstrumentId) -> (i64, i64) {
+        let there = self
+            .orders
+            .iter()
+            .filter(|(order, _)| order.instrument == instrument);
+        there.fold((0, 0), |(buy, sell), (order, left)| match order.side {
+            Side::Buy => (buy + left.0, sell),
+            Side::Sell => (buy, sell + left.0),
+        })
+    }
+
+    pub(in crate::twin) fn balance(
+        &mut self,
+        venue: VenueId,
+        asset: AssetId,
+        amount: i128,
+        as_of: u64,
+    ) -> Result<(), Reason> {
+        let is_younger = |money: &Money| matches!(money, Money::Filled(v, ts) if *v == venue && *ts > as_of);
+        if self.money.iter().any(is_younger) {
+            return Err(Reason::BalanceOutdated);
+        }
+        self.money.push(Money::Said(venue, asset, amount));
+        Ok(())
+    }
+
+    /// A fill at a venue, which has been taken off its order.
+    pub(in crate::twin) fn order_filled(
+        &mut self,
+        fill: &NewVenueOrder,
+        fee: (AssetId, i128),
+        as_of: u64,
+        now: u64,
+    ) {
+        let quote = quote_of(fill.instrument.0);
+        let spent = match fill.side {
+            Side::Buy => (quote, i128::from(fill.px.0 * fill.qty.0 * 10)),
+            Side::Sell => cost(fill, fill.qty),
+        };
+        for (asset, amount) in [spent, fee] {
+            self.money.push(Money::Spent(fill.venue, asset, amount.max(0)));
+        }
+        self.money.push(Money::Filled(fill.venue, as_of));
+        self.events.push(Event::Filled(Fill {
+            ask: Ask {
+                client: ClientId(u32::MAX),
+                instrument: fill.instrument,
+                side: Some(fill.side.opposite()),
+                qty: fill.qty,
+            },
+            px: fill.px,
+            fee: if fee.0 == quote { fee.1 } else { 0 },
+            ts: now,
+            duplicate_ns: 0,
+        }));
+        self.judge_profit(fill.instrument.0);
+        self.judge_fills(fill.instrument.0, now);
+    }
+
+    pub(in crate::twin) fn halt_venue(&mut self, venue: VenueId, why: Reason) -> bool {
+        let target = venue.0.into();
+        if self.state(Scope::Venue, target).0 == TradingState::Halted {
+            return false;
+        }
+        self.states.push(State {
+            scope: Scope::Venue,
+            target,
+            now: TradingState::Halted,
+            why,
+        });
+        true
+    }
+}

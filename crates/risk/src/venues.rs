@@ -1,0 +1,240 @@
+//! What is kept of each venue: its message rate, and what the house has there.
+
+use pinrail_types::record::LimitKind;
+use pinrail_types::state::{StateError, Visitor};
+use pinrail_types::{Amount, AssetId, E8, InstrumentId, Reason, VenueId};
+
+use crate::bound::Bound;
+use crate::rate::{Bucket, Rate};
+use crate::risk::RiskBounds;
+
+/// One venue.
+#[derive(Clone, Copy, Debug)]
+struct VenueRisk {
+    /// What a fill may cost at most, as a fraction of its notional, times 1e8.
+    fee_e8: i64,
+    /// The venue's time of the last fill that was taken.
+    filled_at: u64,
+    bound: Bound,
+    rate: Rate,
+    bucket: Bucket,
+}
+
+/// What the house has of an asset at a venue.
+#[derive(Clone, Copy, Debug, Default)]
+struct Balance {
+    /// The venue has said what there is.
+    is_known: bool,
+    held: i128,
+    /// What open orders could cost.
+    reserved: i128,
+}
+
+/// What a lot of an instrument is in its base asset: `mul / div` of the smallest unit.
+#[derive(Clone, Copy, Debug)]
+struct Base {
+    asset: AssetId,
+    mul: i64,
+    div: i64,
+}
+
+/// All venues.
+#[derive(Clone, Debug)]
+pub(crate) struct Venues {
+    each: Vec<VenueRisk>,
+    /// By venue, then by asset.
+    balances: Vec<Balance>,
+    /// By instrument.
+    bases: Vec<Base>,
+    assets: usize,
+}
+
+impl Venues {
+    pub(crate) fn new(bounds: &RiskBounds) -> Venues {
+        let venue = VenueRisk {
+            fee_e8: 0,
+            filled_at: 0,
+            bound: Bound::none(LimitKind::VenueRate),
+            rate: Rate::UNLIMITED,
+            bucket: Bucket::default(),
+        };
+        let base = Base {
+            asset: AssetId(0),
+            mul: 1,
+            div: 1,
+        };
+        Venues {
+            each: vec![venue; bounds.venues],
+            balances: vec![Balance::default(); bounds.venues * bounds.assets],
+            bases: vec![base; bounds.instruments],
+            assets: bounds.assets,
+        }
+    }
+
+    pub(crate) fn define(&mut self, venue: VenueId, taker_fee_e8: i32) {
+        self.each[venue.index()].fee_e8 = i64::from(taker_fee_e8).max(0);
+    }
+
+    /// A lot is `mantissa` times ten to the power of `exponent` of the asset's smallest unit.
+    ///
+    /// # Errors
+    /// [`Reason::UnknownAsset`] beyond the bound; [`Reason::BadDefinition`] where it does not fit.
+    pub(crate) fn define_base(
+        &mut self,
+        instrument: InstrumentId,
+        asset: AssetId,
+        mantissa: i64,
+        exponent: i32,
+    ) -> Result<(), Reason> {
+        if asset.index() >= self.assets {
+            return Err(Reason::UnknownAsset);
+        }
+        let power = 10_i64.checked_pow(exponent.unsigned_abs());
+        let (mul, div) = match exponent {
+            0.. => (power.and_then(|power| power.checked_mul(mantissa)), Some(1)),
+            _ => (Some(mantissa), power),
+        };
+        let (Some(mul), Some(div)) = (mul, div) else {
+            return Err(Reason::BadDefinition);
+        };
+        self.bases[instrument.index()] = Base { asset, mul, div };
+        Ok(())
+    }
+
+    /// The base asset of an instrument, and what `lots` are in its smallest unit, rounded up.
+    pub(crate) fn base(&self, instrument: InstrumentId, lots: i64) -> (AssetId, i128) {
+        let Base { asset, mul, div } = self.bases[instrument.index()];
+        let (units, div) = (i128::from(lots) * i128::from(mul), i128::from(div));
+        (
+            asset,
+            units.div_euclid(div) + i128::from(units.rem_euclid(div) != 0),
+        )
+    }
+
+    /// The most that a venue takes for a fill of this notional, rounded up.
+    pub(crate) fn fee(&self, venue: VenueId, notional: i128) -> Result<i128, Reason> {
+        let fee = notional.checked_mul(self.each[venue.index()].fee_e8.into());
+        let fee = fee.ok_or(Reason::Overflow)?;
+        let e8 = i128::from(E8);
+        Ok(fee.div_euclid(e8) + i128::from(fee.rem_euclid(e8) != 0))
+    }
+
+    pub(crate) fn knows(&self, venue: VenueId) -> bool {
+        venue.index() < self.each.len()
+    }
+
+    pub(crate) fn rate_bound(&self, venue: u32) -> Result<Bound, Reason> {
+        let venue = self.each.get(venue as usize).ok_or(Reason::UnknownVenue)?;
+        Ok(venue.bound)
+    }
+
+    pub(crate) fn set_rate(&mut self, at: usize, bound: Bound) {
+        let venue = &mut self.each[at];
+        venue.bound = bound;
+        venue.rate = Rate::of(&bound);
+    }
+
+    /// Takes the token of an order, if there is one.
+    pub(crate) fn take(&mut self, venue: VenueId, now: u64) -> bool {
+        let venue = &mut self.each[venue.index()];
+        let taken = venue.bucket.less_one(venue.rate, now);
+        venue.bucket = taken.unwrap_or(venue.bucket);
+        taken.is_some()
+    }
+
+    /// Takes the token of a cancel, whether it is there or not.
+    pub(crate) fn owe(&mut self, venue: VenueId, now: u64) {
+        let venue = &mut self.each[venue.index()];
+        venue.bucket = venue.bucket.owing_one(venue.rate, now);
+    }
+
+    fn balance_mut(&mut self, venue: VenueId, asset: AssetId) -> &mut Balance {
+        &mut self.balances[venue.index() * self.assets + asset.index()]
+    }
+
+    /// Whether there is so much of an asset beside what open orders could cost.
+    pub(crate) fn has(&self, venue: VenueId, asset: AssetId, amount: i128) -> bool {
+        let balance = &self.balances[venue.index() * self.assets + asset.index()];
+        let wanted = balance.reserved.checked_add(amount);
+        balance.is_known && wanted.is_some_and(|wanted| wanted <= balance.held)
+    }
+
+    pub(crate) fn reserve(&mut self, venue: VenueId, asset: AssetId, amount: i128) {
+        let balance = self.balance_mut(venue, asset);
+        balance.reserved = balance.reserved.saturating_add(amount);
+    }
+
+    pub(crate) fn release(&mut self, venue: VenueId, asset: AssetId, amount: i128) {
+        let balance = self.balance_mut(venue, asset);
+        balance.reserved -= amount;
+        assert!(balance.reserved >= 0, "released more than was reserved");
+    }
+
+    /// Takes off what a fill spent; what it brought counts when the venue says so.
+    pub(crate) fn spend(&mut self, venue: VenueId, asset: AssetId, amount: i128) {
+        let balance = self.balance_mut(venue, asset);
+        balance.held = balance.held.saturating_sub(amount.max(0));
+    }
+
+    pub(crate) fn filled_at(&mut self, venue: VenueId, as_of: u64) {
+        let filled_at = &mut self.each[venue.index()].filled_at;
+        *filled_at = as_of.max(*filled_at);
+    }
+
+    /// Takes what a venue says that it holds.
+    ///
+    /// # Errors
+    /// [`Reason::UnknownVenue`], [`Reason::UnknownAsset`], [`Reason::BadField`] where it is below zero, or
+    /// [`Reason::BalanceOutdated`] where a fill was taken that is younger.
+    pub(crate) fn set_balance(
+        &mut self,
+        venue: VenueId,
+        asset: AssetId,
+        held: Amount,
+        as_of: u64,
+    ) -> Result<(), Reason> {
+        let filled_at = self.each.get(venue.index()).map(|venue| venue.filled_at);
+        let filled_at = filled_at.ok_or(Reason::UnknownVenue)?;
+        if asset.index() >= self.assets {
+            return Err(Reason::UnknownAsset);
+        }
+        if held.get() < 0 {
+            return Err(Reason::BadField);
+        }
+        if as_of < filled_at {
+            return Err(Reason::BalanceOutdated);
+        }
+        let balance = self.balance_mut(venue, asset);
+        balance.is_known = true;
+        balance.held = held.get();
+        Ok(())
+    }
+
+    pub(crate) fn nothing_reserved(&self) -> bool {
+        self.balances.iter().all(|balance| balance.reserved == 0)
+    }
+
+    pub(crate) fn visit(&mut self, visitor: &mut impl Visitor) -> Result<(), StateError> {
+        for venue in &mut self.each {
+            visitor.signed(&mut venue.fee_e8)?;
+            visitor.word(&mut venue.filled_at)?;
+            venue.bound.visit(visitor)?;
+            venue.rate = Rate::of(&venue.bound);
+            venue.bucket.visit(visitor)?;
+        }
+        for balance in &mut self.balances {
+            visitor.flag(&mut balance.is_known)?;
+            visitor.wide(&mut balance.held)?;
+            visitor.wide(&mut balance.reserved)?;
+        }
+        for base in &mut self.bases {
+            visitor.u32(&mut base.asset.0)?;
+            visitor.signed(&mut base.mul)?;
+            visitor.signed(&mut base.div)?;
+            if base.asset.index() >= self.assets || base.div <= 0 || base.mul <= 0 {
+                return Err(visitor.bad(base.div.cast_unsigned(), "what a lot is in its base asset"));
+            }
+        }
+        Ok(())
+    }
+}
