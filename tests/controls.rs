@@ -417,6 +417,26 @@ const REACHED: &[(Reason, &str, &str)] = &[
         "a_venue_is_only_sent_what_it_has_money_for",
     ),
     (
+        Reason::QuoteReplaced,
+        "crates/engine/tests/streams.rs",
+        "a_moved_price_replaces_the_quote_under_the_same_request",
+    ),
+    (
+        Reason::Unsubscribed,
+        "crates/engine/tests/streams.rs",
+        "a_moved_price_replaces_the_quote_under_the_same_request",
+    ),
+    (
+        Reason::UnknownStream,
+        "crates/engine/tests/streams.rs",
+        "streams_are_requests_and_are_refused_as_such",
+    ),
+    (
+        Reason::StreamsFull,
+        "crates/engine/tests/streams.rs",
+        "streams_are_requests_and_are_refused_as_such",
+    ),
+    (
         Reason::OpenQuotesFull,
         "crates/engine/tests/rfq.rs",
         "the_bound_on_open_quotes_is_a_refusal",
@@ -470,6 +490,56 @@ const REACHED: &[(Reason, &str, &str)] = &[
         Reason::PoisonInput,
         "crates/engine/tests/epochs.rs",
         "a_poison_input_halts_the_desk_until_a_person_resumes_it",
+    ),
+    (
+        Reason::Own0,
+        "crates/engine/tests/own.rs",
+        "a_desks_own_limits_refuse_with_reasons_of_their_own",
+    ),
+    (
+        Reason::Own1,
+        "crates/engine/tests/own.rs",
+        "a_desks_own_limits_refuse_with_reasons_of_their_own",
+    ),
+    (
+        Reason::Own2,
+        "crates/engine/tests/own.rs",
+        "a_desks_own_limits_refuse_with_reasons_of_their_own",
+    ),
+    (
+        Reason::Own3,
+        "crates/engine/tests/own.rs",
+        "a_desks_own_limits_refuse_with_reasons_of_their_own",
+    ),
+    (
+        Reason::Own4,
+        "crates/engine/tests/own.rs",
+        "a_desks_own_limits_refuse_with_reasons_of_their_own",
+    ),
+    (
+        Reason::Own5,
+        "crates/engine/tests/own.rs",
+        "a_desks_own_limits_refuse_with_reasons_of_their_own",
+    ),
+    (
+        Reason::Own6,
+        "crates/engine/tests/own.rs",
+        "a_desks_own_limits_refuse_with_reasons_of_their_own",
+    ),
+    (
+        Reason::Own7,
+        "crates/engine/tests/own.rs",
+        "a_desks_own_limits_refuse_with_reasons_of_their_own",
+    ),
+    (
+        Reason::Own8,
+        "crates/engine/tests/own.rs",
+        "a_desks_own_limits_refuse_with_reasons_of_their_own",
+    ),
+    (
+        Reason::Own9,
+        "crates/engine/tests/own.rs",
+        "a_desks_own_limits_refuse_with_reasons_of_their_own",
     ),
 ];
 

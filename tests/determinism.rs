@@ -18,10 +18,11 @@ use pinrail_engine::{Bounds, Engine, Out};
 use pinrail_pricing::{PriceRequest, Pricer, Prices, SweepPricer};
 use pinrail_runtime::usage::{CountingAllocator, Usage};
 use pinrail_types::record::{
-    EpochStart, LimitKind, LimitScope, LimitSet, Quote, Scope, TierSpread, TradingState, TradingStateSet,
+    EpochStart, LimitKind, LimitScope, LimitSet, Quote, QuoteRequest, QuotingParams, Scope, TierSpread,
+    TradingState, TradingStateSet,
 };
 use pinrail_types::state::{StateError, Visitor};
-use pinrail_types::{Amount, BEHAVIOUR_VERSION, E8, Frame, Px, Reason, Text, VenueId};
+use pinrail_types::{Amount, BEHAVIOUR_VERSION, E8, Frame, Px, Qty, Reason, Text, VenueId};
 use rand_core::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
@@ -38,7 +39,17 @@ fn inputs() -> Vec<Frame> {
         desk.put(balance);
     }
     let mut quotes: Vec<Quote> = Vec::new();
-    for _ in 0..40_000 {
+    let mut streams: Vec<QuoteRequest> = Vec::new();
+    desk.put(QuotingParams {
+        impact_qty: Qty(1),
+        skew_position: Qty(1),
+        volatility_tau_ns: 60_000_000_000,
+        hedgeable_lots_min: Qty(100),
+        requote_e8: E8 / 10_000,
+        requote_ns_min: 5_000,
+        ..Zeroable::zeroed()
+    });
+    for _ in 0..36_000 {
         desk.now += below(3_000);
         match below(32) {
             0..8 => {
@@ -48,7 +59,11 @@ fn inputs() -> Vec<Frame> {
             }
             8..22 => {
                 let side = [0, b'1', b'2'][below(3) as usize];
-                let request = desk.request(below(3) as u32, side, 1 + below(900) as i64);
+                let mut request = desk.request(below(3) as u32, side, 1 + below(900) as i64);
+                if below(50) == 0 && streams.len() < 12 {
+                    request.subscription = b'1';
+                    streams.push(request);
+                }
                 quotes.extend(desk.put(request).find::<Quote>());
             }
             22..26 if !quotes.is_empty() => {
@@ -71,6 +86,14 @@ fn inputs() -> Vec<Frame> {
                 desk.go_on();
                 desk.set_state(Scope::Global, 0, TradingState::Active);
             }
+            29 if below(10) == 0 && !streams.is_empty() => {
+                let subscription = b'2';
+                let ended = streams.swap_remove(below(streams.len() as u64) as usize);
+                desk.put(QuoteRequest {
+                    subscription,
+                    ..ended
+                });
+            }
             29 if below(20) == 0 => desk.now += 2 * STALE_NS,
             30 if below(4) == 0 => {
                 let kind = LimitKind::ALL[below(LimitKind::ALL.len() as u64) as usize];
@@ -84,6 +107,9 @@ fn inputs() -> Vec<Frame> {
             _ => {
                 desk.tick();
             }
+        }
+        if desk.engine.wants_continue() && below(2) == 0 {
+            desk.go_on();
         }
     }
     assert!(quotes.len() > 5_000, "{} quotes", quotes.len());
@@ -183,16 +209,16 @@ fn honest(bounds: &Bounds) -> SweepPricer {
 fn outputs_are_those_of_this_behaviour_version_in_every_build() {
     let (outcome, _) = run(&inputs(), &honest);
     let pinned = Outcome {
-        outputs: 34_930,
-        output_hash: 0x82ac_593e_b465_919f,
-        state_hash: 0xbf27_1e20_8bcf_a81e,
+        outputs: 49_822,
+        output_hash: 0x4d91_ed84_da0b_939c,
+        state_hash: 0xad29_959a_e018_ca4b,
     };
     assert_eq!((BEHAVIOUR_VERSION, outcome), (5, pinned));
     let (outcome, _) = run(&inputs(), &makers);
     let pinned = Outcome {
-        outputs: 40_887,
-        output_hash: 0xcd4a_a7d7_a94e_0309,
-        state_hash: 0x672d_46d7_c846_ecf1,
+        outputs: 68_278,
+        output_hash: 0x0182_b970_283b_4bd3,
+        state_hash: 0x840b_75fc_6c9e_d756,
     };
     assert_eq!(outcome, pinned, "with a strategy");
 }

@@ -453,6 +453,7 @@ fn venues_and_request(side: Option<Side>) -> Box<Priced> {
         tier: 0,
         side,
         qty: Qty(12_000_000),
+        qty_step: 1,
         px_step: 1,
         now: PRICED_AT,
         life_ns: 3_000_000_000,

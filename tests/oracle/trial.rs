@@ -150,7 +150,23 @@ impl Trial {
             swept = Some(found);
             ref_px = books.ref_px(mask);
         }
-        let answer = self.answer(&request, volatility_e8, usable.and(ref_px), swept.as_ref());
+        let ref_px = usable.and(ref_px);
+        let mut answer = self.answer(&request, volatility_e8, ref_px, swept.as_ref());
+        let least = self.params.map_or(0, |params| params.hedgeable_lots_min.0);
+        if let (Err(Reason::InsufficientDepth), Ok(mask), true) = (&answer, usable, least > 0) {
+            let part = books.part(mask, &request);
+            if part >= least {
+                let qty = Qty(part);
+                let swept =
+                    [Side::Buy, Side::Sell].map(|side| exact::sweep(books.sorted(mask, side), side, part));
+                answer = self.answer(
+                    &PriceRequest { qty, ..request },
+                    volatility_e8,
+                    ref_px,
+                    Some(&swept),
+                );
+            }
+        }
         Asked {
             request,
             swept,
@@ -264,6 +280,7 @@ fn request<'a>(
         },
         side: [None, Some(Side::Buy), Some(Side::Sell)][draws.below(3) as usize],
         qty: Qty(qty),
+        qty_step: [1, draws.up_to(1_000)][draws.below(2) as usize],
         px_step: match draws.below(64) {
             0 => draws.up_to(1 << 53),
             1..20 => draws.up_to(1_000),
@@ -321,11 +338,23 @@ impl<'a> Books<'a> {
                         Vec::new()
                     },
                     taker_fee_e8: set.taker_fee_e8,
+                    lot: 1,
                 });
                 exact::sorted(&venues.collect::<Vec<_>>(), side)
             })
         });
         &sides[usize::from(side == Side::Sell)]
+    }
+
+    /// As much of what is asked for as the venues hold on every side asked for, on the step of quantities.
+    fn part(&mut self, mask: u16, request: &PriceRequest<'_>) -> i64 {
+        let mut most = request.qty.0;
+        for side in [Side::Buy, Side::Sell] {
+            if request.side.is_none_or(|asked| asked == side) {
+                most = most.min(self.sorted(mask, side).iter().map(|level| level.qty).sum());
+            }
+        }
+        most / request.qty_step * request.qty_step
     }
 
     /// The middle of the best bid and offer at any usable venue, rounded down.

@@ -59,7 +59,7 @@ fn print(summary: &Summary, results: &mut Results) -> Result<(), Failure> {
     results.line("")?;
     results.line(latencies(summary))?;
     results.line("")?;
-    results.line("on the core: from taking a request off its ring to its answer in the journal.")?;
+    results.line("on the core: from taking a request off its ring to its answer in the journal; what explains a quote follows behind it.")?;
     results.line(
         "planned to committed: open loop, from the request's planned time at the producer to the same.",
     )?;

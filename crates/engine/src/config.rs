@@ -9,6 +9,7 @@ use pinrail_types::record::{
 use pinrail_types::{AssetId, BEHAVIOUR_VERSION, E8, Instrument, Qty, Reason, Record, RecordHeader};
 
 use crate::state::{Bounds, Engine, NOT_LISTED, Traded};
+use crate::streams::Requote;
 
 /// Whether two definitions say the same. A start gives the desk its definitions again, and that changes nothing.
 fn is_same<R: Record>(held: &R, given: &R) -> bool {
@@ -149,7 +150,9 @@ impl<P: Pricer> Engine<P> {
         if !(1..=Estimates::TAU_NS_MAX).contains(&params.volatility_tau_ns) {
             return Err(Reason::BadField);
         }
+        let requote = Requote::of(params)?;
         self.pricer.on_quoting_params(params)?;
+        traded.requote = requote;
         traded.estimates.set_tau(params.volatility_tau_ns);
         Ok(())
     }
@@ -180,6 +183,7 @@ impl Traded {
             places: [NOT_LISTED; VENUES_MAX],
             reported: [BookState::Empty; VENUES_MAX],
             book_seq: 0,
+            requote: Requote::default(),
             is_to_refresh: false,
             venues: Consolidated::new(),
             estimates: Estimates::default(),

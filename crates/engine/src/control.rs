@@ -1,5 +1,6 @@
 //! Inputs from the operator, the runtime and time; and work that is done in chunks.
 
+use pinrail_oms::OpenQuote;
 use pinrail_pricing::Pricer;
 use pinrail_risk::Latch;
 use pinrail_types::record::{
@@ -208,13 +209,18 @@ impl<P: Pricer> Engine<P> {
     ) {
         let quote = self.quotes.end(slot, reason);
         self.release(&quote);
-        out.push(QuoteStatusReport {
-            quote_id: quote.quote_id,
-            client: quote.client,
-            session: quote.session,
-            reason: reason.code(),
-            status: status.byte(),
-            ..bytemuck::Zeroable::zeroed()
-        });
+        report_end(&quote, reason, status, out);
     }
+}
+
+/// Tells of the end of a quote without a fill.
+pub(crate) fn report_end(quote: &OpenQuote, reason: Reason, status: QuoteStatus, out: &mut Out) {
+    out.push(QuoteStatusReport {
+        quote_id: quote.quote_id,
+        client: quote.client,
+        session: quote.session,
+        reason: reason.code(),
+        status: status.byte(),
+        ..bytemuck::Zeroable::zeroed()
+    });
 }

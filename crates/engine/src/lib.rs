@@ -16,6 +16,7 @@ mod rfq;
 mod snapshot;
 mod state;
 mod strategy;
+mod streams;
 
 pub use hash::RollingHash;
 pub use out::{OUT_LINES_MAX, Out};

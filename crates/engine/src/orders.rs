@@ -58,7 +58,7 @@ impl<P: Pricer> Engine<P> {
             tick_multiple: listing.tick_multiple,
             lot_multiple: listing.lot_multiple,
             ref_px,
-            mids: self.mids(traded, ref_px, now)?,
+            mids: self.mids(order.instrument, ref_px, now)?,
             own_px: self
                 .orders
                 .best_own(order.venue, order.instrument, order.side.opposite()),

@@ -1,7 +1,7 @@
 //! The outputs of one input.
 
 use pinrail_types::frame::LINE_WORDS;
-use pinrail_types::{Flags, OutId, Record, RecordHeader, RecordType};
+use pinrail_types::{Flags, Frame, OutId, Record, RecordHeader, RecordType};
 
 /// Most lines that the outputs of one input take together: the room that a journal must have before it is taken.
 pub const OUT_LINES_MAX: usize = 80;
@@ -97,6 +97,12 @@ impl Out {
         self.ts_core
     }
 
+    /// Lines that there is room for.
+    #[inline]
+    pub(crate) fn lines_left(&self) -> usize {
+        OUT_LINES_MAX - self.len
+    }
+
     /// How many records there are.
     #[inline]
     pub fn len(&self) -> usize {
@@ -137,6 +143,15 @@ impl Out {
                 into[..words.len()].copy_from_slice(words);
                 whole
             })
+    }
+
+    /// The outputs, each as a frame of its own, for tests and tools.
+    pub fn frames(&self) -> impl Iterator<Item = Frame> {
+        self.records().map(|words| {
+            let mut frame = Frame::default();
+            frame.buffer_mut()[..words.len()].copy_from_slice(words);
+            frame
+        })
     }
 
     /// The types of the outputs, in order.

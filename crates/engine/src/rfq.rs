@@ -7,17 +7,34 @@ use pinrail_types::record::{
     ExecType, ExecutionReport, NewOrderSingle, OrdStatus, OrdType, PositionReport, Quote, QuoteBasis,
     QuoteRequest, QuoteRequestReject, QuoteRespType, QuoteResponse, QuoteStatus, TWO_SIDED,
 };
-use pinrail_types::{Amount, OutId, Px, Qty, Reason, Side};
+use pinrail_types::{Amount, InstrumentId, OutId, Px, Qty, Reason, Side};
 
 use crate::out::Out;
 use crate::state::{Engine, Traded};
+
+/// A request whose price is to be made.
+#[derive(Clone, Copy)]
+pub(crate) struct Asked {
+    pub(crate) ask: Ask,
+    px_step: i64,
+    /// The house position.
+    position: Qty,
+    /// When a quote made now ends.
+    valid_until: u64,
+}
 
 impl<P: Pricer> Engine<P> {
     /// Answers a request with a quote or a reject: exactly one of them.
     #[inline]
     pub(crate) fn on_quote_request(&mut self, request: &QuoteRequest, out: &mut Out) {
-        if let Err(reason) = self.quote(request, out) {
-            out.push(QuoteRequestReject {
+        let is_once = matches!(request.subscription, 0 | b'0');
+        if !is_once && self.is_answered(request, out) {
+            return;
+        }
+        match self.quote(request, out) {
+            Ok(quote_id) if !is_once => self.add_stream(request, quote_id, out.now()),
+            Ok(_) => {}
+            Err(reason) => out.push(QuoteRequestReject {
                 quote_req_id: request.quote_req_id,
                 client: request.client,
                 instrument: request.instrument,
@@ -26,84 +43,132 @@ impl<P: Pricer> Engine<P> {
                 session: request.session,
                 side: request.side,
                 ..bytemuck::Zeroable::zeroed()
-            });
+            }),
         }
         self.report_latches(out);
     }
 
-    /// The lowest and highest of the middles of the venues' best prices, if a limit looks at them.
     #[inline]
-    pub(crate) fn mids(&self, traded: &Traded, ref_px: Px, now: u64) -> Result<(Px, Px), Reason> {
-        if !self.risk.looks_at_venues(traded.meta.id) {
-            return Ok((ref_px, ref_px));
-        }
-        traded.venues.view(now)?.mids().ok_or(Reason::ReferenceMissing)
-    }
-
-    #[inline]
-    fn quote(&mut self, request: &QuoteRequest, out: &mut Out) -> Result<(), Reason> {
+    fn quote(&mut self, request: &QuoteRequest, out: &mut Out) -> Result<OutId, Reason> {
         let now = out.now();
-        let side = match (request.side, Side::from_fix(request.side)) {
-            (TWO_SIDED, _) => None,
-            (_, Some(side)) => Some(side),
-            (_, None) => {
-                // It counts as a message all the same.
-                self.risk.admit_message(request.session, request.client, now)?;
-                return Err(Reason::BadSide);
-            }
+        let Some(ask) = ask_of(request) else {
+            // It counts as a message all the same.
+            self.risk.admit_message(request.session, request.client, now)?;
+            return Err(Reason::BadSide);
         };
-        let ask = Ask {
-            client: request.client,
-            instrument: request.instrument,
-            side,
-            qty: request.qty,
-        };
-        let admitted = self.risk.admit_request(request.session, &ask, now);
-        let traded = self.traded.get(request.instrument.index());
-        let traded = traded.and_then(Option::as_ref).ok_or(Reason::UnknownInstrument)?;
-        let (px_step, quote_ttl_ns) = admitted?;
-        let position = self.risk.position(ask.instrument);
+        let terms = self.risk.admit_request(request.session, &ask, now);
+        let asked = self.asked(request, &ask, terms, now)?;
         if request.quote_req_id.is_empty() {
             return Err(Reason::BadField);
         }
-        if request.valid_until != 0 && request.valid_until <= now {
-            return Err(Reason::RequestExpired);
-        }
-        if self.quotes.has_request(request.client, &request.quote_req_id) {
+        if self.quotes.has_request(request.client, &request.quote_req_id) || self.has_stream(request) {
             return Err(Reason::DuplicateQuoteReqId);
         }
         if self.quotes.is_full() {
             return Err(Reason::OpenQuotesFull);
+        }
+        self.last_asked = Some((asked.ask, asked.px_step));
+        // Not taken out of the result: that would be a copy.
+        let prices = self.price(&asked, now);
+        let prices = prices.as_ref().map_err(|reason| *reason)?;
+        let credit = self.reserve(&asked, prices, now)?;
+        Ok(self.open(request, &asked, prices, credit, out))
+    }
+
+    #[inline]
+    fn has_stream(&self, request: &QuoteRequest) -> bool {
+        !self.streams.is_empty() && self.streams.find(request.client, &request.quote_req_id).is_some()
+    }
+
+    /// What a request asks for, checked as far as that needs no price; `terms` are what risk said of it.
+    #[inline]
+    pub(crate) fn asked(
+        &self,
+        request: &QuoteRequest,
+        ask: &Ask,
+        terms: Result<(i64, u64), Reason>,
+        now: u64,
+    ) -> Result<Asked, Reason> {
+        let traded = self.traded.get(request.instrument.index());
+        if !traded.is_some_and(Option::is_some) {
+            return Err(Reason::UnknownInstrument);
+        }
+        let (px_step, quote_ttl_ns) = terms?;
+        if request.valid_until != 0 && request.valid_until <= now {
+            return Err(Reason::RequestExpired);
         }
         let wanted = if request.valid_until == 0 {
             u64::MAX
         } else {
             request.valid_until
         };
-        let valid_until = wanted.min(now.saturating_add(quote_ttl_ns));
+        Ok(Asked {
+            ask: *ask,
+            px_step,
+            position: self.risk.position(ask.instrument),
+            valid_until: wanted.min(now.saturating_add(quote_ttl_ns)),
+        })
+    }
+
+    /// Prices what was asked for.
+    #[inline]
+    pub(crate) fn price(&mut self, asked: &Asked, now: u64) -> Result<Prices, Reason> {
+        let ask = &asked.ask;
+        let traded = self.traded[ask.instrument.index()].as_ref();
+        let traded = traded.ok_or(Reason::UnknownInstrument)?;
         let priced = PriceRequest {
             instrument: &traded.meta,
-            tier: self.tiers[request.client.index()],
-            side,
-            qty: request.qty,
-            px_step,
+            tier: self.tiers[ask.client.index()],
+            side: ask.side,
+            qty: ask.qty,
+            qty_step: self.risk.qty_step(ask.instrument),
+            px_step: asked.px_step,
             now,
-            life_ns: valid_until - now,
-            position,
+            life_ns: asked.valid_until - now,
+            position: asked.position,
             estimates: &traded.estimates,
         };
-        self.last_asked = Some((ask, px_step));
-        let prices = self.pricer.price(&priced, &traded.venues);
-        let prices = prices.as_ref().map_err(|reason| *reason)?;
-        check_sides(side, prices)?;
+        self.pricer.price(&priced, &traded.venues)
+    }
+
+    /// Judges prices and reserves what they could cost.
+    #[inline]
+    pub(crate) fn reserve(&mut self, asked: &Asked, prices: &Prices, now: u64) -> Result<Amount, Reason> {
+        check_sides(asked.ask.side, prices)?;
+        let ask = Ask {
+            qty: prices.qty,
+            ..asked.ask
+        };
+        if ask.qty != asked.ask.qty {
+            self.check_part(&ask, asked.ask.qty)?;
+        }
         let quoted = Quoted {
             bid_px: prices.bid_px,
             offer_px: prices.offer_px,
             ref_px: prices.ref_px,
-            mids: self.mids(traded, prices.ref_px, now)?,
+            mids: self.mids(ask.instrument, prices.ref_px, now)?,
         };
-        let credit = self.risk.reserve(&ask, &quoted, now)?;
-        self.open(request, prices, valid_until, credit, position, out);
+        self.risk.reserve(&ask, &quoted, now)
+    }
+
+    /// The lowest and highest of the middles of the venues' best prices, if a limit looks at them.
+    #[inline]
+    pub(crate) fn mids(&self, instrument: InstrumentId, ref_px: Px, now: u64) -> Result<(Px, Px), Reason> {
+        if !self.risk.looks_at_venues(instrument) {
+            return Ok((ref_px, ref_px));
+        }
+        let traded = self.traded[instrument.index()].as_ref();
+        let traded = traded.ok_or(Reason::UnknownInstrument)?;
+        traded.venues.view(now)?.mids().ok_or(Reason::ReferenceMissing)
+    }
+
+    /// A quote for less than was asked for is held to the limits of requests as one for all of it.
+    #[cold]
+    fn check_part(&self, part: &Ask, asked: Qty) -> Result<(), Reason> {
+        self.risk.check_ask(part)?;
+        if part.qty > asked {
+            return Err(Reason::QtyUnrepresentable);
+        }
         Ok(())
     }
 
@@ -122,6 +187,7 @@ impl<P: Pricer> Engine<P> {
             tier: self.tiers[ask.client.index()],
             side: ask.side,
             qty: ask.qty,
+            qty_step: self.risk.qty_step(ask.instrument),
             px_step,
             now: self.last_ts(),
             life_ns: checked.map_or(0, |(_, quote_ttl_ns)| quote_ttl_ns),
@@ -131,16 +197,16 @@ impl<P: Pricer> Engine<P> {
         self.pricer.rehearse(&priced, &traded.venues);
     }
 
+    /// Opens a quote for which `credit` was reserved.
     #[inline]
-    fn open(
+    pub(crate) fn open(
         &mut self,
         request: &QuoteRequest,
+        asked: &Asked,
         prices: &Prices,
-        valid_until: u64,
         credit: Amount,
-        position: Qty,
         out: &mut Out,
-    ) {
+    ) -> OutId {
         let traded = self.traded[request.instrument.index()].as_ref();
         let traded = traded.expect("it was priced");
         let quote_id = self.quotes.next_id(out.next_id());
@@ -151,8 +217,8 @@ impl<P: Pricer> Engine<P> {
             instrument: request.instrument,
             bid_px: prices.bid_px,
             offer_px: prices.offer_px,
-            qty: request.qty,
-            valid_until,
+            qty: prices.qty,
+            valid_until: asked.valid_until,
             credit,
             session: request.session,
         });
@@ -163,8 +229,9 @@ impl<P: Pricer> Engine<P> {
             instrument: request.instrument,
             bid_px: prices.bid_px,
             offer_px: prices.offer_px,
-            qty: request.qty,
-            valid_until,
+            qty: prices.qty,
+            requested_qty: request.qty,
+            valid_until: asked.valid_until,
             hedge_bid_px: prices.hedge_bid_px,
             hedge_offer_px: prices.hedge_offer_px,
             ref_px: prices.ref_px,
@@ -176,7 +243,8 @@ impl<P: Pricer> Engine<P> {
             ..bytemuck::Zeroable::zeroed()
         });
         let open_lots = self.risk.open_lots(request.instrument);
-        out.push(basis(quote_id, traded, prices, position, open_lots));
+        out.push(basis(quote_id, traded, prices, asked.position, open_lots));
+        quote_id
     }
 
     /// Fills or refuses an order: exactly one report.
@@ -350,9 +418,24 @@ fn basis(
     }
 }
 
-/// A pricer must price what was asked for and nothing else.
+/// What a request asks for; `None` if its side is none.
 #[inline]
-fn check_sides(side: Option<Side>, prices: &Prices) -> Result<(), Reason> {
+pub(crate) fn ask_of(request: &QuoteRequest) -> Option<Ask> {
+    let side = match request.side {
+        TWO_SIDED => None,
+        side => Some(Side::from_fix(side)?),
+    };
+    Some(Ask {
+        client: request.client,
+        instrument: request.instrument,
+        side,
+        qty: request.qty,
+    })
+}
+
+/// A pricer must price the sides that were asked for and no other.
+#[inline]
+pub(crate) fn check_sides(side: Option<Side>, prices: &Prices) -> Result<(), Reason> {
     let (bid, offer) = (prices.bid_px != Px::NONE, prices.offer_px != Px::NONE);
     match side {
         None if bid && offer && prices.bid_px < prices.offer_px => Ok(()),

@@ -79,6 +79,7 @@ impl<P: Pricer> Engine<P> {
         self.visit_markets(visitor)?;
         self.risk.visit(visitor)?;
         self.quotes.visit(visitor)?;
+        self.streams.visit(visitor)?;
         self.positions.visit(visitor)?;
         let mut withdraws = self.withdraw_from.is_some();
         visitor.flag(&mut withdraws)?;
@@ -145,6 +146,8 @@ impl<P: Pricer> Engine<P> {
         };
         visitor.word(&mut traded.book_seq)?;
         traded.estimates.visit(visitor)?;
+        visitor.signed(&mut traded.requote.beyond_e8)?;
+        visitor.word(&mut traded.requote.ns_min)?;
         let mut listings = traded.listings.len();
         visitor.count(&mut listings, self.bounds.venues)?;
         for place in 0..listings {

@@ -1,7 +1,7 @@
 //! The engine's state, and the way of an input through it.
 
 use pinrail_book::{Book, Consolidated, Estimates, Levels, VENUES_MAX};
-use pinrail_oms::{Executions, OrderTable, Positions, QuoteTable};
+use pinrail_oms::{Executions, OrderTable, Positions, QuoteTable, Streams};
 use pinrail_pricing::Pricer;
 use pinrail_risk::{Ask, Risk, RiskBounds};
 use pinrail_types::record::{
@@ -17,6 +17,7 @@ use pinrail_types::{
 
 use crate::hash::RollingHash;
 use crate::out::Out;
+use crate::streams::{Requote, STREAMS_MAX};
 
 /// An [`OutputHash`] stands in the stream at each input whose number is a multiple of this.
 const INPUTS_PER_HASH: u64 = 4_096;
@@ -146,6 +147,8 @@ pub(crate) struct Traded {
     pub(crate) reported: [BookState; VENUES_MAX],
     /// Sequence of the last input that changed one of its books.
     pub(crate) book_seq: u64,
+    /// When streams in it are quoted anew.
+    pub(crate) requote: Requote,
     /// It stands in [`Engine::to_refresh`].
     pub(crate) is_to_refresh: bool,
     /// The books, as a pricer sees them.
@@ -173,6 +176,7 @@ pub struct Engine<P> {
     pub(crate) tiers: Vec<u8>,
     pub(crate) risk: Risk,
     pub(crate) quotes: QuoteTable,
+    pub(crate) streams: Streams,
     pub(crate) positions: Positions,
     pub(crate) orders: OrderTable,
     pub(crate) executions: Executions,
@@ -223,6 +227,7 @@ impl<P: Pricer> Engine<P> {
                 assets: bounds.assets,
             }),
             quotes: QuoteTable::new(bounds.open_quotes),
+            streams: Streams::new(bounds.open_quotes.min(STREAMS_MAX), bounds.instruments),
             positions: Positions::new(bounds.instruments),
             orders: OrderTable::new(),
             executions: Executions::new(),
@@ -271,6 +276,9 @@ impl<P: Pricer> Engine<P> {
                 input_type: input.record_type().0,
                 ..bytemuck::Zeroable::zeroed()
             });
+        }
+        if !self.streams.is_empty() {
+            self.tend_streams(input, out);
         }
         if self.counts.inputs.is_multiple_of(INPUTS_PER_HASH) {
             out.push(OutputHash {
@@ -424,7 +432,10 @@ impl<P: Pricer> Engine<P> {
     /// Whether work is left over that a [`Continue`] input is due for, before any other input.
     #[inline]
     pub fn wants_continue(&self) -> bool {
-        self.withdraw_from.is_some() || self.cancel_from.is_some() || self.reporting
+        self.withdraw_from.is_some()
+            || self.cancel_from.is_some()
+            || self.reporting
+            || self.streams.next_at() <= self.last_ts
     }
 
     /// When the next timer is due; `u64::MAX` if none is set. If core time reaches it without an input, a [`Tick`]
@@ -434,6 +445,7 @@ impl<P: Pricer> Engine<P> {
         self.quotes
             .next_expiry()
             .min(self.risk.next_return())
+            .min(self.streams.next_at())
             .min(self.wake_at)
     }
 
@@ -474,6 +486,11 @@ impl<P: Pricer> Engine<P> {
     /// Quotes open now.
     pub fn open_quotes(&self) -> usize {
         self.quotes.len()
+    }
+
+    /// Streams that were asked for and have not ended.
+    pub fn streams(&self) -> usize {
+        self.streams.len()
     }
 
     /// Orders open at venues now.

@@ -99,7 +99,7 @@ const EMPTY: OpenQuote = OpenQuote {
 };
 
 #[inline]
-fn request_hash(client: ClientId, quote_req_id: &Text<24>) -> u32 {
+pub(crate) fn request_hash(client: ClientId, quote_req_id: &Text<24>) -> u32 {
     let words: [u64; 3] = bytemuck::cast(*quote_req_id);
     let mut key = u64::from(client.0).wrapping_add(0x2545_f491_4f6c_dd1d);
     for word in words {

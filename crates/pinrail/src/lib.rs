@@ -52,8 +52,8 @@ pub mod prelude {
     pub use pinrail_book::{Book, Consolidated, Source, Sweep, Top, View};
     pub use pinrail_engine::{Bounds, Engine, Out};
     pub use pinrail_pricing::{
-        Actions, Desk, Fill, FillFrom, Market, PriceRequest, Pricer, Prices, Strategy, SweepPricer,
-        WithStrategy,
+        Actions, Adjustments, Desk, Fill, FillFrom, Market, PriceRequest, Pricer, Prices, Strategy,
+        SweepPricer, WithStrategy,
     };
     pub use pinrail_types::record::*;
     pub use pinrail_types::*;

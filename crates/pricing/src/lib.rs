@@ -31,6 +31,8 @@ pub struct PriceRequest<'a> {
     pub side: Option<Side>,
     /// How much.
     pub qty: Qty,
+    /// A quote for less must be for a multiple of this many lots; at least 1.
+    pub qty_step: i64,
     /// Prices must be multiples of this many ticks; at least 1.
     pub px_step: i64,
     /// Core time.
@@ -50,6 +52,8 @@ pub struct Prices {
     pub bid_px: Px,
     /// What we ask; [`Px::NONE`] if not asked for.
     pub offer_px: Px,
+    /// How much they are for: what was asked for, or less, on the step of quantities and within the instrument's limits.
+    pub qty: Qty,
     /// What a hedge of a client's sale would fetch per unit, fees off, rounded down.
     pub hedge_bid_px: Px,
     /// What a hedge of a client's purchase would cost per unit, fees on, rounded up.
@@ -73,7 +77,8 @@ pub trait Pricer {
     /// Prices a request from the venues that list its instrument.
     ///
     /// # Errors
-    /// The reason why no price can be given; the client is refused with it.
+    /// The reason why no price can be given; the client is refused with it. A limit of the desk's own has a reason of its own:
+    /// [`Reason::Own0`] to [`Reason::Own9`].
     fn price(&mut self, request: &PriceRequest<'_>, venues: &Consolidated) -> Result<Prices, Reason>;
 
     /// Prices a request for the sake of the processor's caches and branch predictors, and for nothing else: state can't

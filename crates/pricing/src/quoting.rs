@@ -24,6 +24,8 @@ pub(crate) struct Quoting {
     skew_e8: i64,
     skew_position: i64,
     edge_min_e8: i64,
+    /// Least quantity that is quoted where the venues hold less than was asked for; zero if none is.
+    pub(crate) hedgeable_min: i64,
 }
 
 /// Without parameters nothing is added.
@@ -38,6 +40,7 @@ impl Default for Quoting {
             skew_e8: 0,
             skew_position: 1,
             edge_min_e8: 0,
+            hedgeable_min: 0,
         }
     }
 }
@@ -84,7 +87,8 @@ impl Quoting {
             && params.impact_qty.is_orderable()
             && (0..=skew_e8_max).contains(&params.skew_e8)
             && params.skew_position.is_orderable()
-            && (0..=E8).contains(&params.edge_min_e8);
+            && (0..=E8).contains(&params.edge_min_e8)
+            && (0..=Qty::ABS_MAX).contains(&params.hedgeable_lots_min.0);
         if !sane {
             return Err(Reason::BadField);
         }
@@ -97,6 +101,7 @@ impl Quoting {
             skew_e8: params.skew_e8,
             skew_position: params.skew_position.0,
             edge_min_e8: params.edge_min_e8,
+            hedgeable_min: params.hedgeable_lots_min.0,
         })
     }
 
@@ -159,6 +164,7 @@ impl Quoting {
             &mut self.skew_e8,
             &mut self.skew_position,
             &mut self.edge_min_e8,
+            &mut self.hedgeable_min,
         ] {
             visitor.signed(value)?;
         }
@@ -239,6 +245,7 @@ mod tests {
             tier: 0,
             side: None,
             qty: Qty(qty),
+            qty_step: 1,
             px_step: 1,
             now: 1,
             life_ns: 3_000_000_000,
@@ -386,6 +393,14 @@ mod tests {
             },
             QuotingParams {
                 edge_min_e8: -1,
+                ..params()
+            },
+            QuotingParams {
+                hedgeable_lots_min: Qty(-1),
+                ..params()
+            },
+            QuotingParams {
+                hedgeable_lots_min: Qty(Qty::ABS_MAX + 1),
                 ..params()
             },
         ];

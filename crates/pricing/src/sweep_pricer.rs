@@ -23,6 +23,9 @@ pub const TIERS_MAX: usize = 16;
 /// rounded once, away from the client, to the step of prices. The reference is the middle of the consolidated best bid
 /// and offer.
 ///
+/// Where the venues hold less than was asked for, the price is refused or, if the parameters say so, made for the largest
+/// quantity that can be hedged on every side asked for, in whole lots of each venue ([`View::available`]).
+///
 /// [`Adjustments`]: crate::Adjustments
 #[derive(Clone, Debug)]
 pub struct SweepPricer {
@@ -52,16 +55,23 @@ impl SweepPricer {
         let (mut hedge_offer_px, mut offer_px) = (Px::NONE, Px::NONE);
         if request.side != Some(Side::Sell) {
             let factor = adjustments.offer_factor_e8(half_spread_e8);
-            (hedge_offer_px, offer_px) = hedged(&view, request, Side::Buy, factor, &mut venue_mask)?;
+            (hedge_offer_px, offer_px) = match hedged(&view, request, Side::Buy, factor, &mut venue_mask) {
+                Ok(pxs) => pxs,
+                Err(reason) => return self.refuse_or_part(reason, request, venues),
+            };
         }
         let (mut hedge_bid_px, mut bid_px) = (Px::NONE, Px::NONE);
         if request.side != Some(Side::Buy) {
             let factor = adjustments.bid_factor_e8(half_spread_e8);
-            (hedge_bid_px, bid_px) = hedged(&view, request, Side::Sell, factor, &mut venue_mask)?;
+            (hedge_bid_px, bid_px) = match hedged(&view, request, Side::Sell, factor, &mut venue_mask) {
+                Ok(pxs) => pxs,
+                Err(reason) => return self.refuse_or_part(reason, request, venues),
+            };
         }
         Ok(Prices {
             bid_px,
             offer_px,
+            qty: request.qty,
             hedge_bid_px,
             hedge_offer_px,
             ref_px,
@@ -69,6 +79,35 @@ impl SweepPricer {
             adjustments,
             venue_mask,
         })
+    }
+
+    /// Where it is depth that is missing, prices less than was asked for: as much as the venues hold.
+    #[cold]
+    fn refuse_or_part(
+        &self,
+        reason: Reason,
+        request: &PriceRequest<'_>,
+        venues: &Consolidated,
+    ) -> Result<Prices, Reason> {
+        if reason != Reason::InsufficientDepth {
+            return Err(reason);
+        }
+        let least = self.quoting[request.instrument.id.index()].hedgeable_min;
+        if least == 0 {
+            return Err(Reason::InsufficientDepth);
+        }
+        let view = venues.view(request.now)?;
+        let mut most = request.qty;
+        for (side, at_any_price) in [(Side::Buy, i128::MAX), (Side::Sell, i128::MIN)] {
+            if request.side.is_none_or(|asked| asked == side) {
+                most = most.min(view.available(side, at_any_price)?);
+            }
+        }
+        let qty = Qty(most.0 - most.0 % request.qty_step);
+        if qty.0 < least || qty >= request.qty {
+            return Err(Reason::InsufficientDepth);
+        }
+        self.prices(&PriceRequest { qty, ..*request }, venues)
     }
 
     fn half_spread_e8(&self, request: &PriceRequest<'_>) -> Result<i64, Reason> {
@@ -84,7 +123,7 @@ impl SweepPricer {
 }
 
 impl Pricer for SweepPricer {
-    const NAME: &'static str = "sweep 1";
+    const NAME: &'static str = "sweep 2";
 
     #[inline]
     fn price(&mut self, request: &PriceRequest<'_>, venues: &Consolidated) -> Result<Prices, Reason> {
@@ -315,6 +354,7 @@ mod tests {
             tier: 0,
             side,
             qty: Qty(qty),
+            qty_step: 1,
             px_step,
             now: 100,
             life_ns: 1_000_000_000,
@@ -353,6 +393,51 @@ mod tests {
         assert_eq!((prices.bid_px, prices.offer_px), (Px::NONE, Px(10_010)));
         let refused = pricer(0).price(&request(&instrument, Some(Side::Sell), 10, 1), &venues);
         assert_eq!(refused, Err(Reason::InsufficientDepth));
+    }
+
+    #[test]
+    fn where_too_little_is_held_a_part_is_quoted_if_it_is_enough() {
+        let instrument = instrument();
+        let mut venues = venue(book(&[(9_990, 40)], &[(10_010, 27)]), 0);
+        venues.add(Source {
+            book: book(&[(9_990, 40)], &[(10_010, 9)]),
+            taker_fee_e8: 0,
+            stale_ns_max: 1_000,
+            halted: false,
+            lot: Qty(5),
+        });
+        // Thirty-six are offered; one venue sells fives only: 27 and 5.
+        let quoted = |least: i64, qty: i64, qty_step: i64, side| {
+            let mut pricer = pricer(0);
+            let params = QuotingParams {
+                impact_qty: Qty(1),
+                skew_position: Qty(1),
+                hedgeable_lots_min: Qty(least),
+                ..bytemuck::Zeroable::zeroed()
+            };
+            pricer.on_quoting_params(&params).unwrap();
+            let mut request = request(&instrument, side, qty, 1);
+            request.qty_step = qty_step;
+            pricer.price(&request, &venues).map(|prices| prices.qty.0)
+        };
+        let too_deep = Err(Reason::InsufficientDepth);
+        let buy = Some(Side::Buy);
+        // (least, asked for, step, quoted)
+        for (least, qty, step, expected) in [
+            (0, 36, 1, Ok(36)),
+            (0, 37, 1, too_deep),
+            (32, 36, 1, Ok(36)),
+            (31, 37, 1, Ok(32)),
+            (32, 37, 1, Ok(32)),
+            (33, 37, 1, too_deep),
+            (30, 1_000, 10, Ok(30)),
+            (31, 1_000, 10, too_deep),
+            (1, 1_000, 50, too_deep),
+        ] {
+            assert_eq!(quoted(least, qty, step, buy), expected, "{least} {qty} {step}");
+            assert_eq!(quoted(least, qty, step, None), expected, "{least} {qty} {step}");
+        }
+        assert_eq!(quoted(1, 1_000, 1, Some(Side::Sell)), Ok(80));
     }
 
     #[test]

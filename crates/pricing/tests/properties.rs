@@ -173,6 +173,7 @@ impl Case {
             tier: 0,
             side: None,
             qty: Qty(self.qty),
+            qty_step: 1,
             px_step: self.px_step,
             now: NOW,
             life_ns: self.life_ns,

@@ -1,6 +1,6 @@
 //! What is checked of a message before anything is looked up for it, and of a request before a price is made.
 
-use pinrail_types::{ClientId, Reason, SessionId};
+use pinrail_types::{ClientId, InstrumentId, Reason, SessionId};
 
 use crate::ask::Ask;
 use crate::checks::Check;
@@ -63,6 +63,15 @@ impl Risk {
             None => self.omitted.require(Check::ClientRate, false)?,
         }
         Ok(client)
+    }
+
+    /// The step of quantities; at least 1.
+    ///
+    /// # Panics
+    /// If the instrument is beyond the bounds.
+    #[inline]
+    pub fn qty_step(&self, instrument: InstrumentId) -> i64 {
+        self.instruments[instrument.index()].limits.qty_step
     }
 
     /// Checks what can be checked of a request before a price is made: that ids are known, trading states, limits

@@ -182,7 +182,16 @@ impl TradingStates {
         stricter(self.global, of_both) == TradingState::Active && self.machine == Reason::None
     }
 
-    /// The same, for a request.
+    /// Whether nothing at all may trade: the desk, the instrument or the client is halted.
+    ///
+    /// # Panics
+    /// If an id is beyond the bounds.
+    pub fn is_halted(&self, instrument: InstrumentId, client: ClientId) -> bool {
+        let of_both = stricter(self.instruments[instrument.index()], self.clients[client.index()]);
+        stricter(self.global, of_both) == TradingState::Halted
+    }
+
+    /// Whether a request may freely trade, see [`TradingStates::is_free`].
     ///
     /// # Errors
     /// The first scope that is halted: desk, instrument, client.

@@ -34,22 +34,25 @@ impl<P: Pricer> Machine<P> {
         }
     }
 
-    /// Processes an input whose cause is set; `ts` is its core time, which never goes back. What it led to stands
-    /// committed in the journal when this returns; [`Machine::seal`] must follow.
+    /// Processes an input whose cause is set; `ts` is its core time, which never goes back. Its first output, the answer to
+    /// whoever sent it, stands committed in the journal when this returns; [`Machine::seal`] must follow.
     #[inline]
     pub(crate) fn process(&mut self, input: &mut Frame, ts: u64) {
         let seq = self.writer.next_seq();
         input.stamp(seq, ts.max(self.engine.last_ts()));
         self.writer.append(input.words());
         self.engine.on_event(input, &mut self.out);
-        for record in self.out.records() {
-            self.writer.append(record);
+        if let Some(answer) = self.out.records().next() {
+            self.writer.append(answer);
         }
     }
 
-    /// Folds the outputs into the hash and makes ready for the next input.
+    /// Commits what else the input led to, folds all of it into the hash and makes ready for the next input.
     #[inline]
     pub(crate) fn seal(&mut self) {
+        for record in self.out.records().skip(1) {
+            self.writer.append(record);
+        }
         self.engine.seal(&mut self.out);
     }
 

@@ -6,6 +6,7 @@
 //! every machine: all draws come from xoshiro256++, and all arithmetic is on integers.
 //!
 //! * [`VenueFlow`]: a venue's book of one instrument, as snapshots and updates, with trades and best prices.
+//! * [`paper`]: a small desk with venues and clients, to try things on.
 //! * [`ClientFlow`]: clients that ask for quotes, accept some, pass on some and let others expire.
 //!
 //! Frames leave with commit word and payload set; sequence, core time and cause are the producer's to fill.
@@ -15,6 +16,7 @@
 mod client;
 mod fundamental;
 mod ladder;
+pub mod paper;
 mod random;
 mod venue;
 

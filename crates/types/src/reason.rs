@@ -18,6 +18,7 @@ macro_rules! reasons {
         /// | 500–599 | the life of an RFQ or a quote |
         /// | 600–699 | capacity |
         /// | 700–799 | journal and machine |
+        /// | 900–909 | limits of a desk's own, in its pricer |
         #[repr(u16)]
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Reason {
@@ -219,6 +220,12 @@ reasons! {
     DuplicateExecId = 514,
     /// The venue's balance is older than a fill that was taken there.
     BalanceOutdated = 515,
+    /// A newer quote of the same stream took its place.
+    QuoteReplaced = 520,
+    /// The client ended the stream.
+    Unsubscribed = 521,
+    /// The client has no stream under this request id.
+    UnknownStream = 522,
 
     /// The bound on open quotes is reached.
     OpenQuotesFull = 600,
@@ -238,6 +245,8 @@ reasons! {
     OpenOrdersFull = 607,
     /// The strategy asked for more at once than an input may cause.
     ActionsFull = 608,
+    /// The bound on streams is reached.
+    StreamsFull = 610,
 
     /// Only the journal's reserve is left.
     JournalShort = 700,
@@ -245,6 +254,27 @@ reasons! {
     ArchiverFailed = 701,
     /// The core panicked on an input, twice: the desk is halted until a person resumes it.
     PoisonInput = 702,
+
+    /// A limit of the desk's own, number 0.
+    Own0 = 900,
+    /// A limit of the desk's own, number 1.
+    Own1 = 901,
+    /// A limit of the desk's own, number 2.
+    Own2 = 902,
+    /// A limit of the desk's own, number 3.
+    Own3 = 903,
+    /// A limit of the desk's own, number 4.
+    Own4 = 904,
+    /// A limit of the desk's own, number 5.
+    Own5 = 905,
+    /// A limit of the desk's own, number 6.
+    Own6 = 906,
+    /// A limit of the desk's own, number 7.
+    Own7 = 907,
+    /// A limit of the desk's own, number 8.
+    Own8 = 908,
+    /// A limit of the desk's own, number 9.
+    Own9 = 909,
 }
 
 impl Reason {

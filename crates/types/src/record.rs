@@ -18,7 +18,9 @@ mod model;
 mod order;
 mod output;
 
-pub use client::{NewOrderSingle, OrdType, QuoteRequest, QuoteRespType, QuoteResponse, TWO_SIDED};
+pub use client::{
+    NewOrderSingle, OrdType, QuoteRequest, QuoteRespType, QuoteResponse, SubscriptionRequestType, TWO_SIDED,
+};
 pub use config::{
     AssetDef, ClientDef, EpochStart, InstrumentDef, InstrumentLimits, InventoryRule, ListingDef,
     QuotingParams, SequenceRule, TierSpread, VenueDef,
@@ -30,7 +32,7 @@ pub use model::ModelInput;
 pub use order::{TimeInForce, VenueBalance, VenueOrder, VenueOrderCancel, VenueOrderReject, VenueReport};
 pub use output::{
     BookState, BookStatus, ExecType, ExecutionReport, InputReject, OrdStatus, OutputHash, PositionReport,
-    Quote, QuoteBasis, QuoteRequestReject, QuoteStatus, QuoteStatusReport, StateChange,
+    Quote, QuoteBasis, QuoteRequestReject, QuoteStatus, QuoteStatusReport, StateChange, StreamState,
 };
 
 /// A fixed-layout record.

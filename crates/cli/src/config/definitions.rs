@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use pinrail_types::record::{
-    AssetDef, ClientDef, InstrumentDef, InstrumentLimits, ListingDef, QuotingParams, TierSpread,
+    AssetDef, ClientDef, InstrumentDef, InstrumentLimits, LimitSet, ListingDef, QuotingParams, TierSpread,
     TradingStateSet, VenueDef,
 };
 use pinrail_types::{Frame, Instrument, InstrumentId};
@@ -21,6 +21,8 @@ pub(crate) struct Definitions {
     pub(crate) spreads: BTreeMap<(u8, u32), TierSpread>,
     pub(crate) limits: BTreeMap<u32, InstrumentLimits>,
     pub(crate) quoting: BTreeMap<u32, QuotingParams>,
+    /// By kind, target and instrument: limits that may be left out.
+    pub(crate) more_limits: BTreeMap<(u8, u32, u32), LimitSet>,
     /// Trading states, in order.
     pub(crate) states: Vec<TradingStateSet>,
 }
@@ -51,6 +53,9 @@ impl Definitions {
             self.limits.insert(def.instrument.0, *def);
         } else if let Some(def) = frame.get::<QuotingParams>() {
             self.quoting.insert(def.instrument.0, *def);
+        } else if let Some(set) = frame.get::<LimitSet>() {
+            self.more_limits
+                .insert((set.kind, set.target, set.instrument.0), *set);
         } else if let Some(set) = frame.get::<TradingStateSet>() {
             self.states.push(*set);
         }

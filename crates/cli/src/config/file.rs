@@ -126,6 +126,7 @@ pub(super) struct VenueSection {
     pub(super) rule: Rule,
     pub(super) taker_fee_bps: Spanned<DecimalText>,
     pub(super) stale_ms: Spanned<i64>,
+    pub(super) order_rate: Option<Windowed>,
     pub(super) listing: Vec<ListingSection>,
 }
 
@@ -286,6 +287,12 @@ pub(super) struct QuotingSection {
     pub(super) aversion: Option<Spanned<DecimalText>>,
     pub(super) skew_position: Spanned<DecimalText>,
     pub(super) edge_min_bps: Spanned<DecimalText>,
+    /// Left out: less than was asked for is not quoted.
+    pub(super) hedgeable_min: Option<Spanned<DecimalText>>,
+    /// Left out: any other price is quoted anew.
+    pub(super) requote_bps: Option<Spanned<DecimalText>>,
+    /// Left out: at once.
+    pub(super) requote_ms: Option<Spanned<i64>>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -159,6 +159,12 @@ impl Desk {
             let kinds = [LimitKind::AssetLoss, LimitKind::AssetDrawdown];
             self.losses(id, kinds, [&section.loss, &section.drawdown], &asset)?;
         }
+        for section in &file.venue {
+            if let Some(rate) = &section.order_rate {
+                let id = self.venue_names.find(&section.name)?;
+                self.put(id, windowed(LimitKind::VenueRate, rate)?);
+            }
+        }
         if let Some(rate) = file.desk.as_ref().and_then(|desk| desk.session_rate.as_ref()) {
             self.put(0, windowed(LimitKind::SessionRate, rate)?);
         }

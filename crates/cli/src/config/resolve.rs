@@ -81,7 +81,7 @@ pub(super) struct Desk {
     pub(super) assets: Vec<AssetDef>,
     pub(super) instrument_names: Names,
     pub(super) instruments: Vec<Instrument>,
-    venue_names: Names,
+    pub(super) venue_names: Names,
     venues: Vec<Venue>,
     tier_names: Names,
     pub(super) client_names: Names,
@@ -369,6 +369,12 @@ impl Desk {
             volatility_tau_ns: whole(&section.volatility_tau_ms, 1..=TAU_MS_MAX, "milliseconds")?
                 .unsigned_abs()
                 * 1_000_000,
+            requote_e8: match &section.requote_bps {
+                Some(bps) => bps_e8(bps, 0..=E8)?,
+                None => 0,
+            },
+            requote_ns_min: section.requote_ms.as_ref().map_or(Ok(0), ms_to_ns)?,
+            hedgeable_lots_min: section.hedgeable_min.as_ref().map_or(Ok(Qty::ZERO), lots)?,
             ..QuotingParams::zeroed()
         }));
         Ok(())

@@ -322,7 +322,7 @@ fn an_error_names_file_line_column_key_and_what_was_expected() {
         (
             "stale_ms = 1500",
             "stale_ms = 1500\nstale_sec = 1",
-            "etc/desk.toml:31:1: venue[0].stale_sec: unknown field `stale_sec`, expected one of `name`, `rule`, `taker_fee_bps`, `stale_ms`, `listing`",
+            "etc/desk.toml:31:1: venue[0].stale_sec: unknown field `stale_sec`, expected one of `name`, `rule`, `taker_fee_bps`, `stale_ms`, `order_rate`, `listing`",
         ),
         (
             "quote = \"USD\"\n",
@@ -390,9 +390,8 @@ fn the_example_is_whole() {
     );
 }
 
-/// Every limit that may be left out, as the kind, target, value, window, state and instrument that come of it.
-#[test]
-fn limits_that_may_be_left_out_become_one_record_each() {
+/// The small file with every limit that may be left out.
+fn limited() -> String {
     let more = r#"
 notional_min = "1.5"
 venue_spread_bps = "20"
@@ -426,10 +425,20 @@ rate = { most = 20, window_ms = 100 }
 duplicate_ms = 3
 order_to_trade = { most = 40, window_ms = 60000 }
 "#;
-    let text = SMALL
+    SMALL
         .replacen("\n[flow]", more, 1)
-        .replacen("credit_asset = \"USD\"\n", of_alpha, 1);
-    let config = Config::parse(&text, Path::new("x.toml"), None).unwrap();
+        .replacen(
+            "stale_ms",
+            "order_rate = { most = 30, window_ms = 1000 }\nstale_ms",
+            1,
+        )
+        .replacen("credit_asset = \"USD\"\n", of_alpha, 1)
+}
+
+/// As the kind, target, value, window and state that come of it.
+#[test]
+fn limits_that_may_be_left_out_become_one_record_each() {
+    let config = Config::parse(&limited(), Path::new("x.toml"), None).unwrap();
     let found: Vec<_> = config
         .records
         .iter()
@@ -460,8 +469,84 @@ order_to_trade = { most = 40, window_ms = 60000 }
             (LimitKind::NetExposure, 1, 8_000_000_000, 0, 0),
             (LimitKind::AssetLoss, 1, 30_000_000, 0, 1),
             (LimitKind::AssetDrawdown, 1, 20_000_000, 0, 2),
+            (LimitKind::VenueRate, 0, 30, 1_000_000_000, 0),
             (LimitKind::SessionRate, 0, 500, 1_000_000_000, 0),
             (LimitKind::Permitted, 2, 0, 0, 0),
         ]
     );
+}
+
+/// What a file written from `records` says.
+fn rewritten(records: &[Frame]) -> Result<Vec<Frame>, String> {
+    let start = pinrail_engine::Bounds::default().epoch_start(1);
+    let again = to_toml(&start, &Definitions::of(records))?;
+    Ok(parse(&again)
+        .unwrap_or_else(|error| panic!("{error}: {again}"))
+        .records)
+}
+
+#[test]
+fn a_file_written_from_the_records_says_the_same() {
+    let grouped = r#"credit_asset = "BTC"
+limits = { rate = { most = 7, window_ms = 1 } }
+"#;
+    let quoting = |skew: &str| {
+        format!(
+            r#"[[quoting]]
+instrument = "BTC-USD"
+volatility_mult = "0.5"
+volatility_tau_ms = 60000
+hold_ms = 500
+impact_bps = "1"
+impact_qty = "5"
+skew_position = "100"
+edge_min_bps = "0.1"
+{skew}
+
+[flow]"#
+        )
+    };
+    for text in [
+        SMALL.to_owned(),
+        limited(),
+        limited().replacen("credit_asset = \"BTC\"\n", grouped, 1),
+        SMALL.replacen("[flow]", &quoting("skew_bps = \"2\""), 1),
+        SMALL.replacen(
+            "[flow]",
+            &quoting(
+                "aversion = \"2000\"\nhedgeable_min = \"0.01\"\nrequote_bps = \"0.5\"\nrequote_ms = 100",
+            ),
+            1,
+        ),
+    ] {
+        let records = parse(&text).unwrap().records;
+        let words = |records: &[Frame]| records.iter().flat_map(Frame::words).copied().collect::<Vec<_>>();
+        assert_eq!(words(&rewritten(&records).unwrap()), words(&records), "{text}");
+    }
+}
+
+#[test]
+fn limits_without_a_place_in_a_file_are_not_left_away_in_silence() {
+    let records = parse(&limited()).unwrap().records;
+    let odd = [
+        LimitSet {
+            kind: LimitKind::Collar.byte(),
+            ..bytemuck::Zeroable::zeroed()
+        },
+        LimitSet {
+            kind: LimitKind::Loss.byte(),
+            target: 1,
+            ..bytemuck::Zeroable::zeroed()
+        },
+        LimitSet {
+            kind: LimitKind::GrossExposure.byte(),
+            target: 1,
+            expires_at: 5,
+            ..bytemuck::Zeroable::zeroed()
+        },
+    ];
+    for set in odd {
+        let said = rewritten(&[&records[..], &[Frame::of(&set)]].concat());
+        assert!(said.unwrap_err().contains("a limit of kind"), "{set:?}");
+    }
 }

@@ -3,12 +3,20 @@
 use std::fmt::Write;
 
 use pinrail_types::record::{
-    AssetDef, ClientDef, EpochStart, InstrumentDef, InventoryRule, Scope, SequenceRule, TradingState,
-    VenueDef,
+    AssetDef, ClientDef, EpochStart, InstrumentDef, InventoryRule, LimitScope, Scope, SequenceRule,
+    TradingState, VenueDef,
 };
 use pinrail_types::{Amount, AssetId, Decimal, Grid, Instrument, InstrumentId, Qty, Scaled, Text};
 
 use super::Definitions;
+
+macro_rules! line {
+    ($file:expr, $($arg:tt)*) => {
+        writeln!($file.text, $($arg)*).expect("text takes any line")
+    };
+}
+
+mod limits;
 
 const NS_PER_MS: u64 = 1_000_000;
 
@@ -24,6 +32,7 @@ pub(crate) fn to_toml(start: &EpochStart, definitions: &Definitions) -> Result<S
         definitions,
         text: String::new(),
     };
+    file.check_limits()?;
     file.head(start);
     file.assets()?;
     file.instruments()?;
@@ -32,18 +41,13 @@ pub(crate) fn to_toml(start: &EpochStart, definitions: &Definitions) -> Result<S
     file.clients()?;
     file.limits()?;
     file.quoting()?;
+    file.desk_limits()?;
     Ok(file.text)
 }
 
 struct File<'a> {
     definitions: &'a Definitions,
     text: String,
-}
-
-macro_rules! line {
-    ($file:expr, $($arg:tt)*) => {
-        writeln!($file.text, $($arg)*).expect("text takes any line")
-    };
 }
 
 impl File<'_> {
@@ -99,6 +103,8 @@ impl File<'_> {
             line!(self, "\n[[venue]]\nname = {name}\nrule = \"{}\"", rule(venue)?);
             line!(self, "taker_fee_bps = {}", bps(venue.taker_fee_e8.into())?);
             line!(self, "stale_ms = {}", ms(venue.stale_ns_max, &name)?);
+            let limits = self.more_limits(LimitScope::Venue, venue.venue.0.into())?;
+            self.keys(&limits);
             let listings = &self.definitions.listings;
             let listed = listings.range((venue.venue.0, 0)..=(venue.venue.0, u32::MAX));
             if listed.clone().next().is_none() {
@@ -145,7 +151,12 @@ impl File<'_> {
         let mut groups: Vec<Vec<&ClientDef>> = Vec::new();
         for client in self.definitions.clients.values() {
             match groups.last_mut() {
-                Some(group) if goes_on(group, client) => group.push(client),
+                Some(group)
+                    if goes_on(group, client)
+                        && self.client_limits(group[0])? == self.client_limits(client)? =>
+                {
+                    group.push(client);
+                }
                 _ => groups.push(vec![client]),
             }
         }
@@ -188,6 +199,10 @@ impl File<'_> {
             self.amount(client.credit_max, client.credit_asset)?
         );
         line!(self, "credit_asset = {}", self.asset(client.credit_asset)?);
+        let limits = self.client_limits(client)?;
+        if !limits.is_empty() {
+            line!(self, "limits = {{ {limits} }}");
+        }
         Ok(())
     }
 
@@ -213,6 +228,8 @@ impl File<'_> {
                 "px_step = {}",
                 steps(&instrument.tick, limits.px_ticks_step)?
             );
+            let more = self.more_limits(LimitScope::Instrument, *id)?;
+            self.keys(&more);
         }
         Ok(())
     }
@@ -239,6 +256,15 @@ impl File<'_> {
             }
             line!(self, "skew_position = {}", lots(params.skew_position)?);
             line!(self, "edge_min_bps = {}", bps(params.edge_min_e8)?);
+            if params.hedgeable_lots_min != Qty::ZERO {
+                line!(self, "hedgeable_min = {}", lots(params.hedgeable_lots_min)?);
+            }
+            if params.requote_e8 != 0 {
+                line!(self, "requote_bps = {}", bps(params.requote_e8)?);
+            }
+            if params.requote_ns_min != 0 {
+                line!(self, "requote_ms = {}", ms(params.requote_ns_min, &symbol)?);
+            }
         }
         Ok(())
     }

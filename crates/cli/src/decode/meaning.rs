@@ -4,8 +4,8 @@ use std::fmt::Debug;
 
 use pinrail_types::record::{
     BookState, ExecType, InventoryRule, LimitKind, LimitOutcome, OrdStatus, OrdType, QuoteRespType,
-    QuoteStatus, RuntimeEventKind, Scope, SequenceRule, TWO_SIDED, TimeInForce, TradingState,
-    VenueStatusKind,
+    QuoteStatus, RuntimeEventKind, Scope, SequenceRule, StreamState, SubscriptionRequestType, TWO_SIDED,
+    TimeInForce, TradingState, VenueStatusKind,
 };
 use pinrail_types::schema;
 use pinrail_types::{Reason, RecordType, Side};
@@ -54,6 +54,8 @@ pub(super) fn meaning(record: &str, field: &str) -> Meaning {
         ) => Meaning::Code(side),
         (_, "side") => Meaning::Code(side_or_both),
         (_, "inventory_rule") => Meaning::Code(|code| name(code, InventoryRule::from_byte)),
+        (_, "subscription") => Meaning::Code(subscription),
+        (_, "stream") => Meaning::Code(|code| name(code, StreamState::from_byte)),
         (_, "rule") => Meaning::Code(|code| name(code, SequenceRule::from_byte)),
         ("VenueStatus", "kind") => Meaning::Code(|code| name(code, VenueStatusKind::from_byte)),
         ("RuntimeEvent", "kind") => Meaning::Code(|code| name(code, RuntimeEventKind::from_byte)),
@@ -85,6 +87,16 @@ fn reason(code: u64) -> Option<String> {
 fn record_type(code: u64) -> Option<String> {
     let record_type = RecordType(u16::try_from(code).ok()?);
     schema::find(record_type).map(|schema| schema.name.to_owned())
+}
+
+/// Zero asks for a snapshot, too.
+fn subscription(code: u64) -> Option<String> {
+    let code = if code == 0 {
+        SubscriptionRequestType::Snapshot.byte().into()
+    } else {
+        code
+    };
+    name(code, SubscriptionRequestType::from_byte)
 }
 
 fn side(code: u64) -> Option<String> {
@@ -128,6 +140,7 @@ mod tests {
         "impact_e8",
         "skew_e8",
         "edge_min_e8",
+        "requote_e8",
         "venue_mask",
         "value_0",
         "value_1",

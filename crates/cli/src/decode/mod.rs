@@ -283,6 +283,8 @@ impl Decoder {
             Kind::Amount => {
                 let asset = match id_field(schema, frame, "credit_asset") {
                     Some(id) => self.assets.get(&id),
+                    // What a limit counts depends on its kind.
+                    None if id_field(schema, frame, "target").is_some() => None,
                     None => instrument.and_then(|i| self.assets.get(&i.quote)),
                 };
                 let units =

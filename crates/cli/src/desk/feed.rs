@@ -290,17 +290,16 @@ pub(crate) fn run(
 
 #[cfg(test)]
 mod tests {
-    use pinrail_sim::VenueFlow;
+    use pinrail_sim::{VenueFlow, paper};
     use pinrail_types::InstrumentId;
 
     use super::*;
-    use crate::desk::live::venue_flow;
 
     #[test]
     fn what_a_full_ring_cuts_in_the_middle_of_an_update_is_marked_behind_what_was_sent() {
         let venue = VenueId(0);
         let source = SourceId(1);
-        let flow = VenueFlow::new(venue_flow(venue, InstrumentId(0), 1), 1, 1).unwrap();
+        let flow = VenueFlow::new(paper::venue(venue, InstrumentId(0), 1), 1, 1).unwrap();
         // Three quarters of it are for market data: twelve records of the first image, which has more.
         let (producer, mut consumer) = pinrail_ring::heap(64).unwrap();
         let mut feed = VenueFeed::new(producer, (source, 0), venue, vec![flow]);

@@ -17,8 +17,8 @@ use pinrail_runtime::clock::Clock;
 use pinrail_runtime::counters::Counters;
 use pinrail_runtime::usage::Usage;
 use pinrail_runtime::{Core, CoreCounters, CoreCounts, Inlet, Observer, Role, affinity, prefault, recover};
-use pinrail_sim::{ClientCounts, ClientFlow, FundamentalConfig, VenueFlow, VenueFlowConfig};
-use pinrail_types::{InstrumentId, Px, SessionId, SourceId, VenueId};
+use pinrail_sim::{ClientCounts, ClientFlow, VenueFlow, paper};
+use pinrail_types::{SessionId, SourceId};
 use serde::Serialize;
 
 use crate::config::Config;
@@ -39,8 +39,6 @@ const WARM_UP_NS: u64 = 500_000_000;
 const HEAD_START_NS: u64 = 50_000_000;
 /// For the last accepts and expiries to come in.
 const GRACE_NS: u64 = 700_000_000;
-/// Levels a side that a simulated venue shows at least.
-const VENUE_LEVELS: usize = 40;
 
 /// When its archive is synced.
 pub(crate) const SYNC: SyncPolicy = SyncPolicy::Lazy {
@@ -421,7 +419,7 @@ fn bounds(config: &Config) -> Bounds {
     let requests_per_s = config.flow.as_ref().map_or(0, |flow| flow.clients.requests_per_s);
     Bounds {
         clients: config.clients as usize,
-        book_levels: VENUE_LEVELS * 4,
+        book_levels: paper::BOOK_LEVELS,
         // Half a second of them, twice.
         open_quotes: requests_per_s.next_power_of_two() as usize,
         sources: config.venues.len() + 2,
@@ -443,7 +441,7 @@ fn sources(
     let mut venues = Vec::new();
     for venue in &config.venues {
         let flows = venue.listings.iter().map(|listing| {
-            let flow = venue_flow(venue.id, listing.instrument, seed);
+            let flow = paper::venue(venue.id, listing.instrument, seed);
             VenueFlow::new(flow, seed.wrapping_add(u64::from(venue.id.0) + 1), start_ns)
                 .map_err(|e| RigError::Flow(e.to_string()))
         });
@@ -470,27 +468,6 @@ fn sources(
     inlets.push(Inlet::new(consumer, CLIENTS, Role::Client));
     let clients = ClientFeed::new(producer, (CLIENTS, last_source_seq(CLIENTS)), flow, answers)?;
     Ok(((venues, clients), inlets))
-}
-
-/// About 60,000 dollars a coin, moving by up to 20 cents a millisecond; levels hold about 0.05 coins at the touch, so
-/// that most requests sweep several.
-pub(crate) fn venue_flow(venue: VenueId, instrument: InstrumentId, seed: u64) -> VenueFlowConfig {
-    VenueFlowConfig {
-        venue,
-        instrument,
-        updates_per_s: 1_000,
-        levels: VENUE_LEVELS,
-        spread_ticks_max: 20,
-        qty_lots_mean: 50_000,
-        trade_e8: 10_000_000,
-        own_ticks_max: 50,
-        fundamental: FundamentalConfig {
-            seed,
-            px_start: Px(6_000_000),
-            step_ns: 1_000_000,
-            step_ticks_max: 20,
-        },
-    }
 }
 
 /// What the core's thread looks at between duty cycles.

@@ -8,7 +8,7 @@ use pinrail_journal::{Control, From, Journal, JournalConfig, Reader, SyncPolicy}
 use pinrail_report::table::{Table, count, ns};
 use pinrail_ring::{Class, Producer};
 use pinrail_runtime::{Core, Inlet, Role, SnapshotDir, recover};
-use pinrail_sim::{ClientFlow, VenueFlow};
+use pinrail_sim::{ClientFlow, VenueFlow, paper};
 use pinrail_types::{Cause, Frame, SessionId, SourceId};
 use serde::Serialize;
 
@@ -198,7 +198,7 @@ fn sources(start_ns: u64) -> Result<(Sources, Vec<Inlet>), RigError> {
     for venue in &config.venues {
         for listing in &venue.listings {
             let id = SourceId(CLIENTS.0 + 1 + venue.id.0);
-            let flow = live::venue_flow(venue.id, listing.instrument, seed);
+            let flow = paper::venue(venue.id, listing.instrument, seed);
             let flow = VenueFlow::new(flow, seed + u64::from(venue.id.0), start_ns)
                 .map_err(|e| RigError::Flow(e.to_string()))?;
             venues.push((source(id, Role::Venue)?, flow));

@@ -108,6 +108,8 @@ fn is_code(column: &str, dump: &Map<String, Value>) -> bool {
         "state",
         "state_before",
         "outcome",
+        "stream",
+        "subscription",
     ];
     let of_type =
         ["VenueStatus", "RuntimeEvent", "LimitSet", "LimitStatus"].contains(&dump["type"].as_str().unwrap());

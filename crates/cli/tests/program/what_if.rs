@@ -76,6 +76,32 @@ fn the_same_configuration_decides_the_same() {
     assert!(code == 0 && out.contains("Every output is the same"), "{out}");
 }
 
+/// Limits that may be left out.
+const LIMITED: (&str, &str) = (
+    "[flow]",
+    "notional_min = \"1\"\ndrawdown = { most = \"1000000\", then = \"halt\" }\n\
+     [desk]\nsession_rate = { most = 1000, window_ms = 1000 }\n\
+     [[asset_limits]]\nasset = \"USDT\"\ngross_max = \"1000000\"\n[flow]",
+);
+
+#[test]
+fn limits_that_may_be_left_out_are_asked_about_too() {
+    let mut desk = Desk::new();
+    desk.changes = vec![LIMITED];
+    desk.played(&[]);
+    let file = desk.config();
+    assert_same(&asked(&desk, &file, &[]));
+    let stricter = desk.config_with(&[LIMITED, ("most = 1000,", "most = 5,")]);
+    let asked = asked(&desk, &stricter, &[]);
+    assert_eq!(
+        asked["changes"],
+        json!([{ "record": "LimitSet", "of": "SessionRate", "field": "value", "before": "1000u", "now": "5u" }])
+    );
+    let lost = &asked["requests"]["lost_by_reason"];
+    assert!(lost["SessionRate"].as_u64() > Some(0), "{asked}");
+    assert_eq!(lost.as_object().unwrap().len(), 1, "{asked}");
+}
+
 /// The configuration that a journal prints, in a file.
 fn printed(desk: &Desk, archive_dir: &str) -> String {
     let (code, out, err) = ended(&["journal", "config", archive_dir]);
@@ -89,10 +115,13 @@ fn printed(desk: &Desk, archive_dir: &str) -> String {
 fn a_journal_prints_the_configuration_that_it_ran_under() {
     let mut desk = Desk::new();
     // A client that is in no group, with a number in its name.
-    desk.changes = vec![(
-        "[[client_group]]",
-        "[[client]]\nname = \"desk 7 \\\"x\\\"\"\ntier = \"prime\"\ncredit = \"0.5\"\ncredit_asset = \"USDT\"\n[[client_group]]",
-    )];
+    desk.changes = vec![
+        (
+            "[[client_group]]",
+            "[[client]]\nname = \"desk 7 \\\"x\\\"\"\ntier = \"prime\"\ncredit = \"0.5\"\ncredit_asset = \"USDT\"\n[[client_group]]",
+        ),
+        LIMITED,
+    ];
     desk.played(&[]);
     let file = printed(&desk, desk.archive_dir.to_str().unwrap());
     assert_same(&asked(&desk, &file, &[]));

@@ -48,6 +48,7 @@ impl Draws {
             skew_position: Qty(self.up_to(10_000_000)),
             edge_min_e8: self.below(2) * self.up_to(1_000_000),
             volatility_tau_ns: 1,
+            hedgeable_lots_min: Qty(self.below(2) * self.up_to(1_000_000)),
             ..Zeroable::zeroed()
         }
     }

@@ -13,6 +13,8 @@ use pinrail_types::{E8, Px, Qty, Reason, Side};
 pub struct Venue {
     pub levels: Vec<(i64, i64)>,
     pub taker_fee_e8: i32,
+    /// The venue's lot in the desk's.
+    pub lot: i64,
 }
 
 /// A level of some venue.
@@ -84,6 +86,15 @@ pub fn sweep(levels: &[Level], side: Side, qty: i64) -> Result<Swept, Reason> {
         venue_mask,
         levels: used.len() as u32,
     })
+}
+
+/// What all venues hold, each in whole lots of its own.
+pub fn hedgeable(venues: &[Venue]) -> i64 {
+    let held = |venue: &Venue| venue.levels.iter().map(|(_, qty)| qty).sum::<i64>();
+    venues
+        .iter()
+        .map(|venue| held(venue) / venue.lot * venue.lot)
+        .sum()
 }
 
 /// What a request is priced with.
@@ -201,6 +212,7 @@ impl Model {
         let mut prices = Prices {
             bid_px: Px::NONE,
             offer_px: Px::NONE,
+            qty: Qty(qty),
             hedge_bid_px: Px::NONE,
             hedge_offer_px: Px::NONE,
             ref_px,

@@ -5,7 +5,7 @@ use std::path::Path;
 use pinrail_journal::ReadError;
 use pinrail_journal::archive::Reader;
 use pinrail_types::record::{
-    AssetDef, ClientDef, EpochStart, InstrumentDef, InstrumentLimits, ListingDef, QuotingParams,
+    AssetDef, ClientDef, EpochStart, InstrumentDef, InstrumentLimits, LimitSet, ListingDef, QuotingParams,
     RuntimeEvent, RuntimeEventKind, TierSpread, TradingStateSet, VenueDef,
 };
 use pinrail_types::{Cause, Frame, Record, SourceId};
@@ -103,5 +103,6 @@ fn is_definition(input: &Frame) -> bool {
             | TierSpread::TYPE
             | InstrumentLimits::TYPE
             | QuotingParams::TYPE
+            | LimitSet::TYPE
     )
 }

@@ -7,7 +7,7 @@ use bytemuck::Zeroable;
 use pinrail_engine::{Bounds, Engine, Out, Pricer};
 use pinrail_journal::ReadError;
 use pinrail_types::record::{Continue, EpochStart, NewOrderSingle, Quote, QuoteRequest, QuoteResponse};
-use pinrail_types::{Cause, Frame, OutId, Px, Record, Side, SourceId};
+use pinrail_types::{Cause, Frame, OutId, Px, Qty, Record, Side, SourceId};
 
 use super::configured::{Configurations, Opening, poison};
 use super::{Replay, ReplayError};
@@ -41,6 +41,7 @@ struct Requoted {
 struct Prices {
     bid_px: Px,
     offer_px: Px,
+    qty: Qty,
 }
 
 impl Prices {
@@ -48,6 +49,7 @@ impl Prices {
         Prices {
             bid_px: quote.bid_px,
             offer_px: quote.offer_px,
+            qty: quote.qty,
         }
     }
 
@@ -66,7 +68,7 @@ impl Prices {
 /// data, requests, commands, time. What depends on its state follows from its state: it numbers its own outputs, has a
 /// `Continue` when work is left over, and ends quotes at the first input behind their validity. An accept of the quote that
 /// answered a request becomes an accept of the quote that answers the same request now, at its price, if that is equal or
-/// better for the client; at a worse one the client does not accept. What clients ask for stays what was recorded.
+/// better for the client, for the quantity that is quoted now; at a worse one the client does not accept. What clients ask for stays what was recorded.
 ///
 /// Holds about a hundred bytes for each quote in the journal.
 pub struct WhatIf<P, M> {
@@ -284,7 +286,9 @@ impl<P: Pricer, M: FnMut(&Bounds) -> P> WhatIf<P, M> {
         if is_worse {
             return Err(Fate::WorsePrice);
         }
-        Ok(NewOrderSingle { px, ..accept })
+        let takes_all = order.qty == requoted.before.qty;
+        let qty = if takes_all { now.qty } else { order.qty };
+        Ok(NewOrderSingle { px, qty, ..accept })
     }
 
     /// Notes which quote a request gets now in place of the recorded one.

@@ -94,11 +94,14 @@ impl Reason {
             | Reason::QuoteEpochUnknown => "FIX QuoteID (117)",
             Reason::UnknownOrder | Reason::OrderMismatch => "FIX ClOrdID (11)",
             Reason::DuplicateExecId => "FIX ExecID (17)",
+            Reason::QuoteReplaced => "FIX QuoteStatus (297)",
+            Reason::Unsubscribed | Reason::UnknownStream => "FIX SubscriptionRequestType (263)",
             Reason::QuoteExpired | Reason::RequestExpired => "FIX ValidUntilTime (62)",
             Reason::DuplicateQuoteReqId => "FIX QuoteReqID (131)",
             Reason::ClientPassed => "FIX QuoteRespType (694)",
             Reason::OrderTypeUnsupported => "FIX OrdType (40)",
             Reason::OpenQuotesFull
+            | Reason::StreamsFull
             | Reason::Busy
             | Reason::TableFull
             | Reason::UnknownSession
@@ -107,6 +110,16 @@ impl Reason {
             Reason::ClientRate | Reason::SessionRate | Reason::OrderToTrade | Reason::VenueRate => MESSAGES,
             Reason::ExecutionThrottle => THROTTLE,
             Reason::DuplicateOrder | Reason::DuplicatesFull => DUPLICATES,
+            Reason::Own0
+            | Reason::Own1
+            | Reason::Own2
+            | Reason::Own3
+            | Reason::Own4
+            | Reason::Own5
+            | Reason::Own6
+            | Reason::Own7
+            | Reason::Own8
+            | Reason::Own9 => "the desk's own",
             Reason::JournalShort | Reason::ArchiverFailed | Reason::PoisonInput => MACHINE,
         }
     }

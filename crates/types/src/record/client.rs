@@ -8,6 +8,18 @@ use crate::text::Text;
 /// The `side` of a [`QuoteRequest`] that asks for a bid and an offer.
 pub const TWO_SIDED: u8 = 0;
 
+byte_enum! {
+    /// `SubscriptionRequestType` (FIX tag 263).
+    SubscriptionRequestType {
+        /// One quote. So does a byte of zero.
+        Snapshot = b'0',
+        /// A quote that is kept fresh until the stream ends: each new one has the same `quote_req_id` and ends the one before.
+        Updates = b'1',
+        /// The stream with this `quote_req_id` is to end, and its quote.
+        Disable = b'2',
+    }
+}
+
 record! {
     /// A client asks for a price (`QuoteRequest`, FIX R).
     QuoteRequest = 0x0301, version 0, lines 2 {
@@ -21,18 +33,18 @@ record! {
         qty: Qty = 64,
         /// `Side` 54 as the client sees it, or [`TWO_SIDED`].
         side: u8 = 72,
-        /// Zero.
-        pad: [u8; 1] = 73,
+        /// [`SubscriptionRequestType`], or zero.
+        subscription: u8 = 73,
         /// Where it came in.
         session: SessionId = 74,
         /// Zero.
-        pad2: [u8; 4] = 76,
+        pad: [u8; 4] = 76,
         /// When we received it.
         ts_recv: u64 = 80,
-        /// The latest that the quote may be good until (`ValidUntilTime` 62); zero leaves it to the desk.
+        /// The latest that the quote may be good until (`ValidUntilTime` 62); zero leaves it to the desk. A stream ends then.
         valid_until: u64 = 88,
         /// Zero.
-        pad3: [u8; 32] = 96,
+        pad2: [u8; 32] = 96,
     }
 }
 
@@ -50,7 +62,7 @@ byte_enum! {
 
 record! {
     /// An order (`NewOrderSingle`, FIX D). With `OrdType` D it accepts a quote: quantity and price must be the
-    /// quote's.
+    /// quote's, also where that is for less than was asked for.
     NewOrderSingle = 0x0302, version 0, lines 2 {
         /// The client's id of the order (`ClOrdID` 11).
         cl_ord_id: Text<24> = 32,

@@ -243,7 +243,12 @@ record! {
         edge_min_e8: i64 = 88,
         /// Time constant of the estimates of spread and volatility: 1 to a day.
         volatility_tau_ns: u64 = 96,
-        /// Zero.
-        pad2: [u8; 24] = 104,
+        /// Where the venues hold less than a request asks for: zero refuses it; else it is quoted for what they hold, if
+        /// that is at least so much.
+        hedgeable_lots_min: Qty = 104,
+        /// A stream is quoted anew when a price differs by more than this fraction of the one quoted, times 1e8: 0 to 1e8.
+        requote_e8: i64 = 112,
+        /// A stream is not quoted again sooner than this after its last quote; at most a day.
+        requote_ns_min: u64 = 120,
     }
 }

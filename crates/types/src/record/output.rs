@@ -20,7 +20,7 @@ record! {
         bid_px: Px = 80,
         /// What we ask (`OfferPx` 133).
         offer_px: Px = 88,
-        /// How much, on either side (`BidSize` 134, `OfferSize` 135).
+        /// How much, on either side (`BidSize` 134, `OfferSize` 135); less than `requested_qty` where the venues hold less.
         qty: Qty = 96,
         /// Good strictly before this core time (`ValidUntilTime` 62).
         valid_until: u64 = 104,
@@ -41,12 +41,28 @@ record! {
         /// How many venues the price was swept from.
         venues: u8 = 155,
         /// Zero.
-        pad: [u8; 36] = 156,
+        pad: [u8; 4] = 156,
+        /// How much was asked for (`OrderQty` 38).
+        requested_qty: Qty = 160,
+        /// Zero.
+        pad2: [u8; 24] = 168,
+    }
+}
+
+byte_enum! {
+    /// What became of the stream that a request asked for.
+    StreamState {
+        /// There was none: the request itself is refused.
+        None = 0,
+        /// It has no quote, and will have one again when that can be made.
+        Waits = 1,
+        /// It ended.
+        Ended = 2,
     }
 }
 
 record! {
-    /// A request that was refused (`QuoteRequestReject`, FIX AG).
+    /// A request that was refused (`QuoteRequestReject`, FIX AG), or a stream that is no longer quoted.
     QuoteRequestReject = 0x1002, version 0, lines 2 {
         /// The client's id of the request (`QuoteReqID` 131).
         quote_req_id: Text<24> = 32,
@@ -62,8 +78,10 @@ record! {
         session: SessionId = 74,
         /// `Side` 54 as asked.
         side: u8 = 76,
+        /// [`StreamState`].
+        stream: u8 = 77,
         /// Zero.
-        pad: [u8; 51] = 77,
+        pad: [u8; 50] = 78,
     }
 }
 

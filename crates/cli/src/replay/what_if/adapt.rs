@@ -7,8 +7,8 @@
 use std::collections::BTreeMap;
 
 use pinrail_types::record::{
-    AssetDef, ClientDef, InstrumentDef, InstrumentLimits, ListingDef, QuotingParams, TierSpread,
-    TradingStateSet, VenueDef,
+    AssetDef, ClientDef, InstrumentDef, InstrumentLimits, LimitKind, LimitScope, LimitSet, ListingDef,
+    QuotingParams, TierSpread, TradingStateSet, VenueDef,
 };
 use pinrail_types::{AssetId, ClientId, Frame, InstrumentId, Text, VenueId};
 use serde::Serialize;
@@ -76,6 +76,8 @@ impl Names {
         } else if let Some(def) = frame.get::<QuotingParams>() {
             let instrument = self.instrument(def.instrument)?;
             Ok(Some(Frame::of(&QuotingParams { instrument, ..*def })))
+        } else if let Some(set) = frame.get::<LimitSet>() {
+            self.limit_set(set).map(Some)
         } else if frame.get::<TradingStateSet>().is_some() {
             // An epoch that goes on from an earlier one, or waits for an operator, was given none.
             Ok((!self.journal.states.is_empty()).then_some(*frame))
@@ -154,13 +156,36 @@ impl Names {
     }
 
     fn client_def(&self, def: &ClientDef) -> Result<Frame, Refusal> {
-        let held = self.journal.clients.values().find(|held| held.name == def.name);
-        let client = held.map_or_else(|| Err(unknown("client", &def.name)), |held| Ok(held.client))?;
         Ok(Frame::of(&ClientDef {
-            client: ClientId(client.0),
+            client: self.client(def)?,
             credit_asset: self.asset(def.credit_asset)?,
             ..*def
         }))
+    }
+
+    fn limit_set(&self, set: &LimitSet) -> Result<Frame, Refusal> {
+        let kind = LimitKind::from_byte(set.kind);
+        let target = match kind.map(LimitKind::scope) {
+            Some(LimitScope::Instrument) => self.instrument(InstrumentId(set.target))?.0,
+            Some(LimitScope::Client) => self.client(&self.file.clients[&set.target])?.0,
+            Some(LimitScope::Asset) => self.asset(AssetId(set.target))?.0,
+            Some(LimitScope::Venue) => u32::from(self.venue(VenueId(set.target as u16))?.0),
+            Some(LimitScope::Desk) | None => set.target,
+        };
+        let instrument = match kind {
+            Some(LimitKind::Permitted) => self.instrument(set.instrument)?,
+            _ => set.instrument,
+        };
+        Ok(Frame::of(&LimitSet {
+            target,
+            instrument,
+            ..*set
+        }))
+    }
+
+    fn client(&self, def: &ClientDef) -> Result<ClientId, Refusal> {
+        let held = self.journal.clients.values().find(|held| held.name == def.name);
+        held.map_or_else(|| Err(unknown("client", &def.name)), |held| Ok(held.client))
     }
 
     fn asset(&self, id: AssetId) -> Result<AssetId, Refusal> {
@@ -252,6 +277,7 @@ type Fields = Vec<(&'static str, String)>;
 
 /// The fields of each record, as text, by what it is about.
 fn stated(records: &[Frame], decoder: &mut Decoder) -> BTreeMap<About, Fields> {
+    let definitions = Definitions::of(records);
     let mut stated = BTreeMap::new();
     for frame in records {
         let decoded = decoder.decode(frame);
@@ -264,7 +290,10 @@ fn stated(records: &[Frame], decoder: &mut Decoder) -> BTreeMap<About, Fields> {
         let about = About {
             record_type: frame.record_type().0,
             record: name,
-            ids: ids.into_iter().map(|(_, value)| in_words(value)).collect(),
+            ids: match frame.get::<LimitSet>() {
+                Some(set) => limited(set, &definitions),
+                None => ids.into_iter().map(|(_, value)| in_words(value)).collect(),
+            },
         };
         let fields = rest.into_iter().map(|(field, value)| (field, in_words(value)));
         stated.insert(about, fields.collect());
@@ -272,11 +301,41 @@ fn stated(records: &[Frame], decoder: &mut Decoder) -> BTreeMap<About, Fields> {
     stated
 }
 
+/// The kind of a limit, and the names of what it limits.
+fn limited(set: &LimitSet, definitions: &Definitions) -> Vec<String> {
+    let instrument = |id: u32| definitions.instruments.get(&id).map(|def| def.symbol.to_string());
+    let kind = LimitKind::from_byte(set.kind);
+    let mut words = vec![kind.map_or_else(|| set.kind.to_string(), |kind| format!("{kind:?}"))];
+    words.extend(match kind.map(LimitKind::scope) {
+        Some(LimitScope::Instrument) => instrument(set.target),
+        Some(LimitScope::Client) => {
+            let client = definitions.clients.get(&set.target);
+            client.map(|def| def.name.to_string())
+        }
+        Some(LimitScope::Asset) => {
+            let asset = definitions.assets.get(&set.target);
+            asset.map(|def| def.symbol.to_string())
+        }
+        Some(LimitScope::Venue) => {
+            let venue = u16::try_from(set.target)
+                .ok()
+                .and_then(|id| definitions.venues.get(&id));
+            venue.map(|def| def.name.to_string())
+        }
+        Some(LimitScope::Desk) | None => None,
+    });
+    if kind == Some(LimitKind::Permitted) {
+        words.extend(instrument(set.instrument.0));
+    }
+    words
+}
+
 fn is_key(record: &str, field: &str, value: &Value) -> bool {
     match record {
         "ClientDef" => field == "client",
         "InstrumentDef" => field == "instrument",
         "TierSpread" => matches!(field, "instrument" | "tier"),
+        "LimitSet" => matches!(field, "kind" | "target" | "instrument"),
         "TradingStateSet" => matches!(field, "scope" | "target"),
         _ => matches!(value, Value::Id(..)),
     }
