@@ -116,6 +116,8 @@ pub struct Consolidated {
     sources: Vec<Source>,
     /// The sources that each ladder was made from, one bit each; zero if it is out of date.
     merged: [u16; 2],
+    /// What [`View::mids`] says of the venues that were merged last, and which these are, one bit each.
+    mids: (Option<(Px, Px)>, u16),
     /// For clients that buy, and for those that sell. Apart, so that what an update reads lies close together.
     ladders: Box<[Ladder; 2]>,
     last_trade: Option<Trade>,
@@ -133,6 +135,7 @@ impl Consolidated {
         Consolidated {
             sources: Vec::with_capacity(VENUES_MAX),
             merged: [0; 2],
+            mids: (None, 0),
             ladders: Box::new([Ladder::new(), Ladder::new()]),
             last_trade: None,
         }
@@ -208,6 +211,7 @@ impl Consolidated {
     #[inline]
     fn invalidate(&mut self) {
         self.merged = [0; 2];
+        self.mids.1 = 0;
     }
 
     /// Merges one side of the venues that are usable at `now`, if it changed since it was merged last. True if
@@ -221,6 +225,7 @@ impl Consolidated {
         for (side, (ladder, merged)) in [Side::Buy, Side::Sell].into_iter().zip(ladders) {
             if *merged != usable {
                 *merged = usable;
+                self.mids = (mids(&self.sources, usable), usable);
                 match self.sources.len() {
                     0..=2 => merge::<2>(&self.sources, usable, side, ladder),
                     3..=4 => merge::<4>(&self.sources, usable, side, ladder),
@@ -341,16 +346,11 @@ impl View<'_> {
     /// venue has both sides.
     #[inline]
     pub fn mids(&self) -> Option<(Px, Px)> {
-        let sources = self.consolidated.sources.iter().enumerate();
-        let used = sources.filter(|(i, _)| self.usable & (1 << i) != 0);
-        let mids = used.filter_map(|(_, source)| {
-            let (bid, ask) = (source.book.best_bid()?, source.book.best_ask()?);
-            Some(Px((bid.px.0 + ask.px.0) >> 1))
-        });
-        mids.fold(None, |range, mid| match range {
-            None => Some((mid, mid)),
-            Some((low, high)) => Some((mid.min(low), mid.max(high))),
-        })
+        let (found, of) = self.consolidated.mids;
+        if of == self.usable {
+            return found;
+        }
+        mids(&self.consolidated.sources, self.usable)
     }
 
     /// The best bid and offer, fees not counted.
@@ -374,6 +374,19 @@ impl View<'_> {
 fn merge<const N: usize>(sources: &[Source], usable: u16, side: Side, ladder: &mut Ladder) {
     let best_px = best_px(sources, usable, side);
     ladder.fill(side, best_px, Merge::<N>::new(sources, usable, side));
+}
+
+#[inline(never)]
+fn mids(sources: &[Source], usable: u16) -> Option<(Px, Px)> {
+    let used = sources.iter().enumerate().filter(|(i, _)| usable & (1 << i) != 0);
+    let mids = used.filter_map(|(_, source)| {
+        let (bid, ask) = (source.book.best_bid()?, source.book.best_ask()?);
+        Some(Px((bid.px.0 + ask.px.0) >> 1))
+    });
+    mids.fold(None, |range, mid| match range {
+        None => Some((mid, mid)),
+        Some((low, high)) => Some((mid.min(low), mid.max(high))),
+    })
 }
 
 /// The sources that can be used, one bit each; at least one.

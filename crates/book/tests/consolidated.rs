@@ -150,6 +150,28 @@ fn what_is_merged_is_merged_once_and_until_a_venue_changes() {
 }
 
 #[test]
+fn middles_are_those_of_the_venues_in_use_whatever_was_merged() {
+    let at = |bid, ask, stale_ns_max| Source {
+        stale_ns_max,
+        ..source(book(&vec![(bid, 5)], &vec![(ask, 5)]), 0)
+    };
+    let mut all = consolidated([at(10, 12, 100), at(20, 25, 1_000), at(31, 32, 10_000)]);
+    let mids = |all: &Consolidated, now| {
+        let view = all.view(now).unwrap();
+        view.mids().map(|(low, high)| (low.0, high.0))
+    };
+    for _ in 0..3 {
+        for (now, expected) in [(NOW + 2_000, (31, 31)), (NOW + 200, (22, 31)), (NOW, (11, 31))] {
+            assert_eq!(mids(&all, now), Some(expected));
+            all.refresh(now);
+            assert_eq!(mids(&all, now), Some(expected));
+        }
+    }
+    all.source_mut(2).book = book(&vec![(40, 1)], &vec![(42, 1)]);
+    assert_eq!(mids(&all, NOW), Some((11, 41)));
+}
+
+#[test]
 fn a_venue_at_odds_with_its_own_best_prices_is_not_used_though_it_was_merged() {
     let mut all = consolidated([10, 11].map(|ask| source(book(&vec![(9, 5)], &vec![(ask, 5)]), 0)));
     while all.refresh(NOW) {}

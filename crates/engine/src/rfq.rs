@@ -1,7 +1,7 @@
 //! From a request to a quote, and from an accept to a fill.
 
 use pinrail_oms::{Open, OpenQuote};
-use pinrail_pricing::{Fill, FillFrom, PriceRequest, Pricer, Prices};
+use pinrail_pricing::{Adjustments, Fill, FillFrom, PriceRequest, Pricer, Prices};
 use pinrail_risk::{Ask, Quoted};
 use pinrail_types::record::{
     ExecType, ExecutionReport, NewOrderSingle, OrdStatus, OrdType, PositionReport, Quote, QuoteBasis,
@@ -11,6 +11,17 @@ use pinrail_types::{Amount, InstrumentId, OutId, Px, Qty, Reason, Side};
 
 use crate::out::Out;
 use crate::state::{Engine, Traded};
+
+/// A quote that was opened, and what of its price is to be told behind it.
+#[derive(Debug)]
+pub(crate) struct Explained {
+    quote_id: OutId,
+    instrument: InstrumentId,
+    venue_mask: u16,
+    adjustments: Adjustments,
+    /// The house position.
+    position: Qty,
+}
 
 /// A request whose price is to be made.
 #[derive(Clone, Copy)]
@@ -45,7 +56,6 @@ impl<P: Pricer> Engine<P> {
                 ..bytemuck::Zeroable::zeroed()
             }),
         }
-        self.report_latches(out);
     }
 
     #[inline]
@@ -242,9 +252,24 @@ impl<P: Pricer> Engine<P> {
             venues: prices.venue_mask.count_ones() as u8,
             ..bytemuck::Zeroable::zeroed()
         });
-        let open_lots = self.risk.open_lots(request.instrument);
-        out.push(basis(quote_id, traded, prices, asked.position, open_lots));
+        self.to_explain = Some(Explained {
+            quote_id,
+            instrument: request.instrument,
+            venue_mask: prices.venue_mask,
+            adjustments: prices.adjustments,
+            position: asked.position,
+        });
         quote_id
+    }
+
+    /// Says what made the quote that was opened last, if nobody did.
+    #[inline]
+    pub(crate) fn explain(&mut self, out: &mut Out) {
+        if let Some(quoted) = self.to_explain.take() {
+            let traded = self.traded[quoted.instrument.index()].as_ref();
+            let open_lots = self.risk.open_lots(quoted.instrument);
+            out.push(basis(&quoted, traded.expect("it was priced"), open_lots));
+        }
     }
 
     /// Fills or refuses an order: exactly one report.
@@ -382,28 +407,22 @@ impl<P: Pricer> Engine<P> {
 
 /// What made the quote, for whoever asks later.
 #[inline]
-fn basis(
-    quote_id: OutId,
-    traded: &Traded,
-    prices: &Prices,
-    position: Qty,
-    (open_buy_qty, open_sell_qty): (Qty, Qty),
-) -> QuoteBasis {
+fn basis(quoted: &Explained, traded: &Traded, (open_buy_qty, open_sell_qty): (Qty, Qty)) -> QuoteBasis {
     let mut ids = [0; 8];
     for (id, source) in ids.iter_mut().zip(traded.venues.sources()) {
         *id = source.book.last_id();
     }
     QuoteBasis {
-        quote_id,
+        quote_id: quoted.quote_id,
         instrument: traded.meta.id,
-        venue_mask: prices.venue_mask,
+        venue_mask: quoted.venue_mask,
         volatility_e8: traded.estimates.volatility_e8(),
         spread_e8: traded.estimates.spread_e8(),
-        widening_e8: prices.adjustments.widening_e8,
-        impact_e8: prices.adjustments.impact_e8,
-        skew_e8: prices.adjustments.skew_e8,
-        edge_min_e8: prices.adjustments.edge_min_e8,
-        position,
+        widening_e8: quoted.adjustments.widening_e8,
+        impact_e8: quoted.adjustments.impact_e8,
+        skew_e8: quoted.adjustments.skew_e8,
+        edge_min_e8: quoted.adjustments.edge_min_e8,
+        position: quoted.position,
         open_buy_qty,
         open_sell_qty,
         update_id_0: ids[0],

@@ -17,6 +17,7 @@ use pinrail_types::{
 
 use crate::hash::RollingHash;
 use crate::out::Out;
+use crate::rfq::Explained;
 use crate::streams::{Requote, STREAMS_MAX};
 
 /// An [`OutputHash`] stands in the stream at each input whose number is a multiple of this.
@@ -190,6 +191,8 @@ pub struct Engine<P> {
     pub(crate) cancel_from: Option<u32>,
     /// The last request that was priced, for rehearsals; decides nothing.
     pub(crate) last_asked: Option<(Ask, i64)>,
+    /// What [`Engine::conclude`] has to tell of; nothing between inputs.
+    pub(crate) to_explain: Option<Explained>,
     /// Instruments whose books were updated since they were merged; decides nothing.
     pub(crate) to_refresh: Vec<InstrumentId>,
     /// Some books' states are still to be reported, in chunks.
@@ -236,6 +239,7 @@ impl<P: Pricer> Engine<P> {
             withdraw_from: None,
             cancel_from: None,
             last_asked: None,
+            to_explain: None,
             to_refresh: Vec::with_capacity(bounds.instruments),
             reporting: false,
             last_source_seq: vec![0; bounds.sources],
@@ -247,16 +251,28 @@ impl<P: Pricer> Engine<P> {
         }
     }
 
-    /// Processes one input and fills `out` with its outputs, at most [`OUT_LINES_MAX`](crate::OUT_LINES_MAX) lines.
+    /// Processes one input and fills `out` with its outputs, at most [`OUT_LINES_MAX`](crate::OUT_LINES_MAX) lines:
+    /// [`Engine::answer`] and then [`Engine::conclude`].
     ///
-    /// The input's header is complete: sequence, core time, cause. Hand the outputs on, then call
+    /// # Panics
+    /// As these do.
+    #[inline]
+    pub fn on_event(&mut self, input: &Frame, out: &mut Out) {
+        self.answer(input, out);
+        self.conclude(input, out);
+    }
+
+    /// Processes one input and fills `out` with what it leads to at once: the answer first, if there is one. Whoever waits
+    /// for it may be handed that before [`Engine::conclude`] adds what is left.
+    ///
+    /// The input's header is complete: sequence, core time, cause. Hand the outputs on, conclude, and then call
     /// [`Engine::seal`], which folds them into the hash and empties `out`.
     ///
     /// # Panics
     /// If `out` was not sealed, the input is none, its sequence is not the next behind the last output, or core time
     /// went back: faults of the caller.
     #[inline]
-    pub fn on_event(&mut self, input: &Frame, out: &mut Out) {
+    pub fn answer(&mut self, input: &Frame, out: &mut Out) {
         let header = *input.header();
         assert!(
             header.seq > 0 && header.ts_core >= self.last_ts,
@@ -277,6 +293,14 @@ impl<P: Pricer> Engine<P> {
                 ..bytemuck::Zeroable::zeroed()
             });
         }
+    }
+
+    /// Adds the outputs of an input that follow its answer: what explains a quote, what risk set by itself, quotes of streams
+    /// that the input touched. Nothing of it changes the answer.
+    #[inline]
+    pub fn conclude(&mut self, input: &Frame, out: &mut Out) {
+        self.explain(out);
+        self.report_latches(out);
         if !self.streams.is_empty() {
             self.tend_streams(input, out);
         }

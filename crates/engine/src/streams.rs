@@ -190,6 +190,7 @@ impl<P: Pricer> Engine<P> {
             report_end(&held, reason, QuoteStatus::Canceled, out);
         }
         let quote_id = self.open(request, &asked, &prices, reserved?, out);
+        self.explain(out);
         let stream = self.streams.get_mut(slot);
         stream.quote_id = quote_id;
         stream.quoted_at = now;

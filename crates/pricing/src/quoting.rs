@@ -127,7 +127,7 @@ impl Quoting {
                 // 1e15 times 1e16 has 104 bits.
                 InventoryRule::Reservation => {
                     let variance_e16 = u128::from(sigma_e8) * u128::from(sigma_e8);
-                    at_most_one(over_e16(u128::from(self.skew_e8.unsigned_abs()) * variance_e16))
+                    over_e16(u128::from(self.skew_e8.unsigned_abs()) * variance_e16)
                 }
             };
             let size = scaled(whole, request.position.0.abs(), self.skew_position, 0);
@@ -172,15 +172,12 @@ impl Quoting {
     }
 }
 
-/// `value / 1e16`, rounded down. 1e16 is 2^16 times 5^16, and without the first most values have 64 bits, where dividing
-/// takes a fraction of the time.
+/// `value / 1e16`, rounded down, at most one in 1e8ths. 1e16 is 2^16 times 5^16: what has more than 64 bits without the first
+/// is above 1e24, and so more than one.
 #[inline]
-fn over_e16(value: u128) -> u128 {
+fn over_e16(value: u128) -> i64 {
     const FIVES: u64 = 5_u64.pow(16);
-    match u64::try_from(value >> 16) {
-        Ok(shifted) => u128::from(shifted / FIVES),
-        Err(_) => (value >> 16) / u128::from(FIVES),
-    }
+    u64::try_from(value >> 16).map_or(E8, |shifted| (shifted / FIVES).min(E8.unsigned_abs()) as i64)
 }
 
 /// `fraction_e8 * part / whole`, at most one; rounded up by one where a rest is left, if `up` is one. None is negative.

@@ -262,7 +262,7 @@ impl<P: Pricer, O: Observer> Core<P, O> {
                 .map_or(ts_taken, |request| request.ts_recv);
             self.observer.on_answer(ts_planned, ts_taken, &mut self.clock);
         }
-        self.machine.seal();
+        self.machine.seal(&self.frame);
         self.used_room();
         self.counts.taken += 1;
     }

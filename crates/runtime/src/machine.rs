@@ -19,6 +19,8 @@ pub(crate) struct Machine<P> {
     pub(crate) engine: Engine<P>,
     pub(crate) writer: Writer,
     out: Out,
+    /// Outputs that stand in the journal already.
+    handed_on: usize,
     /// Sequence of the runtime's own inputs.
     runtime_seq: u64,
 }
@@ -30,6 +32,7 @@ impl<P: Pricer> Machine<P> {
             engine,
             writer,
             out: Out::new(),
+            handed_on: 0,
             runtime_seq,
         }
     }
@@ -41,16 +44,19 @@ impl<P: Pricer> Machine<P> {
         let seq = self.writer.next_seq();
         input.stamp(seq, ts.max(self.engine.last_ts()));
         self.writer.append(input.words());
-        self.engine.on_event(input, &mut self.out);
+        self.engine.answer(input, &mut self.out);
+        self.handed_on = 0;
         if let Some(answer) = self.out.records().next() {
             self.writer.append(answer);
+            self.handed_on = 1;
         }
     }
 
-    /// Commits what else the input led to, folds all of it into the hash and makes ready for the next input.
+    /// Commits what else the input leads to, folds all of it into the hash and makes ready for the next input.
     #[inline]
-    pub(crate) fn seal(&mut self) {
-        for record in self.out.records().skip(1) {
+    pub(crate) fn seal(&mut self, input: &Frame) {
+        self.engine.conclude(input, &mut self.out);
+        for record in self.out.records().skip(self.handed_on) {
             self.writer.append(record);
         }
         self.engine.seal(&mut self.out);
@@ -66,7 +72,7 @@ impl<P: Pricer> Machine<P> {
         self.runtime_seq += 1;
         frame.header_mut().cause = Cause::input(SourceId::RUNTIME, self.runtime_seq);
         self.process(&mut frame, ts);
-        self.seal();
+        self.seal(&frame);
     }
 
     /// The first input of the epoch, then what the engine has passed over, then the configuration.

@@ -171,7 +171,7 @@ impl<P: Pricer> Playback<P> {
             self.machine.start(&configuration, true, ts);
         }
         self.machine.process(&mut input, ts);
-        self.machine.seal();
+        self.machine.seal(&input);
     }
 
     /// When all is over, lets the timers that are left fire, one input each. False if there is nothing
