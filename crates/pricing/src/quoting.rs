@@ -141,9 +141,7 @@ impl Quoting {
     #[inline]
     fn sigma_e8(&self, request: &PriceRequest<'_>) -> u64 {
         let life_ns = request.life_ns.min(HOLD_NS_MAX) + self.hold_ns;
-        let life_us = life_ns / 1_000;
-        // An hour and more has 33 bits, and a root of 32 takes half of the time.
-        let root = u32::try_from(life_us).map_or_else(|_| life_us.isqrt(), |us| u64::from(us.isqrt()));
+        let root = root(life_ns / 1_000);
         let volatility_e8 = request.estimates.volatility_e8().unsigned_abs();
         (volatility_e8 * root).div_ceil(1_000).min(E8 as u64)
     }
@@ -170,6 +168,15 @@ impl Quoting {
         }
         Ok(())
     }
+}
+
+/// The root of at most two hours in microseconds, rounded down. IEEE 754 fixes the root of a double to its last bit, so that
+/// it is the same on every machine; and it is never rounded up to a whole number: below 2^52 the root of one less than a
+/// square is further from the whole number than a double's last bit there.
+#[inline]
+fn root(life_us: u64) -> u64 {
+    debug_assert!(life_us < 1 << 52);
+    (life_us as f64).sqrt() as u64
 }
 
 /// `value / 1e16`, rounded down, at most one in 1e8ths. 1e16 is 2^16 times 5^16: what has more than 64 bits without the first
@@ -250,6 +257,17 @@ mod tests {
             estimates,
         };
         Quoting::new(&params).unwrap().adjustments(&request)
+    }
+
+    #[test]
+    fn a_root_is_rounded_down() {
+        let most = 2 * HOLD_NS_MAX / 1_000;
+        for n in 0..=most.isqrt() {
+            for value in [(n * n).saturating_sub(1), n * n, n * n + 1, n * n + n] {
+                assert_eq!(root(value), value.isqrt(), "{value}");
+            }
+        }
+        assert_eq!(root((1 << 52) - 1), (1 << 26) - 1);
     }
 
     #[test]
