@@ -78,8 +78,8 @@ const REACHED: &[(Reason, &str, &str)] = &[
     ),
     (
         Reason::Halted,
-        "crates/engine/tests/epochs.rs",
-        "a_poison_input_halts_the_desk_until_a_person_resumes_it",
+        "crates/risk/src/state.rs",
+        "the_strictest_scope_wins_and_says_so",
     ),
     (
         Reason::ReduceOnly,

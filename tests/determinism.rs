@@ -209,16 +209,16 @@ fn honest(bounds: &Bounds) -> SweepPricer {
 fn outputs_are_those_of_this_behaviour_version_in_every_build() {
     let (outcome, _) = run(&inputs(), &honest);
     let pinned = Outcome {
-        outputs: 49_822,
-        output_hash: 0x4d91_ed84_da0b_939c,
-        state_hash: 0xad29_959a_e018_ca4b,
+        outputs: 49_823,
+        output_hash: 0x5827_4a7f_b3c4_3228,
+        state_hash: 0x51f9_5831_afef_bec5,
     };
     assert_eq!((BEHAVIOUR_VERSION, outcome), (5, pinned));
     let (outcome, _) = run(&inputs(), &makers);
     let pinned = Outcome {
         outputs: 68_278,
-        output_hash: 0x0182_b970_283b_4bd3,
-        state_hash: 0x840b_75fc_6c9e_d756,
+        output_hash: 0x5a2c_90a0_7b87_4d49,
+        state_hash: 0xa8c8_1f86_6457_6a97,
     };
     assert_eq!(outcome, pinned, "with a strategy");
 }

@@ -7,7 +7,7 @@ use pinrail_types::record::{
     LimitSet, QuoteStatus, QuoteStatusReport, RuntimeEvent, RuntimeEventKind, Scope, StateChange,
     TradingState, TradingStateSet,
 };
-use pinrail_types::{Reason, Text, VenueId};
+use pinrail_types::{Reason, VenueId};
 
 use crate::out::Out;
 use crate::state::Engine;
@@ -60,7 +60,8 @@ impl<P: Pricer> Engine<P> {
             RuntimeEventKind::SourceCorrupt => return Ok(()),
             RuntimeEventKind::PoisonInput => {
                 self.poison = None;
-                return self.halt(Reason::PoisonInput, out);
+                self.halt(Reason::PoisonInput, out);
+                return Ok(());
             }
         };
         self.risk.states.set_machine(reason);
@@ -79,9 +80,8 @@ impl<P: Pricer> Engine<P> {
     }
 
     /// Halts the whole desk until a person resumes it.
-    pub(crate) fn halt(&mut self, reason: Reason, out: &mut Out) -> Result<(), Reason> {
-        self.risk
-            .set_state(Scope::Global, 0, TradingState::Halted, &Text::EMPTY)?;
+    pub(crate) fn halt(&mut self, reason: Reason, out: &mut Out) {
+        self.risk.halt(reason);
         out.push(StateChange {
             scope: Scope::Global.byte(),
             state: TradingState::Halted.byte(),
@@ -90,7 +90,6 @@ impl<P: Pricer> Engine<P> {
         });
         self.withdraw_forbidden(out);
         self.cancel_forbidden();
-        Ok(())
     }
 
     pub(crate) fn on_limit(&mut self, set: &LimitSet, out: &mut Out) -> Result<(), Reason> {

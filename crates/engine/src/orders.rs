@@ -171,7 +171,7 @@ impl<P: Pricer> Engine<P> {
         let is_fill = exec_type == ExecType::Trade;
         match self.take_report(exec_type, report, out) {
             Err(reason) if is_fill && reason != Reason::DuplicateExecId => {
-                self.halt(reason, out)?;
+                self.halt(reason, out);
                 Err(reason)
             }
             outcome => outcome,
@@ -209,7 +209,11 @@ impl<P: Pricer> Engine<P> {
                     self.halt_venue(report.venue, Reason::OrderMismatch, out);
                 }
             }
-            ExecType::OrderStatus => self.orders.set_canceling(slot, false),
+            ExecType::OrderStatus => {
+                // Its cancel was refused: asked for again, if it must not be there.
+                self.orders.set_canceling(slot, false);
+                self.cancel_forbidden();
+            }
             ExecType::New | ExecType::Trade => {}
         }
         Ok(())

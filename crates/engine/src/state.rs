@@ -7,12 +7,12 @@ use pinrail_risk::{Ask, Risk, RiskBounds};
 use pinrail_types::record::{
     AssetDef, BookState, BookUpdate, ClientDef, Continue, EpochStart, InputReject, InstrumentDef,
     InstrumentLimits, LimitSet, ListingDef, ModelInput, NewOrderSingle, OutputHash, QuoteRequest,
-    QuoteResponse, QuotingParams, RuntimeEvent, Scope, Tick, TierSpread, TopOfBook, Trade, TradingState,
+    QuoteResponse, QuotingParams, RuntimeEvent, Tick, TierSpread, TopOfBook, Trade, TradingState,
     TradingStateSet, VenueBalance, VenueDef, VenueReport, VenueStatus,
 };
 use pinrail_types::{
     Amount, AssetId, BEHAVIOUR_VERSION, Cause, Frame, Instrument, InstrumentId, OpenOrder, Reason, Record,
-    RecordHeader, SourceId, Text, VenueId,
+    RecordHeader, SourceId, VenueId,
 };
 
 use crate::hash::RollingHash;
@@ -339,9 +339,7 @@ impl<P: Pricer> Engine<P> {
         self.next_seq = input.seq + 1;
         // A source beyond the bounds has no sequence to go on from.
         let _ = self.note_source(input);
-        self.risk
-            .set_state(Scope::Global, 0, TradingState::Halted, &Text::EMPTY)
-            .expect("the desk as a whole is always there");
+        self.risk.halt(Reason::PoisonInput);
         self.poison = Some(input.seq);
     }
 

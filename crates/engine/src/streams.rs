@@ -10,7 +10,7 @@ use pinrail_pricing::{Pricer, Prices};
 use pinrail_types::record::{
     BookUpdate, ClientDef, EpochStart, InstrumentLimits, LimitStatus, ModelInput, NewOrderSingle,
     PositionReport, QuoteRequest, QuoteRequestReject, QuoteStatus, QuotingParams, StateChange, StreamState,
-    SubscriptionRequestType, TierSpread, TopOfBook, VenueStatus,
+    SubscriptionRequestType, TierSpread, TopOfBook, VenueReport, VenueStatus,
 };
 use pinrail_types::{E8, Flags, Frame, InstrumentId, OutId, Px, Reason, Record};
 
@@ -264,6 +264,10 @@ fn touched(input: &Frame, out: &Out) -> Touched {
         // It says that the book is another one, or nothing.
         if !out.is_empty() {
             return Touched::One(top.instrument);
+        }
+    } else if let Some(report) = input.get::<VenueReport>() {
+        if out.types().any(|found| found == PositionReport::TYPE) {
+            return Touched::One(report.instrument);
         }
     } else if let Some(order) = input.get::<NewOrderSingle>() {
         if out.types().any(|found| found == PositionReport::TYPE) {

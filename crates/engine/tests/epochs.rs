@@ -166,7 +166,7 @@ fn a_poison_input_halts_the_desk_until_a_person_resumes_it() {
         Err(Reason::Withdrawn)
     );
     assert!(desk.engine.nothing_reserved());
-    assert_eq!(desk.ask(0, b'1', 1).map(|_| ()), Err(Reason::Halted));
+    assert_eq!(desk.ask(0, b'1', 1).map(|_| ()), Err(Reason::PoisonInput));
     desk.set_state(Scope::Global, 0, TradingState::Active);
     assert!(desk.ask(0, b'1', 1).is_ok());
 }

@@ -491,13 +491,10 @@ fn quotes_and_orders_at_the_same_moment_cannot_break_a_limit_together() {
 #[test]
 fn a_kill_cancels_every_open_order_in_bounded_chunks() {
     let mut desk = desk();
-    let placed: Vec<OutId> = (0..70)
-        .map(|n| {
-            place(&mut desk, &order(Side::Buy, 9_900 + n, 1))
-                .unwrap()
-                .order_id
-        })
+    let orders: Vec<VenueOrder> = (0..70)
+        .map(|n| place(&mut desk, &order(Side::Buy, 9_900 + n, 1)).unwrap())
         .collect();
+    let placed: Vec<OutId> = orders.iter().map(|order| order.order_id).collect();
     desk.ask(0, b'1', 10).unwrap();
     desk.set_state(Scope::Global, 0, TradingState::Halted);
     let (mut cancelled, mut chunks) = (Vec::new(), 0);
@@ -519,6 +516,19 @@ fn a_kill_cancels_every_open_order_in_bounded_chunks() {
     // Halting once more asks for nothing twice.
     desk.set_state(Scope::Venue, 0, TradingState::Halted);
     assert!(!desk.engine.wants_continue());
+    // The venue refused one of them.
+    let refused = report(&orders[7], "E1", ExecType::OrderStatus, OrdStatus::New);
+    assert!(desk.put(refused).is_empty());
+    assert!(desk.engine.wants_continue());
+    let mut again = Vec::new();
+    while desk.engine.wants_continue() {
+        again.extend(
+            desk.go_on()
+                .find::<VenueOrderCancel>()
+                .map(|cancel| cancel.order_id),
+        );
+    }
+    assert_eq!(again, [orders[7].order_id]);
 }
 
 #[test]

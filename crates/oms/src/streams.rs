@@ -484,7 +484,9 @@ mod tests {
                             model.get_mut(&n).unwrap().1 = u64::MAX;
                         }
                         prop_assert!(wanted.is_empty() && given <= 2 * model.len());
-                        model.values_mut().for_each(|held| held.2 = false);
+                        for held in model.values_mut() {
+                            held.2 = false;
+                        }
                         let next = model.values().map(|held| held.1).min();
                         prop_assert!(streams.next_at() >= next.unwrap_or(u64::MAX));
                     }

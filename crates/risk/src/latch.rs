@@ -37,7 +37,7 @@ impl Risk {
         }
     }
 
-    /// Sets a trading state as a person asks; what was counted towards a latch of it begins anew when it is active.
+    /// Sets a trading state as a person asks; what was counted towards a latch of it begins anew when it becomes active.
     ///
     /// # Errors
     /// The reason why the target is unknown, or [`Reason::ActorMissing`] where a state that risk set by itself would be
@@ -53,12 +53,25 @@ impl Risk {
         if why != Reason::None && state < held && actor.is_empty() {
             return Err(Reason::ActorMissing);
         }
-        self.states.set(scope, target, state, Reason::None)?;
+        // What set it by itself is forgotten only where it is loosened, which takes a name.
+        let kept = if state < held { Reason::None } else { why };
+        self.states.set(scope, target, state, kept)?;
         if state == TradingState::Active {
             self.is_live |= scope == Scope::Global;
-            self.resume(scope, target);
+            if held != TradingState::Active {
+                self.resume(scope, target);
+            }
         }
         Ok(())
+    }
+
+    /// Halts the whole desk until a named person turns it on: for what the engine finds by itself.
+    ///
+    /// # Panics
+    /// Never: the desk is always there.
+    pub fn halt(&mut self, reason: Reason) {
+        let halted = self.states.set(Scope::Global, 0, TradingState::Halted, reason);
+        halted.expect("the desk as a whole is always there");
     }
 
     fn resume(&mut self, scope: Scope, target: u32) {

@@ -21,6 +21,8 @@ pub(crate) struct Machine<P> {
     out: Out,
     /// Outputs that stand in the journal already.
     handed_on: usize,
+    /// The input has been concluded.
+    is_concluded: bool,
     /// Sequence of the runtime's own inputs.
     runtime_seq: u64,
 }
@@ -33,6 +35,7 @@ impl<P: Pricer> Machine<P> {
             writer,
             out: Out::new(),
             handed_on: 0,
+            is_concluded: false,
             runtime_seq,
         }
     }
@@ -46,6 +49,12 @@ impl<P: Pricer> Machine<P> {
         self.writer.append(input.words());
         self.engine.answer(input, &mut self.out);
         self.handed_on = 0;
+        self.is_concluded = self.engine.streams() > 0;
+        if self.is_concluded {
+            // Streams are priced again, by a model that may panic: an input that the core did not survive has no output in
+            // the journal, and a start passes over it.
+            self.engine.conclude(input, &mut self.out);
+        }
         if let Some(answer) = self.out.records().next() {
             self.writer.append(answer);
             self.handed_on = 1;
@@ -55,7 +64,9 @@ impl<P: Pricer> Machine<P> {
     /// Commits what else the input leads to, folds all of it into the hash and makes ready for the next input.
     #[inline]
     pub(crate) fn seal(&mut self, input: &Frame) {
-        self.engine.conclude(input, &mut self.out);
+        if !self.is_concluded {
+            self.engine.conclude(input, &mut self.out);
+        }
         for record in self.out.records().skip(self.handed_on) {
             self.writer.append(record);
         }

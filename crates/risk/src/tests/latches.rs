@@ -41,6 +41,9 @@ fn stays_until_a_person_lifts_it(risk: &mut Risk, scope: Scope, reason: Reason) 
     assert_eq!(asks(risk), Err(reason));
     let mut risk = restarted(risk);
     assert_eq!(asks(&risk), Err(reason));
+    // Nor after somebody without a name has set what is as strict.
+    risk.set_state(scope, 0, TradingState::Halted, &Text::EMPTY)
+        .unwrap();
     let nobody = risk.set_state(scope, 0, TradingState::Active, &Text::EMPTY);
     assert_eq!(nobody, Err(Reason::ActorMissing));
     assert_eq!(asks(&risk), Err(reason));
@@ -53,6 +56,8 @@ fn the_execution_throttle_halts_at_its_bound_until_a_person_turns_it_on() {
     let mut risk = with(LimitKind::Executions, 2, 0);
     fill(&mut risk, Side::Buy, 10, 10_000, 0);
     assert_eq!((risk.latched(), asks(&risk)), (None, Ok(())));
+    // What is active already is not turned on: nothing is forgotten.
+    set(&mut risk, Scope::Instrument, TradingState::Active);
     fill(&mut risk, Side::Sell, 10, 10_000, 1 << 60);
     assert_eq!(risk.latched(), Some(halted(Reason::ExecutionThrottle)));
     stays_until_a_person_lifts_it(&mut risk, Scope::Instrument, Reason::ExecutionThrottle);

@@ -288,8 +288,11 @@ impl Naive {
     }
 
     pub(super) fn state_set(&mut self, scope: Scope, target: u32, state: TradingState) {
-        self.states.push(State::set(scope, target, state));
-        if state == TradingState::Active {
+        let (held, why) = self.state(scope, target);
+        let why = if state < held { Reason::None } else { why };
+        let now = State::set(scope, target, state);
+        self.states.push(State { why, ..now });
+        if state == TradingState::Active && held != TradingState::Active {
             self.events.push(Event::Resumed(scope, target));
         }
     }
