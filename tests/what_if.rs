@@ -109,6 +109,7 @@ fn send_state(live: &mut Live, state: TradingState) {
     live.senders[1].send(Frame::of(&TradingStateSet {
         scope: Scope::Global.byte(),
         state: state.byte(),
+        actor: pinrail_types::Text::new("bob").unwrap(),
         ..Zeroable::zeroed()
     }));
 }
