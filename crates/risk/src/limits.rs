@@ -5,7 +5,6 @@ use pinrail_types::{ClientId, Reason, Text};
 
 use crate::bound::Bound;
 use crate::checks::Check;
-use crate::reference::Reference;
 use crate::risk::Risk;
 
 impl Risk {
@@ -119,10 +118,13 @@ impl Risk {
                 self.instruments[at].limits.set(kind, bound.value);
             }
             LimitScope::Instrument => {
-                self.instruments[at].bounds[place] = bound;
-                self.instruments[at].derive();
+                let instrument = &mut self.instruments[at];
+                instrument.bounds[place] = bound;
+                instrument.derive();
                 if kind == LimitKind::ReferenceMove {
-                    self.instruments[at].reference = Reference::new();
+                    instrument
+                        .reference
+                        .limit(instrument.sample_window_ns(), bound.value);
                 }
                 self.judge_fills(at, now);
                 self.judge_profit(at);

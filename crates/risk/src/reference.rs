@@ -6,8 +6,8 @@ use pinrail_types::{E8, Px};
 /// Samples that are kept of a window.
 pub(crate) const SAMPLES: usize = 16;
 
-/// The reference at times at least a sixteenth of the window apart, none older than the window when the last was taken,
-/// and the lowest and highest that may be quoted at now.
+/// The reference at times at least a sixteenth of the window apart, as the window was then, none older than the window when
+/// the last was taken, and the lowest and highest that may be quoted at now.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reference {
     pub(crate) low: Px,
@@ -32,19 +32,32 @@ impl Reference {
         }
     }
 
-    /// Takes a sample; a reference may then be away from each of those in the window by `most_e8` of it.
+    /// Takes a sample.
     pub(crate) fn sample(&mut self, px: Px, now: u64, window_ns: u64, most_e8: i128) {
-        while self.len > 0 {
-            let (ts, _) = self.samples[self.first as usize % SAMPLES];
-            if ts.saturating_add(window_ns) > now && (self.len as usize) < SAMPLES {
-                break;
-            }
-            self.first = (self.first + 1) % SAMPLES as u32;
-            self.len -= 1;
+        if self.len as usize == SAMPLES {
+            self.forget_first();
         }
         self.samples[(self.first + self.len) as usize % SAMPLES] = (now, px.0);
         self.len += 1;
+        self.limit(window_ns, most_e8);
+    }
+
+    /// Takes the window and the limit that are in force: a reference may be away from each sample in the window by
+    /// `most_e8` of it. Samples outside of the window, seen from the last, are forgotten, and no others.
+    pub(crate) fn limit(&mut self, window_ns: u64, most_e8: i128) {
         (self.low, self.high) = (Px(i64::MIN), Px(i64::MAX));
+        if self.len == 0 {
+            return;
+        }
+        let (last, _) = self.samples[(self.first + self.len - 1) as usize % SAMPLES];
+        while self.len > 1
+            && self.samples[self.first as usize % SAMPLES]
+                .0
+                .saturating_add(window_ns)
+                <= last
+        {
+            self.forget_first();
+        }
         for at in self.first..self.first + self.len {
             let sampled = self.samples[at as usize % SAMPLES].1;
             let away = i128::from(sampled.abs()).saturating_mul(most_e8) / i128::from(E8);
@@ -52,7 +65,12 @@ impl Reference {
             self.low = self.low.max(Px(sampled.saturating_sub(away)));
             self.high = self.high.min(Px(sampled.saturating_add(away)));
         }
-        self.next_at = now.saturating_add(window_ns.div_ceil(SAMPLES as u64).max(1));
+        self.next_at = last.saturating_add(window_ns.div_ceil(SAMPLES as u64).max(1));
+    }
+
+    fn forget_first(&mut self) {
+        self.first = (self.first + 1) % SAMPLES as u32;
+        self.len -= 1;
     }
 
     /// Whether a reference is near every sample.

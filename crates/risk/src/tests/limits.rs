@@ -221,6 +221,42 @@ fn reference_move_at_below_and_above_its_bound() {
     );
 }
 
+/// Whoever sets the limit again, or a tighter one, must not thereby let a reference pass that ran away.
+#[test]
+fn samples_are_kept_when_the_limit_is_set_again() {
+    let one_percent = i128::from(E8 / 100);
+    for (value, window_ns) in [(one_percent, 160), (one_percent / 2, 160), (one_percent, 1_600)] {
+        let mut risk = with(LimitKind::ReferenceMove, one_percent, 160);
+        risk.show(InstrumentId(0), Px(10_200), 1_000);
+        risk.set_limit(&limit(LimitKind::ReferenceMove, value, window_ns), 1_001)
+            .unwrap();
+        assert_eq!(risk.next_sample(InstrumentId(0)), 1_000 + window_ns / 16);
+        let refused = risk.reserve(&ask(None, 10), &offer(10_000), 1_002);
+        assert_eq!(refused, Err(Reason::ReferenceMoved), "{value} in {window_ns} ns");
+    }
+}
+
+/// Of a shorter window only what is within it counts, at once.
+#[test]
+fn a_shorter_window_forgets_what_is_outside_of_it() {
+    let mut risk = with(LimitKind::ReferenceMove, i128::from(E8 / 100), 1_600);
+    risk.show(InstrumentId(0), Px(10_200), 1_000);
+    risk.show(InstrumentId(0), Px(10_000), 1_100);
+    let shorter = limit(LimitKind::ReferenceMove, i128::from(E8 / 100), 100);
+    for (actor, expected) in [("ann", Err(Reason::ReferenceMoved)), ("bob", Ok(()))] {
+        let actor = Text::new(actor).unwrap();
+        risk.set_limit(&LimitSet { actor, ..shorter }, 1_101).unwrap();
+        let quoted = risk.reserve(&ask(None, 10), &offer(10_000), 1_101);
+        assert_eq!(quoted.map(|_| ()), expected);
+    }
+    let far = Quoted {
+        ref_px: Px(10_200),
+        ..offer(10_200)
+    };
+    let refused = risk.reserve(&ask(None, 10), &far, 1_101);
+    assert_eq!(refused, Err(Reason::ReferenceMoved), "what is inside is kept");
+}
+
 #[test]
 fn the_reference_is_sampled_without_requests_too() {
     let mut risk = with(LimitKind::ReferenceMove, i128::from(E8 / 100), 160);

@@ -6,6 +6,9 @@ use super::*;
 
 mod orders;
 
+/// The window of samples where no limit sets one.
+const WINDOW_NS: u64 = 1_600_000_000;
+
 /// An open quote.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Open {
@@ -70,8 +73,8 @@ enum Event {
     Sampled(u32, Px, u64),
     Filled(Fill),
     Resumed(Scope, u32),
-    /// The window of an instrument's reference was set.
-    Window(u32),
+    /// The window of an instrument's samples was set.
+    Window(u32, u64),
 }
 
 /// Messages and trades of a client, for its ratio.
@@ -249,7 +252,8 @@ impl Naive {
 
     fn judge(&mut self, kind: LimitKind, target: u32, now: u64) {
         if kind == LimitKind::ReferenceMove {
-            self.events.push(Event::Window(target));
+            self.events
+                .push(Event::Window(target, self.sample_window_ns(target)));
         }
         match kind.byte() >> 4 {
             1 => {
@@ -299,10 +303,7 @@ impl Naive {
 
     /// A reference was seen, and is marked at if a sample is due; true if something latched.
     pub(super) fn show(&mut self, instrument: u32, px: Px, now: u64) -> bool {
-        let window_ns = match self.window(LimitKind::ReferenceMove, instrument) {
-            0 => 1_600_000_000,
-            window_ns => window_ns,
-        };
+        let window_ns = self.sample_window_ns(instrument);
         let last = self.samples(instrument).last().copied();
         let is_due = last.is_none_or(|(ts, _)| now >= ts + window_ns.div_ceil(16));
         if px == Px::NONE || !is_due {
@@ -326,6 +327,13 @@ impl Naive {
 
     fn position(&self, instrument: InstrumentId) -> i64 {
         self.booked(instrument).0
+    }
+
+    fn sample_window_ns(&self, instrument: u32) -> u64 {
+        match self.window(LimitKind::ReferenceMove, instrument) {
+            0 => WINDOW_NS,
+            window_ns => window_ns,
+        }
     }
 
     fn window(&self, kind: LimitKind, target: u32) -> u64 {
@@ -608,23 +616,28 @@ impl Naive {
             return Ok(());
         };
         let samples = self.samples(instrument);
-        let last = samples.last().map_or(0, |last| last.0);
-        let mut within = samples.iter().filter(|sample| sample.0 + most.window_ns > last);
-        if within.any(|sample| far(quoted.ref_px, sample.1, most)) {
+        if samples.iter().any(|sample| far(quoted.ref_px, sample.1, most)) {
             return Err(Reason::ReferenceMoved);
         }
         Ok(())
     }
 
-    /// The samples since the window was set.
+    /// The samples that count: those that were within each window that was in force since, sixteen at most. A change of
+    /// the window forgets nothing else.
     fn samples(&self, instrument: u32) -> Vec<(u64, Px)> {
-        let is_set = |event: &Event| matches!(event, Event::Window(id) if *id == instrument);
-        let since = self.events.iter().rposition(is_set).unwrap_or(0);
-        let samples = self.events[since..].iter().filter_map(|event| match event {
-            Event::Sampled(id, px, ts) if *id == instrument => Some((*ts, *px)),
-            _ => None,
-        });
-        samples.collect()
+        let mut window_ns = WINDOW_NS;
+        let mut samples: Vec<(u64, Px)> = Vec::new();
+        for event in &self.events {
+            match event {
+                Event::Sampled(id, px, ts) if *id == instrument => samples.push((*ts, *px)),
+                Event::Window(id, set_ns) if *id == instrument => window_ns = *set_ns,
+                _ => continue,
+            }
+            let last = samples.last().map_or(0, |last| last.0);
+            samples.retain(|sample| sample.0 + window_ns > last);
+            samples.drain(..samples.len().saturating_sub(16));
+        }
+        samples
     }
 
     fn check_exposure(&self, ask: &Ask, quoted: &Quoted) -> Result<(), Reason> {
