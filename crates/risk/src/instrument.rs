@@ -9,7 +9,7 @@ use crate::bound::Bound;
 use crate::checks::{Check, Omitted};
 use crate::exposure::Worst;
 use crate::profit::Profit;
-use crate::reference::{Reference, is_within};
+use crate::reference::{Reference, SAMPLES, is_within};
 
 /// Kinds of limits that an instrument has.
 const KINDS: [LimitKind; 8] = [
@@ -22,8 +22,10 @@ const KINDS: [LimitKind; 8] = [
     LimitKind::Loss,
     LimitKind::Drawdown,
 ];
-/// The window of samples where no limit sets one: profit is marked ten times a second.
-const WINDOW_NS: u64 = 1_600_000_000;
+/// Longest time between two marks while there is a reference.
+pub(crate) const MARK_NS_MAX: u64 = 100_000_000;
+/// The window of samples where no limit sets one: a sample with each mark.
+const WINDOW_NS: u64 = MARK_NS_MAX * SAMPLES as u64;
 
 /// One instrument.
 #[repr(align(64))]
@@ -45,6 +47,8 @@ pub(crate) struct InstrumentRisk {
     pub(crate) cash: i128,
     /// The reference that exposure and profit are worked out at; none before there was one.
     pub(crate) mark: Px,
+    /// When the next mark is due, if no sample is before.
+    pub(crate) mark_at: u64,
     /// What a lot is worth at the mark, without its sign; zero before there was one.
     pub(crate) lot_worth: i64,
     /// What [`LimitKind::VenueSpread`] allows; the greatest there is if it is not set.
@@ -81,6 +85,7 @@ impl InstrumentRisk {
             limits: Limits::NOTHING,
             cash: 0,
             mark: Px::NONE,
+            mark_at: 0,
             lot_worth: 0,
             venue_spread_e8: u64::MAX,
             profit: Profit::default(),
@@ -129,6 +134,12 @@ impl InstrumentRisk {
             0 => WINDOW_NS,
             window_ns => window_ns,
         }
+    }
+
+    /// When the reference is to be seen again, for a sample or a mark.
+    #[inline]
+    pub(crate) fn next_sample(&self) -> u64 {
+        self.reference.next_at.min(self.mark_at)
     }
 
     /// The limit of a kind.
@@ -198,6 +209,7 @@ impl InstrumentRisk {
         self.limits.visit(visitor)?;
         visitor.wide(&mut self.cash)?;
         visitor.plain(&mut self.mark)?;
+        visitor.word(&mut self.mark_at)?;
         visitor.signed(&mut self.lot_worth)?;
         self.profit.visit(visitor)?;
         for bound in &mut self.bounds {

@@ -6,7 +6,7 @@ use pinrail_types::{InstrumentId, Px, Qty, Reason, Text};
 use crate::ask::Ask;
 use crate::checks::Check;
 use crate::exposure::Worst;
-use crate::instrument::InstrumentRisk;
+use crate::instrument::{InstrumentRisk, MARK_NS_MAX};
 use crate::risk::Risk;
 
 /// A trading state that risk set by itself.
@@ -128,7 +128,7 @@ impl Risk {
         self.judge_fills(at, now);
     }
 
-    /// Shows the reference of an instrument, if a sample is due; see [`Risk::next_sample`].
+    /// Shows the reference of an instrument, if a sample or a mark is due; see [`Risk::next_sample`].
     ///
     /// # Panics
     /// If the instrument is beyond the bounds.
@@ -142,11 +142,11 @@ impl Risk {
     #[inline]
     pub fn next_sample(&self, instrument: InstrumentId) -> u64 {
         let held = self.instruments.get(instrument.index());
-        held.map_or(u64::MAX, |held| held.reference.next_at)
+        held.map_or(u64::MAX, InstrumentRisk::next_sample)
     }
 
-    /// Takes a sample of the reference and marks exposure and profit at it. True if that put trading into a stricter
-    /// state.
+    /// Marks exposure and profit at the reference, and takes a sample of it if one is due. True if that put trading into a
+    /// stricter state.
     #[inline(never)]
     pub(crate) fn sample(&mut self, at: usize, reference: Px, now: u64) -> bool {
         if !reference.is_representable() {
@@ -154,9 +154,12 @@ impl Risk {
         }
         let instrument = &mut self.instruments[at];
         let asset = &mut self.assets[instrument.quote.index()];
-        let most = instrument.most(LimitKind::ReferenceMove);
-        let window_ns = instrument.sample_window_ns();
-        instrument.reference.sample(reference, now, window_ns, most);
+        if now >= instrument.reference.next_at {
+            let most = instrument.most(LimitKind::ReferenceMove);
+            let window_ns = instrument.sample_window_ns();
+            instrument.reference.sample(reference, now, window_ns, most);
+        }
+        instrument.mark_at = now.saturating_add(MARK_NS_MAX);
         if instrument.mark == reference {
             return false;
         }

@@ -79,7 +79,7 @@ impl Risk {
     #[inline]
     pub fn reserve(&mut self, ask: &Ask, quoted: &Quoted, now: u64) -> Result<Amount, Reason> {
         let at = ask.instrument.index();
-        if now >= self.instruments[at].reference.next_at {
+        if now >= self.instruments[at].next_sample() {
             return self.sample_and_reserve(ask, quoted, now);
         }
         self.hold(ask, quoted)

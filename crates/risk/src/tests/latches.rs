@@ -124,6 +124,28 @@ fn mark(risk: &mut Risk, px: i64) {
     risk.show(InstrumentId(0), Px(px), now);
 }
 
+/// However far apart the samples are, a loss is seen a tenth of a second later.
+#[test]
+fn a_long_window_of_samples_does_not_make_marks_rare() {
+    let mut risk = short();
+    let day_ns = 86_400_000_000_000;
+    risk.set_limit(&limit(LimitKind::ReferenceMove, i128::from(E8 / 100), day_ns), 0)
+        .unwrap();
+    risk.set_limit(&loss(LimitKind::Loss, 1, TradingState::Halted), 0)
+        .unwrap();
+    let due = 100_000_000;
+    assert_eq!(risk.next_sample(InstrumentId(0)), due);
+    risk.show(InstrumentId(0), Px(10_200), due - 1);
+    assert_eq!(risk.latched(), None);
+    risk.show(InstrumentId(0), Px(10_200), due);
+    assert_eq!(risk.latched(), Some(halted(Reason::LossLimit)));
+    let risk = restarted(&mut risk);
+    assert_eq!(risk.next_sample(InstrumentId(0)), due + 100_000_000);
+    // What was marked at was no sample.
+    let kept = risk.instruments[0].reference;
+    assert_eq!((kept.low, kept.high), (Px(9_900), Px(10_100)));
+}
+
 /// The house sells 100 lots at 10,000; each tick up loses 1,000 units.
 fn short() -> Risk {
     let mut risk = risk();

@@ -137,7 +137,11 @@ impl Pair {
 
     /// One event; `Err` says where the two differ.
     fn step(&mut self) -> Result<(), String> {
-        self.now += self.pick(&[0, 0, 1, 3, 10, 40]);
+        self.now += match self.below(40) {
+            // A mark is due.
+            0 => 100_000_000,
+            _ => self.pick(&[0, 0, 1, 3, 10, 40]),
+        };
         self.returns()?;
         match self.below(40) {
             26..32 => self.order()?,
@@ -146,7 +150,7 @@ impl Pair {
             37 => self.stray_fill(),
             38..40 => self.balance()?,
             0..10 => self.request()?,
-            20 => self.show(),
+            20 => self.show()?,
             10..13 => self.end(),
             13..16 => self.accept()?,
             16..18 => self.limit()?,
@@ -167,12 +171,17 @@ impl Pair {
     }
 
     /// The reference without a request.
-    fn show(&mut self) {
+    fn show(&mut self) -> Result<(), String> {
         let id = self.below(INSTRUMENTS.into()) as u32;
         self.refs[id as usize] += self.pick(&[-100, 0, 100]);
         let px = Px(self.refs[id as usize]);
         self.fast.show(InstrumentId(id), px, self.now);
         self.naive.show(id, px, self.now);
+        let due = (
+            self.fast.next_sample(InstrumentId(id)),
+            self.naive.next_sample(id),
+        );
+        self.same("next sample", &Ok(due.0), &Ok(due.1))
     }
 
     fn request(&mut self) -> Result<(), String> {
@@ -298,14 +307,14 @@ impl Pair {
             | LimitKind::GrossExposure
             | LimitKind::NetExposure => (worth(lots), 0),
             LimitKind::VenueSpread => (500_000, 0),
-            LimitKind::ReferenceMove => (i128::from(E8 / 100), self.pick(&[160, 500])),
+            LimitKind::ReferenceMove => (i128::from(E8 / 100), self.pick(&[160, 500, 16_000_000_000])),
             LimitKind::Executions => (i128::from(self.pick(&[3_u8, 6])), 0),
             LimitKind::ProtectionFills => (i128::from(self.pick(&[2_u8, 3])), self.pick(&[30, 90])),
             LimitKind::ProtectionDelta => (lots * 2, self.pick(&[30, 90])),
             LimitKind::Loss | LimitKind::Drawdown | LimitKind::AssetLoss | LimitKind::AssetDrawdown => {
                 (worth(self.pick(&[0, 1, 3])), 0)
             }
-            LimitKind::DuplicateWindow => (0, self.pick(&[50, 3_000])),
+            LimitKind::DuplicateWindow => (0, self.pick(&[50, 3_000, 1 << 40])),
             LimitKind::OrderToTrade => (i128::from(self.pick(&[2_u8, 5])), self.pick(&[60, 200])),
             LimitKind::QtyMax
             | LimitKind::NotionalMax

@@ -71,6 +71,8 @@ impl State {
 enum Event {
     /// A sample of an instrument's reference.
     Sampled(u32, Px, u64),
+    /// Exposure and profit in an instrument are worked out at this price from then on.
+    Marked(u32, Px, u64),
     Filled(Fill),
     Resumed(Scope, u32),
     /// The window of an instrument's samples was set.
@@ -301,21 +303,37 @@ impl Naive {
         }
     }
 
-    /// A reference was seen, and is marked at if a sample is due; true if something latched.
+    /// A reference was seen, and is marked at if that or a sample is due; true if something latched.
     pub(super) fn show(&mut self, instrument: u32, px: Px, now: u64) -> bool {
-        let window_ns = self.sample_window_ns(instrument);
-        let last = self.samples(instrument).last().copied();
-        let is_due = last.is_none_or(|(ts, _)| now >= ts + window_ns.div_ceil(16));
-        if px == Px::NONE || !is_due {
+        let is_sampled = now >= self.sample_due(instrument);
+        let is_marked = now >= self.next_sample(instrument);
+        let last = self.last_mark(instrument, self.events.len());
+        if px == Px::NONE || !is_marked {
             return false;
         }
         let before = self.latched.len();
-        let is_same = self.last_mark(instrument, self.events.len()) == Some(px);
-        self.events.push(Event::Sampled(instrument, px, now));
+        let is_same = last.is_some_and(|(_, mark)| mark == px);
+        if is_sampled {
+            self.events.push(Event::Sampled(instrument, px, now));
+        }
+        self.events.push(Event::Marked(instrument, px, now));
         if !is_same {
             self.judge_profit(instrument);
         }
         self.latched.len() > before
+    }
+
+    fn sample_due(&self, instrument: u32) -> u64 {
+        let step_ns = self.sample_window_ns(instrument).div_ceil(16);
+        let last = self.samples(instrument).last().copied();
+        last.map_or(0, |(ts, _)| ts + step_ns)
+    }
+
+    /// When a sample is due, or a tenth of a second after the last mark.
+    pub(super) fn next_sample(&self, instrument: u32) -> u64 {
+        let last = self.last_mark(instrument, self.events.len());
+        let mark_due = last.map_or(0, |(ts, _)| ts + 100_000_000);
+        mark_due.min(self.sample_due(instrument))
     }
 
     fn fills(&self) -> impl Iterator<Item = &Fill> {
@@ -340,17 +358,17 @@ impl Naive {
         self.last(kind, target, 0).map_or(0, |set| set.window_ns)
     }
 
-    /// The last reference among the first events.
-    fn last_mark(&self, instrument: u32, events: usize) -> Option<Px> {
+    /// The last mark among the first events, and when it was.
+    fn last_mark(&self, instrument: u32, events: usize) -> Option<(u64, Px)> {
         self.events[..events].iter().rev().find_map(|event| match event {
-            Event::Sampled(of, px, _) if *of == instrument => Some(*px),
+            Event::Marked(of, px, ts) if *of == instrument => Some((*ts, *px)),
             _ => None,
         })
     }
 
     /// Profit of each instrument behind the first events.
     fn profit(&self, instrument: u32, events: usize) -> i128 {
-        let Some(mark) = self.last_mark(instrument, events) else {
+        let Some((_, mark)) = self.last_mark(instrument, events) else {
             return 0;
         };
         let gains = self.events[..events].iter().map(|event| match event {
@@ -650,7 +668,7 @@ impl Naive {
     fn check_exposure_with(&self, instrument: InstrumentId, bids: i64, offers: i64) -> Result<(), Reason> {
         let quote = quote_of(instrument.0);
         let of = |id: u32, bids: i64, offers: i64| {
-            let mark = self.last_mark(id, self.events.len()).map_or(0, |px| px.0);
+            let mark = self.last_mark(id, self.events.len()).map_or(0, |(_, px)| px.0);
             let (buy, sell) = self.worst(InstrumentId(id));
             let position = self.position(InstrumentId(id));
             let worth = |lots: i64| i128::from(lots * mark * 10);
