@@ -1,8 +1,8 @@
 //! Changes of limits that wait for a second person, and limits that will return.
 
-use pinrail_types::Reason;
 use pinrail_types::record::{LimitKind, LimitSet};
 use pinrail_types::state::{StateError, Visitor};
+use pinrail_types::{Amount, Reason};
 
 /// Most changes that wait, and most limits that will return.
 pub const CHANGES_MAX: usize = 64;
@@ -85,6 +85,14 @@ impl Changes {
             });
         }
         self.derive();
+    }
+
+    /// A definition sets a most: what returns is no looser.
+    pub(crate) fn tighten(&mut self, kind: LimitKind, target: u32, most: i128) {
+        let of = |held: &&mut LimitSet| (held.kind, held.target) == (kind.byte(), target);
+        for held in self.returning.iter_mut().filter(of) {
+            held.value = Amount::new(held.value.get().min(most));
+        }
     }
 
     /// A limit that returns by now.

@@ -231,6 +231,14 @@ fn worth_wide(ticks: u64, lots: u64, units: u64) -> Result<i128, Reason> {
 }
 
 impl Limits {
+    /// Kinds that [`Limits::value`] has.
+    pub(crate) const KINDS: [LimitKind; 4] = [
+        LimitKind::QtyMax,
+        LimitKind::NotionalMax,
+        LimitKind::PositionMax,
+        LimitKind::Collar,
+    ];
+
     /// Nothing may be asked for.
     const NOTHING: Limits = Limits {
         qty_min: Qty::ZERO,

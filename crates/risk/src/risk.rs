@@ -1,6 +1,6 @@
 //! Everything that risk keeps, and how it is told of definitions.
 
-use pinrail_types::record::{ClientDef, InstrumentLimits};
+use pinrail_types::record::{ClientDef, InstrumentLimits, LimitKind};
 use pinrail_types::state::{StateError, Visitor};
 use pinrail_types::{Instrument, InstrumentId, Reason};
 
@@ -90,7 +90,8 @@ impl Risk {
         Ok(())
     }
 
-    /// Takes an instrument's limits.
+    /// Takes an instrument's limits. What one of them returns to, if it was set for a time, becomes no looser than it is
+    /// here.
     ///
     /// # Errors
     /// [`Reason::UnknownInstrument`], or [`Reason::BadField`] where a limit is negative, a step or the time to live
@@ -105,10 +106,13 @@ impl Risk {
         self.omitted.require(Check::FourEyes, may)?;
         instrument.limits = limits;
         instrument.has_limits = true;
+        for kind in Limits::KINDS {
+            self.changes.tighten(kind, def.instrument.0, limits.value(kind));
+        }
         Ok(())
     }
 
-    /// Takes a client's credit.
+    /// Takes a client's credit, and what it returns to as in [`Risk::set_limits`].
     ///
     /// # Errors
     /// [`Reason::UnknownClient`], [`Reason::BadField`] where the credit is negative, or
@@ -129,6 +133,8 @@ impl Risk {
         client.credit_asset = def.credit_asset;
         client.credit_max = def.credit_max.get();
         client.derive();
+        self.changes
+            .tighten(LimitKind::Credit, def.client.0, def.credit_max.get());
         Ok(())
     }
 

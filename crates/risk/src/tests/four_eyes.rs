@@ -160,6 +160,67 @@ fn definitions_do_not_loosen_what_is_in_force() {
     assert_eq!(risk.set_client(&client(worth(900))), Ok(()));
 }
 
+/// What two people loosened for a time does not come back looser than what was defined meanwhile.
+#[test]
+fn a_definition_tightens_what_returns_too() {
+    for (kind, loose, tight) in [
+        (LimitKind::QtyMax, 2_000, 900),
+        (LimitKind::NotionalMax, 1 << 80, worth(400)),
+        (LimitKind::PositionMax, 4_000, 1_000),
+        (LimitKind::Collar, i128::from(E8), i128::from(E8 / 100)),
+        (LimitKind::Credit, 1 << 80, worth(900)),
+    ] {
+        for (defined, expected) in [(tight, tight), (loose, before(kind))] {
+            let mut risk = risk();
+            let for_a_time = LimitSet {
+                expires_at: 100,
+                ..limit(kind, loose, 0)
+            };
+            for actor in ["ann", "bob"] {
+                outcome(&mut risk, actor, for_a_time, 0).unwrap();
+            }
+            define(&mut risk, kind, defined);
+            let returned = risk.return_limit(100).unwrap();
+            assert_eq!(returned.value.get(), expected, "{kind:?}");
+            assert_eq!(
+                outcome(&mut risk, "ann", limit(kind, expected + 1, 0), 100),
+                Ok(LimitOutcome::Waiting),
+                "{kind:?} is in force"
+            );
+        }
+    }
+}
+
+fn before(kind: LimitKind) -> i128 {
+    match kind {
+        LimitKind::QtyMax => limits().qty_lots_max.0.into(),
+        LimitKind::NotionalMax => limits().notional_max.get(),
+        LimitKind::PositionMax => limits().position_lots_max.0.into(),
+        LimitKind::Collar => limits().collar_e8.into(),
+        _ => worth(1_000),
+    }
+}
+
+/// Defines a most of a kind, and the others as they are.
+fn define(risk: &mut Risk, kind: LimitKind, most: i128) {
+    let narrow = most.try_into().unwrap_or(i64::MAX);
+    let mut def = limits();
+    match kind {
+        LimitKind::QtyMax => def.qty_lots_max = Qty(narrow),
+        LimitKind::NotionalMax => def.notional_max = Amount::new(most),
+        LimitKind::PositionMax => def.position_lots_max = Qty(narrow),
+        LimitKind::Collar => def.collar_e8 = narrow,
+        _ => {
+            let def = ClientDef {
+                credit_max: Amount::new(most),
+                ..bytemuck::Zeroable::zeroed()
+            };
+            return risk.set_client(&def).unwrap();
+        }
+    }
+    risk.set_limits(&def).unwrap();
+}
+
 /// Each limit that a definition began with can be changed by two.
 #[test]
 fn required_limits_are_loosened_by_two() {

@@ -106,12 +106,12 @@ impl Pair {
             // One gets its limits later.
             if id != 1 {
                 fast.set_limits(&limits(id)).unwrap();
-                naive.limits.push(limits(id));
+                naive.define(&limits(id)).unwrap();
             }
         }
         for id in 0..CLIENTS {
             fast.set_client(&client(id)).unwrap();
-            naive.clients.push(client(id));
+            naive.define_client(&client(id)).unwrap();
         }
         fast.set_state(Scope::Global, 0, TradingState::Active, &Text::EMPTY)
             .unwrap();
@@ -143,7 +143,7 @@ impl Pair {
             _ => self.pick(&[0, 0, 1, 3, 10, 40]),
         };
         self.returns()?;
-        match self.below(40) {
+        match self.below(41) {
             26..32 => self.order()?,
             32..34 => self.end_order(),
             34..37 => self.fill_order(),
@@ -154,6 +154,7 @@ impl Pair {
             10..13 => self.end(),
             13..16 => self.accept()?,
             16..18 => self.limit()?,
+            40 => self.definition()?,
             18 | 21..26 => self.state(),
             _ => self.restart(),
         }
@@ -277,24 +278,24 @@ impl Pair {
             self.naive.fill(at, &ask, px, self.now);
             let (position, cash) = self.naive.booked(ask.instrument);
             self.fast.filled(&ask, Qty(position), cash, self.now);
+            // The very same once more.
+            let (fast, naive) = (
+                self.fast.check_fill(&ask, self.now),
+                self.naive.check_fill(&ask, self.now),
+            );
+            self.same(&format!("again {ask:?}"), &fast, &naive)?;
         }
         Ok(())
     }
 
     fn limit(&mut self) -> Result<(), String> {
         let id = self.below(INSTRUMENTS.into()) as u32;
-        if self.below(4) == 0 && self.naive.limits.iter().all(|held| held.instrument.0 != id) {
-            self.fast.set_limits(&limits(id)).unwrap();
-            self.naive.limits.push(limits(id));
-        }
         let kind = self.pick(LimitKind::ALL);
-        if kind.is_required() {
-            return Ok(());
-        }
         let worth = |lots: i128| 10 * 10_000 * lots;
         let lots = self.pick(&[10, 50, 150, 400]);
         let none = self.below(5) < 3;
         let (value, window_ns) = match kind {
+            _ if kind.is_required() => (self.required(kind, id), 0),
             _ if none && kind.is_least() => (0, 0),
             _ if none => (i128::MAX, 0),
             LimitKind::Permitted => (0, 0),
@@ -320,7 +321,7 @@ impl Pair {
             | LimitKind::NotionalMax
             | LimitKind::PositionMax
             | LimitKind::Collar
-            | LimitKind::Credit => unreachable!("left out above"),
+            | LimitKind::Credit => unreachable!("taken above"),
         };
         let latches = value < i128::MAX
             && matches!(
@@ -359,6 +360,57 @@ impl Pair {
         }
         let actor = Text::new("eve").unwrap();
         self.set(&LimitSet { actor, ..set })
+    }
+
+    /// Mostly what the definition says, and else less.
+    fn required(&mut self, kind: LimitKind, id: u32) -> i128 {
+        let def = limits(id);
+        let value = match kind {
+            LimitKind::QtyMax => def.qty_lots_max.0.into(),
+            LimitKind::NotionalMax => def.notional_max.get(),
+            LimitKind::PositionMax => def.position_lots_max.0.into(),
+            LimitKind::Collar => def.collar_e8.into(),
+            _ => client(id).credit_max.get(),
+        };
+        value * self.pick(&[3, 4, 4, 4, 4, 4]) / 4
+    }
+
+    /// The limits of an instrument, or the credit of a client, as somebody defines them, the first time or anew.
+    fn definition(&mut self) -> Result<(), String> {
+        let id = self.below(INSTRUMENTS.into()) as u32;
+        if self.below(3) == 0 {
+            let credit_max = Amount::new(self.required(LimitKind::Credit, id));
+            let def = ClientDef {
+                credit_max,
+                ..client(id)
+            };
+            let (fast, naive) = (self.fast.set_client(&def), self.naive.define_client(&def));
+            return self.same(&format!("{def:?}"), &fast, &naive);
+        }
+        // One of them anew, the others as they are: else nearly all would loosen one.
+        let kinds = [
+            LimitKind::QtyMax,
+            LimitKind::NotionalMax,
+            LimitKind::PositionMax,
+            LimitKind::Collar,
+        ];
+        let anew = self.pick(&kinds);
+        let [qty, notional, position, collar] = kinds.map(|kind| {
+            if self.naive.is_defined(id) && kind != anew {
+                self.naive.most(kind, id)
+            } else {
+                self.required(kind, id)
+            }
+        });
+        let def = InstrumentLimits {
+            qty_lots_max: Qty(qty as i64),
+            notional_max: Amount::new(notional),
+            position_lots_max: Qty(position as i64),
+            collar_e8: collar as i64,
+            ..limits(id)
+        };
+        let (fast, naive) = (self.fast.set_limits(&def), self.naive.define(&def));
+        self.same(&format!("{def:?}"), &fast, &naive)
     }
 
     fn set(&mut self, set: &LimitSet) -> Result<(), String> {

@@ -4,6 +4,7 @@ use pinrail_types::NewVenueOrder;
 
 use super::*;
 
+mod limits;
 mod orders;
 
 /// The window of samples where no limit sets one.
@@ -96,10 +97,11 @@ struct Message {
 
 #[derive(Debug, Default)]
 pub(super) struct Naive {
-    pub(super) limits: Vec<InstrumentLimits>,
-    pub(super) clients: Vec<ClientDef>,
+    /// The last definition of each, without what [`LimitSet`] can change.
+    limits: Vec<InstrumentLimits>,
+    clients: Vec<ClientDef>,
     /// Every limit that came into force, and every return to the one before.
-    sets: Vec<(LimitSet, bool)>,
+    sets: Vec<(LimitSet, limits::By)>,
     /// Every limit that was asked for, and whether it waited then.
     asked: Vec<(LimitSet, bool)>,
     /// Every state ever set.
@@ -146,6 +148,10 @@ impl Naive {
     pub(super) fn accept(&mut self, session: SessionId, ask: &Ask, now: u64) -> Result<(), Reason> {
         self.admit(session, ask.client, now)?;
         self.message(ask.client, now);
+        self.check_fill(ask, now)
+    }
+
+    pub(super) fn check_fill(&self, ask: &Ask, now: u64) -> Result<(), Reason> {
         let position = self.position(ask.instrument);
         let after = position
             + if ask.side == Some(Side::Buy) {
@@ -189,108 +195,6 @@ impl Naive {
             let paid = i128::from(bought * fill.px.0 * 10) + fill.fee;
             (position + bought, cash - paid)
         })
-    }
-
-    pub(super) fn limit(&mut self, set: &LimitSet, now: u64) -> Result<LimitOutcome, Reason> {
-        let kind = LimitKind::from_byte(set.kind).unwrap();
-        let of = |held: &LimitSet| {
-            (held.kind, held.target, held.instrument) == (set.kind, set.target, set.instrument)
-        };
-        let (held, before) = self.in_force(kind, set.target, set.instrument.0);
-        let is_tight = |than: &LimitSet| {
-            let (value, other) = (set.value.get(), than.value.get());
-            let value = if kind.is_least() {
-                value >= other
-            } else {
-                value <= other
-            };
-            value && set.window_ns >= than.window_ns && set.state >= than.state
-        };
-        if !is_tight(&held) || !is_tight(&before) {
-            let first = self.asked.iter().rev().find(|(asked, _)| of(asked));
-            let same = |asked: &LimitSet| {
-                LimitSet {
-                    actor: set.actor,
-                    ..*asked
-                } == *set
-            };
-            match first.filter(|(asked, waited)| *waited && same(asked)) {
-                Some((asked, _)) if asked.actor == set.actor => return Err(Reason::SecondActorNeeded),
-                Some(_) => {}
-                None => {
-                    self.asked.push((*set, true));
-                    return Ok(LimitOutcome::Waiting);
-                }
-            }
-        }
-        self.asked.push((*set, false));
-        self.sets.push((*set, false));
-        self.judge(kind, set.target, now);
-        Ok(LimitOutcome::InForce)
-    }
-
-    /// The limit that is in force again.
-    pub(super) fn returned(&mut self, kind: LimitKind, target: u32, now: u64) -> i128 {
-        let (held, before) = self.in_force(kind, target, 0);
-        assert!(held.expires_at != 0 && held.expires_at <= now, "it has not ended");
-        let ended = LimitSet {
-            kind: kind.byte(),
-            target,
-            ..bytemuck::Zeroable::zeroed()
-        };
-        self.sets.push((ended, true));
-        self.judge(kind, target, now);
-        before.value.get()
-    }
-
-    /// Whether a limit has ended that did not return.
-    pub(super) fn is_overdue(&self, now: u64) -> bool {
-        let ends = |set: &LimitSet| {
-            let kind = LimitKind::from_byte(set.kind).unwrap();
-            self.in_force(kind, set.target, set.instrument.0).0.expires_at
-        };
-        self.sets.iter().any(|(set, _)| (1..=now).contains(&ends(set)))
-    }
-
-    fn judge(&mut self, kind: LimitKind, target: u32, now: u64) {
-        if kind == LimitKind::ReferenceMove {
-            self.events
-                .push(Event::Window(target, self.sample_window_ns(target)));
-        }
-        match kind.byte() >> 4 {
-            1 => {
-                self.judge_fills(target, now);
-                self.judge_profit(target);
-            }
-            3 => self.judge_asset(AssetId(target)),
-            _ => {}
-        }
-    }
-
-    /// What is in force now, and what returns behind it.
-    fn in_force(&self, kind: LimitKind, target: u32, instrument: u32) -> (LimitSet, LimitSet) {
-        let none = LimitSet {
-            value: if kind.is_least() {
-                Amount::ZERO
-            } else {
-                LimitSet::NONE
-            },
-            ..bytemuck::Zeroable::zeroed()
-        };
-        let (mut held, mut before) = (none, none);
-        let of =
-            |set: &LimitSet| (set.kind, set.target, set.instrument.0) == (kind.byte(), target, instrument);
-        for (set, is_return) in self.sets.iter().filter(|(set, _)| of(set)) {
-            if *is_return {
-                held = before;
-            } else {
-                held = *set;
-            }
-            if set.expires_at == 0 {
-                before = held;
-            }
-        }
-        (held, before)
     }
 
     pub(super) fn state_set(&mut self, scope: Scope, target: u32, state: TradingState) {
@@ -352,10 +256,6 @@ impl Naive {
             0 => WINDOW_NS,
             window_ns => window_ns,
         }
-    }
-
-    fn window(&self, kind: LimitKind, target: u32) -> u64 {
-        self.last(kind, target, 0).map_or(0, |set| set.window_ns)
     }
 
     /// The last mark among the first events, and when it was.
@@ -495,12 +395,6 @@ impl Naive {
         }
     }
 
-    /// The limit of a kind that is in force, if it is one.
-    fn last(&self, kind: LimitKind, target: u32, instrument: u32) -> Option<LimitSet> {
-        let held = self.in_force(kind, target, instrument).0;
-        (held.value != LimitSet::NONE).then_some(held)
-    }
-
     /// The state, and why if nobody set it.
     fn state(&self, scope: Scope, target: u32) -> (TradingState, Reason) {
         let last = self
@@ -565,7 +459,7 @@ impl Naive {
         if ask.qty < limits.qty_lots_min {
             return Err(Reason::QtyBelowMin);
         }
-        if ask.qty > limits.qty_lots_max {
+        if ask.qty.0 > self.most(LimitKind::QtyMax, ask.instrument.0) as i64 {
             return Err(Reason::QtyAboveMax);
         }
         let position = self.position(ask.instrument);
@@ -602,8 +496,10 @@ impl Naive {
         if sides.clone().any(|px| px.0 % limits.px_ticks_step != 0) {
             return Err(Reason::PxOffGrid);
         }
-        let is_far = |px: &Px| (px.0 - quoted.ref_px.0).abs() * 50 > quoted.ref_px.0;
-        if sides.clone().any(is_far) {
+        if sides
+            .clone()
+            .any(|px| self.is_far(ask.instrument, *px, quoted.ref_px))
+        {
             return Err(Reason::Collar);
         }
         let notional = sides.map(|px| i128::from(px.0 * ask.qty.0 * 10).abs()).max();
@@ -613,13 +509,19 @@ impl Naive {
         if least.is_some_and(|least| notional < least.value.get()) {
             return Err(Reason::NotionalBelowMin);
         }
-        if notional > limits.notional_max.get() {
+        if notional > self.most(LimitKind::NotionalMax, ask.instrument.0) {
             return Err(Reason::NotionalAboveMax);
         }
-        self.check_position(ask, quoted, limits.position_lots_max.0)?;
+        self.check_position(ask, quoted)?;
         self.check_notional(ask, notional)?;
         self.check_exposure(ask, quoted)?;
         Ok(Amount::new(notional))
+    }
+
+    /// Whether a price is outside of the collar.
+    fn is_far(&self, instrument: InstrumentId, px: Px, ref_px: Px) -> bool {
+        let most = i128::from(ref_px.0) * self.most(LimitKind::Collar, instrument.0);
+        i128::from((px.0 - ref_px.0).abs()) * i128::from(E8) > most
     }
 
     fn check_reference(&self, instrument: u32, quoted: &Quoted) -> Result<(), Reason> {
@@ -714,7 +616,8 @@ impl Naive {
         held.map(Open::notional).sum::<i128>() + orders.sum::<i128>()
     }
 
-    fn check_position(&self, ask: &Ask, quoted: &Quoted, most: i64) -> Result<(), Reason> {
+    fn check_position(&self, ask: &Ask, quoted: &Quoted) -> Result<(), Reason> {
+        let most = self.most(LimitKind::PositionMax, ask.instrument.0) as i64;
         let position = self.position(ask.instrument);
         let (buy, sell) = self.worst(ask.instrument);
         let too_long = quoted.bid_px != Px::NONE && position + buy + ask.qty.0 > most;
@@ -735,7 +638,7 @@ impl Naive {
         let of_client = notional + held.map(Open::notional).sum::<i128>();
         let used = self.fills().filter(|fill| fill.ask.client == ask.client);
         let used: i128 = used.map(|fill| i128::from(fill.px.0 * fill.ask.qty.0 * 10)).sum();
-        if of_client + used > client.credit_max.get() {
+        if of_client + used > self.most(LimitKind::Credit, ask.client.0) {
             return Err(Reason::CreditLimit);
         }
         let most = self.last(LimitKind::ClientUnexecuted, ask.client.0, 0);

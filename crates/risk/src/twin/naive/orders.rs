@@ -123,33 +123,29 @@ impl Naive {
 
     fn check_order(&self, order: &NewVenueOrder) -> Result<(), Reason> {
         self.check_order_states(order, true)?;
-        let mut limits = self.limits.iter();
-        let limits = limits.find(|limits| limits.instrument == order.instrument);
-        let limits = limits.ok_or(Reason::LimitsMissing)?;
+        if !self.is_defined(order.instrument.0) {
+            return Err(Reason::LimitsMissing);
+        }
         if !order.qty.is_orderable() {
             return Err(Reason::QtyUnrepresentable);
         }
         if order.qty.0 % 2 != 0 {
             return Err(Reason::QtyOffGrid);
         }
-        if order.qty > limits.qty_lots_max {
+        if order.qty.0 > self.most(LimitKind::QtyMax, order.instrument.0) as i64 {
             return Err(Reason::QtyAboveMax);
         }
         self.check_order_states(order, self.order_reduces(order, order.qty.0))
     }
 
     fn check_in_market(&self, order: &NewVenueOrder, market: &OrderMarket) -> Result<(), Reason> {
-        let mut limits = self.limits.iter();
-        let limits = *limits
-            .find(|limits| limits.instrument == order.instrument)
-            .expect("it was checked");
         if market.ref_px == Px::NONE || order.px == Px::NONE {
             return Err(Reason::PxUnrepresentable);
         }
         if order.px.0 % 2 != 0 {
             return Err(Reason::PxOffGrid);
         }
-        if (order.px.0 - market.ref_px.0).abs() * 50 > market.ref_px.0 {
+        if self.is_far(order.instrument, order.px, market.ref_px) {
             return Err(Reason::Collar);
         }
         let crosses = self.orders.iter().any(|(held, _)| {
@@ -172,7 +168,7 @@ impl Naive {
         };
         self.check_reference(order.instrument.0, &quoted)?;
         let notional = i128::from(order.px.0 * order.qty.0 * 10);
-        if notional > limits.notional_max.get() {
+        if notional > self.most(LimitKind::NotionalMax, order.instrument.0) {
             return Err(Reason::NotionalAboveMax);
         }
         let position = self.position(order.instrument);
@@ -181,7 +177,7 @@ impl Naive {
             Side::Buy => (order.qty.0, 0),
             Side::Sell => (0, order.qty.0),
         };
-        let most = limits.position_lots_max.0;
+        let most = self.most(LimitKind::PositionMax, order.instrument.0) as i64;
         if (buys > 0 && position + buy + buys > most) || (sells > 0 && sell + sells - position > most) {
             return Err(Reason::PositionLimit);
         }
