@@ -113,6 +113,7 @@ impl Risk {
     /// Puts a limit into force for what a record names, which is known.
     fn put(&mut self, kind: LimitKind, set: &LimitSet, bound: Bound, now: u64) -> Result<(), Reason> {
         let (at, place) = (set.target as usize, kind.place());
+        let is_tight = bound.is_as_tight_as(&self.limit(kind, set)?, kind);
         match kind.scope() {
             LimitScope::Instrument if kind.is_required() => {
                 self.instruments[at].limits.set(kind, bound.value);
@@ -153,7 +154,23 @@ impl Risk {
             }
             LimitScope::Venue => self.venues.set_rate(at, bound),
         }
+        if !is_tight {
+            self.loosen_rate(kind, at, now);
+        }
         Ok(())
+    }
+
+    /// Nobody waits longer for what a rate refused than under the rate that is in force now.
+    fn loosen_rate(&mut self, kind: LimitKind, at: usize, now: u64) {
+        match kind {
+            LimitKind::ClientRate => {
+                let client = &mut self.clients[at];
+                client.bucket.loosen(client.rate, now);
+            }
+            LimitKind::SessionRate => self.sessions.loosen(now),
+            LimitKind::VenueRate => self.venues.loosen(at, now),
+            _ => {}
+        }
     }
 }
 

@@ -40,6 +40,14 @@ impl Rate {
             burst_ns: token_ns.saturating_mul(tokens - 1),
         }
     }
+
+    /// Until all tokens are back.
+    fn empty_ns(self) -> u64 {
+        match self.token_ns {
+            0 => 0,
+            token_ns => self.burst_ns.saturating_add(token_ns),
+        }
+    }
 }
 
 impl Bucket {
@@ -58,6 +66,11 @@ impl Bucket {
         Bucket {
             full_at: from.saturating_add(rate.token_ns),
         }
+    }
+
+    /// The rate was loosened to `rate`: what is owed by the one before is no more than a bucket of it can be short of.
+    pub(crate) fn loosen(&mut self, rate: Rate, now: u64) {
+        self.full_at = self.full_at.min(now.saturating_add(rate.empty_ns()));
     }
 
     pub(crate) fn visit(&mut self, visitor: &mut impl Visitor) -> Result<(), StateError> {

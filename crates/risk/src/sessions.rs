@@ -33,6 +33,13 @@ impl Sessions {
         self.buckets.get_mut(session.index())
     }
 
+    /// The limit was loosened, and what follows from it worked out.
+    pub(crate) fn loosen(&mut self, now: u64) {
+        for bucket in &mut self.buckets {
+            bucket.loosen(self.rate, now);
+        }
+    }
+
     /// Works out what follows from the limit.
     pub(crate) fn derive(&mut self) {
         self.rate = Rate::of(&self.bound);

@@ -134,6 +134,11 @@ impl Venues {
         venue.rate = Rate::of(&bound);
     }
 
+    pub(crate) fn loosen(&mut self, at: usize, now: u64) {
+        let venue = &mut self.each[at];
+        venue.bucket.loosen(venue.rate, now);
+    }
+
     /// Takes the token of an order, if there is one.
     pub(crate) fn take(&mut self, venue: VenueId, now: u64) -> bool {
         let venue = &mut self.each[venue.index()];

@@ -1,6 +1,6 @@
 //! Each limit that is set by a record: at, below and above its bound.
 
-use pinrail_types::SessionId;
+use pinrail_types::{SessionId, VenueId};
 
 use super::*;
 
@@ -114,6 +114,44 @@ fn a_rate_at_below_and_above_its_bound() {
             },
             "each session has its own, a client one over all"
         );
+    }
+}
+
+/// What a rate of one in a thousand seconds left to be waited for does not outlast it.
+#[test]
+fn a_loosened_rate_forgets_what_it_could_not_owe_itself() {
+    for (kind, reason) in [
+        (LimitKind::ClientRate, Reason::ClientRate),
+        (LimitKind::SessionRate, Reason::SessionRate),
+    ] {
+        let mut risk = with(kind, 1, 1_000_000_000_000);
+        assert_eq!(risk.admit_order(SessionId(7), ClientId(0), 100), Ok(()));
+        loosen(&mut risk, kind);
+        let mut admit = |now| risk.admit_order(SessionId(7), ClientId(0), now);
+        assert_eq!(
+            [admit(100), admit(103), admit(104)],
+            [Err(reason), Err(reason), Ok(())]
+        );
+    }
+    let mut risk = with(LimitKind::VenueRate, 1, 1_000_000_000_000);
+    risk.venues.owe(VenueId(0), 100);
+    loosen(&mut risk, LimitKind::VenueRate);
+    let mut take = |now| risk.venues.take(VenueId(0), now);
+    assert_eq!([take(103), take(104)], [false, true]);
+    // What cancels owe is not forgiven to whoever sets the same once more.
+    for _ in 0..10 {
+        risk.venues.owe(VenueId(0), 104);
+    }
+    risk.set_limit(&limit(LimitKind::VenueRate, 3, 10), 104).unwrap();
+    assert!(!risk.venues.take(VenueId(0), 124));
+}
+
+/// Two people make it three in 10 ns.
+fn loosen(risk: &mut Risk, kind: LimitKind) {
+    for actor in ["ann", "bob"] {
+        let actor = Text::new(actor).unwrap();
+        let set = limit(kind, 3, 10);
+        risk.set_limit(&LimitSet { actor, ..set }, 100).unwrap();
     }
 }
 

@@ -29,6 +29,7 @@ const INSTRUMENTS: u32 = 3;
 const CLIENTS: u32 = 3;
 const ASSETS: u32 = 2;
 const VENUES: u16 = 2;
+const SESSIONS: u32 = 2;
 /// Events with one seed: the twin takes time with the square of it.
 const EVENTS_PER_SEED: u64 = 400;
 
@@ -193,7 +194,7 @@ impl Pair {
             side: self.pick(&[None, Some(Side::Buy), Some(Side::Sell)]),
             qty: Qty(self.pick(&[0, 2, 4, 4, 5, 20, 20, 20, 20, 60, 60, 60, 60, 88, 92, 102])),
         };
-        let session = SessionId(self.below(2) as u16);
+        let session = SessionId(self.below(SESSIONS.into()) as u16);
         let moved = self.pick(&[-100, -10, 0, 0, 10, 100]);
         self.refs[instrument as usize] += moved;
         let ref_px = self.refs[instrument as usize];
@@ -259,7 +260,7 @@ impl Pair {
             side: Some(side),
             ..open.ask
         };
-        let session = SessionId(self.below(2) as u16);
+        let session = SessionId(self.below(SESSIONS.into()) as u16);
         let fast = self
             .fast
             .admit_order(session, ask.client, self.now)
@@ -290,7 +291,14 @@ impl Pair {
 
     fn limit(&mut self) -> Result<(), String> {
         let id = self.below(INSTRUMENTS.into()) as u32;
-        let kind = self.pick(LimitKind::ALL);
+        let kind = match self.below(6) {
+            0 => self.pick(&[
+                LimitKind::ClientRate,
+                LimitKind::SessionRate,
+                LimitKind::VenueRate,
+            ]),
+            _ => self.pick(LimitKind::ALL),
+        };
         let worth = |lots: i128| 10 * 10_000 * lots;
         let lots = self.pick(&[10, 50, 150, 400]);
         let none = self.below(5) < 3;
@@ -299,9 +307,10 @@ impl Pair {
             _ if none && kind.is_least() => (0, 0),
             _ if none => (i128::MAX, 0),
             LimitKind::Permitted => (0, 0),
-            LimitKind::ClientRate | LimitKind::SessionRate | LimitKind::VenueRate => {
-                (i128::from(self.pick(&[1_u8, 5, 7, 7])), self.pick(&[10, 10, 40]))
-            }
+            LimitKind::ClientRate | LimitKind::SessionRate | LimitKind::VenueRate => (
+                i128::from(self.pick(&[1_u8, 5, 7, 7])),
+                self.pick(&[10, 10, 40, 400]),
+            ),
             LimitKind::NotionalMin => (worth(lots / 5), 0),
             LimitKind::ClientUnexecuted
             | LimitKind::AssetUnexecuted

@@ -87,12 +87,14 @@ enum Flow {
     Trade,
 }
 
-/// A message that was taken, and what a token took to come back then.
+/// A message that was taken, and what a token took to come back then; or a rate that was loosened.
 #[derive(Clone, Copy, Debug)]
 struct Message {
     of: u32,
     ts: u64,
     token_ns: u64,
+    /// No more than this is missing behind it.
+    missing_max: u64,
 }
 
 #[derive(Debug, Default)]
@@ -662,6 +664,7 @@ fn take(messages: &mut Vec<Message>, of: u32, rate: Option<LimitSet>, now: u64) 
     let (mut missing, mut at) = (0, 0);
     for message in messages.iter().filter(|message| message.of == of) {
         missing = message.token_ns + u64::saturating_sub(missing, message.ts - at);
+        missing = missing.min(message.missing_max);
         at = message.ts;
     }
     missing = u64::saturating_sub(missing, now - at);
@@ -672,6 +675,7 @@ fn take(messages: &mut Vec<Message>, of: u32, rate: Option<LimitSet>, now: u64) 
         of,
         ts: now,
         token_ns,
+        missing_max: u64::MAX,
     });
     Some(())
 }

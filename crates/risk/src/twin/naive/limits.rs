@@ -13,6 +13,16 @@ pub(super) enum By {
     Definition,
 }
 
+fn is_tight(kind: LimitKind, set: &LimitSet, than: &LimitSet) -> bool {
+    let (value, other) = (set.value.get(), than.value.get());
+    let value = if kind.is_least() {
+        value >= other
+    } else {
+        value <= other
+    };
+    value && set.window_ns >= than.window_ns && set.state >= than.state
+}
+
 impl Naive {
     pub(in crate::twin) fn define(&mut self, def: &InstrumentLimits) -> Result<(), Reason> {
         let id = def.instrument;
@@ -75,15 +85,7 @@ impl Naive {
             (held.kind, held.target, held.instrument) == (set.kind, set.target, set.instrument)
         };
         let (held, before) = self.in_force(kind, set.target, set.instrument.0);
-        let is_tight = |than: &LimitSet| {
-            let (value, other) = (set.value.get(), than.value.get());
-            let value = if kind.is_least() {
-                value >= other
-            } else {
-                value <= other
-            };
-            value && set.window_ns >= than.window_ns && set.state >= than.state
-        };
+        let is_tight = |than: &LimitSet| is_tight(kind, set, than);
         if !is_tight(&held) || !is_tight(&before) {
             let first = self.asked.iter().rev().find(|(asked, _)| of(asked));
             let same = |asked: &LimitSet| {
@@ -103,6 +105,9 @@ impl Naive {
         }
         self.asked.push((*set, false));
         self.sets.push((*set, By::Record));
+        if !is_tight(&held) {
+            self.loosened(kind, set.target, now);
+        }
         self.judge(kind, set.target, now);
         Ok(LimitOutcome::InForce)
     }
@@ -117,8 +122,32 @@ impl Naive {
             ..bytemuck::Zeroable::zeroed()
         };
         self.sets.push((ended, By::Time));
+        if !is_tight(kind, &before, &held) {
+            self.loosened(kind, target, now);
+        }
         self.judge(kind, target, now);
         before.value.get()
+    }
+
+    /// A rate that was loosened: what is missing by the old one is no more than all of the new one.
+    fn loosened(&mut self, kind: LimitKind, target: u32, now: u64) {
+        let rate = self.last(kind, target, 0);
+        let (messages, of) = match kind {
+            LimitKind::ClientRate => (&mut self.by_client, target..target + 1),
+            LimitKind::VenueRate => (&mut self.by_venue, target..target + 1),
+            LimitKind::SessionRate => (&mut self.by_session, 0..SESSIONS),
+            _ => return,
+        };
+        let missing_max = rate.map_or(0, |rate| {
+            let tokens = rate.value.get() as u64;
+            tokens * rate.window_ns.div_ceil(tokens)
+        });
+        messages.extend(of.map(|of| Message {
+            of,
+            ts: now,
+            token_ns: 0,
+            missing_max,
+        }));
     }
 
     /// Whether a limit has ended that did not return.

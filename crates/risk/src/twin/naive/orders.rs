@@ -68,6 +68,7 @@ impl Naive {
                 of: venue.0.into(),
                 ts: now,
                 token_ns: rate.window_ns.div_ceil(rate.value.get() as u64),
+                missing_max: u64::MAX,
             });
         }
     }
