@@ -231,7 +231,7 @@ impl<P: Pricer> Engine<P> {
             .ok_or(Reason::UnknownInstrument)?;
         let elsewhere = self.fees.get_mut(report.fee_asset.index());
         let elsewhere = elsewhere.ok_or(Reason::UnknownAsset)?;
-        if !self.executions.note(report.venue, &report.exec_id) {
+        if self.executions.has(report.venue, &report.exec_id) {
             return Err(Reason::DuplicateExecId);
         }
         let in_quote = report.fee_asset == traded.meta.quote;
@@ -245,6 +245,8 @@ impl<P: Pricer> Engine<P> {
             .positions
             .execute(&traded.meta, side, report.last_qty, report.last_px, fee)?;
         *elsewhere = fees;
+        // Not before it is booked: what could not be may come again.
+        self.executions.note(report.venue, &report.exec_id);
         let fault = self.fill_order(report);
         let fill = NewVenueOrder {
             strategy: StrategyId(0),

@@ -329,6 +329,15 @@ fn a_fill_that_cannot_be_booked_halts_the_desk() {
         assert_eq!(rejected(&out), reason);
         assert_eq!(desk.engine.position(INSTRUMENT).qty, Qty(1));
         let _: VenueOrderCancel = only(&desk.go_on());
+        // Not taken: the same once more is no duplicate, and what the venue puts right is booked, once.
+        assert_eq!(rejected(&desk.put(report)), reason);
+        let put_right = trade(&order, "E2", 40, 9_995);
+        assert_eq!(
+            only::<PositionReport>(&desk.put(put_right)).position,
+            Qty(41),
+            "{reason:?}"
+        );
+        assert_eq!(rejected(&desk.put(put_right)), Reason::DuplicateExecId);
     }
 }
 

@@ -50,14 +50,26 @@ impl Executions {
         }
     }
 
+    /// Whether a report was noted before.
+    pub fn has(&self, venue: VenueId, exec_id: &Text<40>) -> bool {
+        self.holds(&Key {
+            venue,
+            exec_id: *exec_id,
+        })
+    }
+
+    fn holds(&self, key: &Key) -> bool {
+        let found = self.by_key.find(hash(key), |at| self.ring[at as usize] == *key);
+        found.is_some()
+    }
+
     /// Notes a report; false if it was noted before.
     pub fn note(&mut self, venue: VenueId, exec_id: &Text<40>) -> bool {
         let key = Key {
             venue,
             exec_id: *exec_id,
         };
-        let found = self.by_key.find(hash(&key), |at| self.ring[at as usize] == key);
-        if found.is_some() {
+        if self.holds(&key) {
             return false;
         }
         let at = self.next as u32;
@@ -112,10 +124,12 @@ mod tests {
     fn a_report_is_new_once_at_each_venue_until_so_many_others_came() {
         let mut executions = Executions::new();
         for n in 0..EXECUTIONS_MAX {
+            assert!(!executions.has(VenueId(0), &text(n)));
             assert!(executions.note(VenueId(0), &text(n)));
             assert!(!executions.note(VenueId(0), &text(n)));
         }
         assert!(!executions.note(VenueId(0), &text(0)));
+        assert!(executions.has(VenueId(0), &text(0)) && !executions.has(VenueId(1), &text(0)));
         assert!(executions.note(VenueId(1), &text(0)));
         let mut save = Save::default();
         executions.visit(&mut save).unwrap();
