@@ -11,7 +11,7 @@ use std::cmp::Ordering;
 use desk::Desk;
 use pinrail_engine::Engine;
 use pinrail_journal::{Journal, archive};
-use pinrail_pricing::SweepPricer;
+use pinrail_pricing::{Actions, Desk as View, Pricer, Strategy, SweepPricer, WithStrategy};
 use pinrail_ring::Class;
 use pinrail_runtime::Playback;
 use pinrail_runtime::usage::{CountingAllocator, Usage};
@@ -19,7 +19,10 @@ use pinrail_types::record::{
     BookUpdate, EpochStart, ExecutionReport, InputReject, Quote, QuoteRequest, QuoteRequestReject,
     RuntimeEvent, RuntimeEventKind, StateChange,
 };
-use pinrail_types::{Cause, Commit, Flags, Frame, Reason, RecordHeader, RecordType, SourceId, VenueId};
+use pinrail_types::state::{StateError, Visitor};
+use pinrail_types::{
+    Cause, Commit, Flags, Frame, InstrumentId, Reason, RecordHeader, RecordType, SourceId, VenueId,
+};
 use proptest::prelude::*;
 use stepped::{BOUNDS, CLIENTS, Live, Place, VENUES, activate, found, request, snapshot, sources_over};
 
@@ -248,6 +251,16 @@ type Script = Vec<(usize, u64)>;
 
 /// Plays a script through rings of some size with the pushes cut into chunks as `chunks` says; gives the journal's digest.
 fn play(script: &Script, ring_lines: usize, chunks: &[usize], segment_bytes: u64) -> archive::Digest {
+    play_with(SweepPricer::new(1), script, ring_lines, chunks, segment_bytes)
+}
+
+fn play_with<P: Pricer>(
+    pricer: P,
+    script: &Script,
+    ring_lines: usize,
+    chunks: &[usize],
+    segment_bytes: u64,
+) -> archive::Digest {
     let place = Place::new();
     let journal = pinrail_journal::open(&place.config(segment_bytes)).unwrap();
     let Journal {
@@ -259,12 +272,7 @@ fn play(script: &Script, ring_lines: usize, chunks: &[usize], segment_bytes: u64
     let (mut senders, inlets) = sources_over(ring_lines);
     let mut configuration = Desk::configuration();
     configuration.push(activate());
-    let mut core = Playback::new(
-        Engine::new(BOUNDS, SweepPricer::new(1)),
-        writer,
-        inlets,
-        configuration,
-    );
+    let mut core = Playback::new(Engine::new(BOUNDS, pricer), writer, inlets, configuration);
     let mut lanes: Vec<Vec<Frame>> = vec![Vec::new(); senders.len()];
     for (n, (lane, ts)) in script.iter().enumerate() {
         let frame = match lane {
@@ -332,6 +340,39 @@ fn nothing_is_taken_behind_the_end_whenever_the_end_is_seen() {
     let script = vec![(0, 1_000)];
     let seen_late = play(&script, 1_024, &[0, 0, 0, 0, 1], 64 << 10);
     assert_eq!(seen_late, play(&script, 1_024, &[1], 1 << 20));
+}
+
+/// Sets its timer again whenever it is called.
+struct Restless;
+
+impl Strategy for Restless {
+    const NAME: &'static str = "restless";
+
+    fn on_book(&mut self, _: InstrumentId, desk: &impl View, actions: &mut Actions) {
+        actions.wake_at(desk.now() + 1);
+    }
+
+    fn on_timer(&mut self, desk: &impl View, actions: &mut Actions) {
+        actions.wake_at(desk.now() + 1);
+    }
+
+    fn visit(&mut self, _: &mut impl Visitor) -> Result<(), StateError> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_playback_ends_though_a_strategy_sets_its_timer_again_and_again() {
+    let script = vec![(2, 1_000), (3, 1_000)];
+    let restless = WithStrategy {
+        pricer: SweepPricer::new(1),
+        strategy: Restless,
+    };
+    let with = play_with(restless, &script, 1_024, &[1], 1 << 20);
+    let without = play(&script, 1_024, &[1], 1 << 20);
+    let ticks = (BOUNDS.open_quotes + Playback::<SweepPricer>::RUN_OUT_TIMERS) as u64;
+    // A hash of the outputs stands behind each 4,096 inputs.
+    assert_eq!(with.records, without.records + ticks + ticks / 4_096);
 }
 
 proptest! {

@@ -43,17 +43,23 @@ impl Lane {
 /// on how fast anybody is; producers and the core wait for one another and for the journal, and nothing is dropped.
 ///
 /// It ends when every source has; or, where venues are among them, with the last record of the last venue: what a
-/// client would send later is not taken. Timers that are left then fire.
+/// client would send later is not taken. Timers that are left then fire, as many as quotes may be open and
+/// [`Playback::RUN_OUT_TIMERS`] more: a strategy may set its own again and again.
 pub struct Playback<P> {
     machine: Machine<P>,
     lanes: Vec<Lane>,
     /// Journaled with the time of the first record.
     configuration: Option<Vec<Frame>>,
+    /// Timers that may still fire when all is over.
+    timers_left: usize,
     finished: bool,
     duplicates: u64,
 }
 
 impl<P: Pricer> Playback<P> {
+    /// Timers that fire behind the last record, beside the ends of as many quotes as may be open.
+    pub const RUN_OUT_TIMERS: usize = 16_384;
+
     /// A core over `inlets`. Its first inputs are the start of the epoch and `configuration`, at the time of the first
     /// record.
     pub fn new(
@@ -69,6 +75,7 @@ impl<P: Pricer> Playback<P> {
             watermark: 0,
         };
         Playback {
+            timers_left: engine.bounds().open_quotes + Self::RUN_OUT_TIMERS,
             machine: Machine::new(engine, writer),
             lanes: inlets.into_iter().map(lane).collect(),
             configuration: Some(configuration),
@@ -174,25 +181,22 @@ impl<P: Pricer> Playback<P> {
         self.machine.seal(&input);
     }
 
-    /// When all is over, lets the timers that are left fire, one input each. False if there is nothing
-    /// to do.
+    /// When all is over, lets the timers that are left fire, one input each, up to the bound. False if there is nothing to
+    /// do.
     fn run_out(&mut self) -> bool {
         if self.finished || !self.is_over() {
             return false;
         }
-        match self.machine.engine.next_timer() {
-            u64::MAX => {
-                self.finished = true;
-                false
-            }
-            ts => {
-                self.machine.tick(ts);
-                true
-            }
+        let ts = self.machine.engine.next_timer();
+        self.finished = ts == u64::MAX || self.timers_left == 0;
+        if !self.finished {
+            self.timers_left -= 1;
+            self.machine.tick(ts);
         }
+        !self.finished
     }
 
-    /// Whether every source has finished and no timer is left.
+    /// Whether every source has finished and no timer is left that may fire.
     pub fn is_finished(&self) -> bool {
         self.finished
     }
