@@ -83,6 +83,11 @@ impl<P: Pricer> Engine<P> {
             Some(_) if self.streams.is_full() => Reason::StreamsFull,
             Some(_) => return false,
         };
+        // It counts as a message all the same.
+        let admitted = self
+            .risk
+            .admit_message(request.session, request.client, out.now());
+        let refusal = admitted.err().unwrap_or(refusal);
         refuse(request, refusal, StreamState::None, out);
         true
     }

@@ -333,6 +333,51 @@ fn new_quotes_are_no_messages_of_the_client() {
     assert_eq!(desk.ask(0, 0, 10).map(drop), Err(Reason::ClientRate));
 }
 
+/// What can't begin or end a stream is a message like any other; the end of one that there is never asks.
+#[test]
+fn a_request_that_is_no_stream_counts_as_a_message() {
+    let mut desk = Desk::active();
+    let (request, _) = subscribe(&mut desk, 0, 0, 10);
+    for _ in 1..64 {
+        subscribe(&mut desk, 0, 0, 10);
+    }
+    let odd = QuoteRequest {
+        subscription: b'3',
+        ..request
+    };
+    let unknown = QuoteRequest {
+        quote_req_id: Text::new("unknown").unwrap(),
+        ..unsubscribe(&request)
+    };
+    let mut one_more = desk.request(0, 0, 10);
+    one_more.subscription = b'1';
+    for (asked, reason) in [
+        (odd, Reason::BadField),
+        (unknown, Reason::UnknownStream),
+        (one_more, Reason::StreamsFull),
+    ] {
+        desk.now += 1_000_000_000;
+        desk.put(LimitSet {
+            kind: LimitKind::ClientRate.byte(),
+            value: Amount::new(1),
+            window_ns: 1_000_000_000,
+            actor: Text::new("desk").unwrap(),
+            ..Zeroable::zeroed()
+        });
+        drained(&mut desk);
+        assert_eq!(refused(&desk.put(asked)), (reason, StreamState::None));
+        let flood = refused(&desk.put(asked));
+        assert_eq!(flood, (Reason::ClientRate, StreamState::None));
+        let of_nobody = QuoteRequest {
+            client: ClientId(9),
+            ..asked
+        };
+        assert_eq!(refused(&desk.put(of_nobody)).0, Reason::UnknownClient);
+    }
+    let out = desk.put(unsubscribe(&request));
+    assert_eq!(refused(&out), (Reason::Unsubscribed, StreamState::Ended));
+}
+
 #[test]
 fn a_tier_that_changes_is_quoted_at_once() {
     let mut desk = Desk::active();
