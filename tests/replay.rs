@@ -17,11 +17,11 @@ use pinrail_runtime::{
     recover,
 };
 use pinrail_types::record::{
-    EpochStart, ExecutionReport, InputReject, Quote, QuoteBasis, QuoteRequest, QuoteRequestReject,
-    QuoteStatusReport, RuntimeEvent, RuntimeEventKind, StateChange, Tick, TradingState,
+    EpochStart, ExecutionReport, InputReject, NewOrderSingle, Quote, QuoteBasis, QuoteRequest,
+    QuoteRequestReject, QuoteStatusReport, RuntimeEvent, RuntimeEventKind, StateChange, Tick, TradingState,
 };
 use pinrail_types::state::StateError;
-use pinrail_types::{Cause, Frame, Reason, Record, SourceId};
+use pinrail_types::{Cause, Frame, Qty, Reason, Record, SourceId};
 use stepped::{BOUNDS, CLIENTS, Fragile, Live, Place, found};
 
 const SEGMENT_BYTES: u64 = 1 << 20;
@@ -303,6 +303,45 @@ fn a_poison_input_does_not_become_a_restart_loop() {
         1,
         "replays pass over it, too"
     );
+}
+
+/// A fill, behind which a stream can't be quoted anew: nobody may be told of it, since no start will know of it.
+#[test]
+fn an_input_that_panics_in_a_streams_new_quote_leaves_no_output() {
+    let mut live = with_books();
+    let asked = stepped::request(500, live.clock.now_ns(), Fragile::SHY);
+    live.senders[0].send(Frame::of(&QuoteRequest {
+        subscription: b'1',
+        ..*asked.get::<QuoteRequest>().unwrap()
+    }));
+    live.ask(501);
+    live.work();
+    assert_eq!(live.core.engine().streams(), 1, "the first quote was made");
+    let quote: Quote = live.last();
+    assert_eq!(quote.quote_req_id.to_string(), "R501");
+    let panicked = catch_unwind(AssertUnwindSafe(|| accept(&mut live, &quote)));
+    assert!(panicked.is_err());
+    let place = live.kill();
+    let frames = place.records(true);
+    assert!(
+        is::<NewOrderSingle>(frames.last().unwrap()),
+        "no output behind it"
+    );
+    let mut live = Live::restart(place);
+    live.work();
+    let engine = live.core.engine();
+    assert_eq!(engine.trading_state(), TradingState::Halted);
+    assert_eq!(engine.position(desk::INSTRUMENT).qty, Qty::ZERO);
+    assert_eq!((engine.streams(), engine.open_quotes()), (0, 0));
+    live.senders[1].send(stepped::activate());
+    live.books(300);
+    live.work();
+    live.ask(502);
+    live.work();
+    assert_eq!(live.last::<Quote>().quote_req_id.to_string(), "R502");
+    let (place, frames) = live.finish_with_place();
+    assert!(found::<ExecutionReport>(&frames).is_empty());
+    assert_eq!(replay(&place.archive_dir()).unwrap().poison, 1);
 }
 
 #[test]

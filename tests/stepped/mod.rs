@@ -169,12 +169,13 @@ pub fn activate() -> Frame {
     })
 }
 
-/// Panics when it is asked for [`Fragile::POISON`].
+/// Panics when it is asked for [`Fragile::POISON`], and for [`Fragile::SHY`] once the house has a position.
 #[derive(Debug)]
 pub struct Fragile(SweepPricer);
 
 impl Fragile {
     pub const POISON: i64 = 601;
+    pub const SHY: i64 = 603;
 
     pub fn new(bounds: &Bounds) -> Fragile {
         Fragile(SweepPricer::new(bounds.instruments))
@@ -186,6 +187,8 @@ impl Pricer for Fragile {
 
     fn price(&mut self, request: &PriceRequest<'_>, venues: &Consolidated) -> Result<Prices, Reason> {
         assert!(request.qty.0 != Fragile::POISON, "poison");
+        let is_shy = request.qty.0 == Fragile::SHY && request.position != Qty::ZERO;
+        assert!(!is_shy, "shy");
         self.0.price(request, venues)
     }
 

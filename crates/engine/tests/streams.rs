@@ -5,13 +5,15 @@ mod desk;
 mod subscribers;
 
 use bytemuck::Zeroable;
+use desk::strategies::{balances, order, puppets, tell};
 use desk::{Desk, STALE_NS, TTL_NS, filled, only};
 use pinrail_engine::Out;
 use pinrail_types::record::{
-    ClientDef, InputReject, InstrumentLimits, LimitKind, LimitSet, Quote, QuoteRequest, QuoteRequestReject,
-    QuoteStatusReport, Scope, StreamState, TradingState, VenueStatus, VenueStatusKind,
+    ClientDef, ExecType, InputReject, InstrumentLimits, LimitKind, LimitSet, OrdStatus, PositionReport,
+    Quote, QuoteRequest, QuoteRequestReject, QuoteStatusReport, QuotingParams, Scope, StreamState,
+    TradingState, VenueOrder, VenueReport, VenueStatus, VenueStatusKind,
 };
-use pinrail_types::{Amount, ClientId, Qty, Reason, Text, VenueId};
+use pinrail_types::{Amount, AssetId, ClientId, Qty, Reason, Side, Text, VenueId};
 use subscribers::{drained, ended, params, quotes, subscribe, unsubscribe};
 
 fn refused(out: &Out) -> (Reason, StreamState) {
@@ -331,6 +333,53 @@ fn new_quotes_are_no_messages_of_the_client() {
         assert!(!quotes(&books(&mut desk, up * 30)).is_empty());
     }
     assert_eq!(desk.ask(0, 0, 10).map(drop), Err(Reason::ClientRate));
+}
+
+/// An order of the desk's own that a venue filled moves the position, and with it what is quoted; nothing else does here.
+#[test]
+fn a_fill_at_a_venue_is_quoted_at_once() {
+    for skew_e8 in [0, 1_000_000] {
+        let mut desk = Desk::active_with(puppets);
+        for balance in balances() {
+            desk.put(balance);
+        }
+        desk.put(QuotingParams {
+            skew_e8,
+            skew_position: Qty(1_000),
+            ..params(0, 0)
+        });
+        desk.put(tell(&order(Side::Buy, 9_995, 100)));
+        let placed: VenueOrder = only(&desk.snapshot(VenueId(0), &[(9_990, 500)], &[(10_010, 500)]));
+        let mut request = desk.request(0, b'1', 100);
+        request.subscription = b'1';
+        let first: Quote = only(&desk.put(request));
+        let filled = VenueReport {
+            order_id: placed.order_id,
+            exec_id: Text::new("E1").unwrap(),
+            instrument: placed.instrument,
+            venue: placed.venue,
+            side: placed.side,
+            exec_type: ExecType::Trade.byte(),
+            ord_status: OrdStatus::Filled.byte(),
+            last_px: placed.px,
+            last_qty: placed.qty,
+            fee_asset: AssetId(1),
+            ..Zeroable::zeroed()
+        };
+        let out = desk.put(filled);
+        assert_eq!(only::<PositionReport>(&out).position, Qty(100));
+        let quoted: Vec<Quote> = out.find().collect();
+        if skew_e8 == 0 {
+            assert!(
+                quoted.is_empty() && ended(&[out]).is_empty(),
+                "the price is the same"
+            );
+        } else {
+            assert_eq!(quoted.len(), 1);
+            assert!(quoted[0].offer_px < first.offer_px, "a long house sells cheaper");
+            assert_eq!(ended(&[out]), [(first.quote_id, Reason::QuoteReplaced)]);
+        }
+    }
 }
 
 /// What can't begin or end a stream is a message like any other; the end of one that there is never asks.
