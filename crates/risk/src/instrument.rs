@@ -49,6 +49,8 @@ pub(crate) struct InstrumentRisk {
     pub(crate) mark: Px,
     /// When the next mark is due, if no sample is before.
     pub(crate) mark_at: u64,
+    /// When the reference is to be seen again, for a sample or a mark; follows from both.
+    pub(crate) show_at: u64,
     /// What a lot is worth at the mark, without its sign; zero before there was one.
     pub(crate) lot_worth: i64,
     /// What [`LimitKind::VenueSpread`] allows; the greatest there is if it is not set.
@@ -86,6 +88,7 @@ impl InstrumentRisk {
             cash: 0,
             mark: Px::NONE,
             mark_at: 0,
+            show_at: 0,
             lot_worth: 0,
             venue_spread_e8: u64::MAX,
             profit: Profit::default(),
@@ -136,10 +139,9 @@ impl InstrumentRisk {
         }
     }
 
-    /// When the reference is to be seen again, for a sample or a mark.
-    #[inline]
-    pub(crate) fn next_sample(&self) -> u64 {
-        self.reference.next_at.min(self.mark_at)
+    /// Works out when the reference is to be seen again.
+    pub(crate) fn plan(&mut self) {
+        self.show_at = self.reference.next_at.min(self.mark_at);
     }
 
     /// The limit of a kind.
@@ -217,6 +219,7 @@ impl InstrumentRisk {
         }
         self.derive();
         self.reference.visit(visitor)?;
+        self.plan();
         visitor.u32(&mut self.executions)
     }
 }

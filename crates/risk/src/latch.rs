@@ -142,7 +142,7 @@ impl Risk {
     #[inline]
     pub fn next_sample(&self, instrument: InstrumentId) -> u64 {
         let held = self.instruments.get(instrument.index());
-        held.map_or(u64::MAX, InstrumentRisk::next_sample)
+        held.map_or(u64::MAX, |held| held.show_at)
     }
 
     /// Marks exposure and profit at the reference, and takes a sample of it if one is due. True if that put trading into a
@@ -160,6 +160,7 @@ impl Risk {
             instrument.reference.sample(reference, now, window_ns, most);
         }
         instrument.mark_at = now.saturating_add(MARK_NS_MAX);
+        instrument.plan();
         if instrument.mark == reference {
             return false;
         }

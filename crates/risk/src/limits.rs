@@ -126,6 +126,7 @@ impl Risk {
                     instrument
                         .reference
                         .limit(instrument.sample_window_ns(), bound.value);
+                    instrument.plan();
                 }
                 self.judge_fills(at, now);
                 self.judge_profit(at);

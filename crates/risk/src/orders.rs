@@ -145,7 +145,7 @@ impl Risk {
     ) -> Result<(), Reason> {
         let omitted = self.omitted;
         let at = order.instrument.index();
-        let is_due = now >= self.instruments[at].next_sample();
+        let is_due = now >= self.instruments[at].show_at;
         if is_due && self.sample(at, market.ref_px, now) {
             self.check_venue_order(order, market.lot_multiple)?;
         }

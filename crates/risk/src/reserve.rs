@@ -79,7 +79,7 @@ impl Risk {
     #[inline]
     pub fn reserve(&mut self, ask: &Ask, quoted: &Quoted, now: u64) -> Result<Amount, Reason> {
         let at = ask.instrument.index();
-        if now >= self.instruments[at].next_sample() {
+        if now >= self.instruments[at].show_at {
             return self.sample_and_reserve(ask, quoted, now);
         }
         self.hold(ask, quoted)
