@@ -1,9 +1,12 @@
 //! What is kept of an asset: the sum over all instruments that are quoted in it.
 
+use pinrail_types::Reason;
+use pinrail_types::money::product;
 use pinrail_types::record::LimitKind;
 use pinrail_types::state::{StateError, Visitor};
 
 use crate::bound::Bound;
+use crate::checks::{Check, Omitted};
 use crate::exposure::Exposure;
 use crate::gauge::Gauge;
 use crate::profit::Profit;
@@ -30,6 +33,26 @@ pub(crate) struct AssetRisk {
     pub(crate) bounds: [Bound; KINDS.len()],
 }
 
+/// What a quote or an order adds to the sums of its asset, in the asset's smallest unit.
+pub(crate) struct Worth {
+    pub(crate) notional: i128,
+    long: i128,
+    short: i128,
+    gross: i128,
+}
+
+impl Worth {
+    /// The lots are those that long, short and gross exposure grow by, a lot of which is worth `lot_worth`.
+    pub(crate) fn of(notional: i128, lot_worth: i64, [long, short, gross]: [i64; 3]) -> Worth {
+        Worth {
+            notional,
+            long: product(lot_worth, long),
+            short: product(lot_worth, short),
+            gross: product(lot_worth, gross),
+        }
+    }
+}
+
 impl AssetRisk {
     pub(crate) fn new() -> AssetRisk {
         AssetRisk {
@@ -38,6 +61,27 @@ impl AssetRisk {
             profit: Profit::default(),
             bounds: KINDS.map(Bound::none),
         }
+    }
+
+    /// Checks what would be open with so much more.
+    ///
+    /// # Errors
+    /// The limit that it would pass.
+    pub(crate) fn check(&self, added: &Worth, omitted: Omitted) -> Result<(), Reason> {
+        let Exposure { long, short, gross } = &self.exposure;
+        omitted.require(Check::AssetUnexecuted, self.unexecuted.allows(added.notional))?;
+        omitted.require(Check::GrossExposure, gross.allows(added.gross))?;
+        let is_within = long.allows(added.long) && short.allows(added.short);
+        omitted.require(Check::NetExposure, is_within)
+    }
+
+    /// Adds what was checked.
+    pub(crate) fn put(&mut self, added: &Worth) {
+        let Exposure { long, short, gross } = &mut self.exposure;
+        self.unexecuted.add(added.notional);
+        long.add(added.long);
+        short.add(added.short);
+        gross.add(added.gross);
     }
 
     /// Works out what follows from the limits.

@@ -166,7 +166,7 @@ impl InstrumentRisk {
     /// Checks prices and what they rest on; gives back how far the further one is from zero.
     #[inline]
     pub(crate) fn check_prices(&self, quoted: &Quoted, omitted: Omitted) -> Result<u64, Reason> {
-        let Quoted { ref_px, mids, .. } = *quoted;
+        let ref_px = quoted.ref_px;
         let (low, high) = quoted.range();
         let is_representable = low.min(ref_px.0) >= -Px::ABS_MAX && high.max(ref_px.0) <= Px::ABS_MAX;
         omitted.require(Check::PxRepresentable, is_representable)?;
@@ -181,11 +181,28 @@ impl InstrumentRisk {
             self.limits.collar_e8.cast_unsigned(),
         );
         omitted.require(Check::Collar, is_near)?;
+        self.check_reference(ref_px, quoted.mids, omitted)?;
+        Ok(high.max(low.wrapping_neg()).cast_unsigned())
+    }
+
+    /// Checks that venues, whose lowest and highest middles are `mids`, agree on the reference, and that it did not run away.
+    #[inline]
+    pub(crate) fn check_reference(&self, ref_px: Px, mids: (Px, Px), omitted: Omitted) -> Result<(), Reason> {
         let apart = mids.1.0.wrapping_sub(mids.0.0).cast_unsigned();
         let agree = self.venue_spread_e8 == u64::MAX || is_within(apart, mids.0, self.venue_spread_e8);
         omitted.require(Check::VenueSpread, agree)?;
-        omitted.require(Check::ReferenceMove, self.reference.holds(ref_px))?;
-        Ok(high.max(low.wrapping_neg()).cast_unsigned())
+        omitted.require(Check::ReferenceMove, self.reference.holds(ref_px))
+    }
+
+    /// Checks that so many more lots open to be bought and sold keep the position limit on their sides; gives back by how
+    /// many lots gross exposure grows.
+    #[inline]
+    pub(crate) fn check_position(&self, buys: i64, sells: i64, omitted: Omitted) -> Result<i64, Reason> {
+        let after = self.worst_with(buys, sells);
+        let most = self.limits.position_max;
+        let is_within = (buys == 0 || after.long <= most) && (sells == 0 || after.short <= most);
+        omitted.require(Check::Position, is_within)?;
+        Ok(after.gross() - self.worst_with(0, 0).gross())
     }
 
     /// Whether a one-sided ask brings the position towards zero, open quotes counted, without passing it.

@@ -1,9 +1,9 @@
 //! Orders to venues: what is checked of them, and what they could cost, reserved from when they go out until they end.
 
-use pinrail_types::money::product;
 use pinrail_types::record::{AssetDef, Scope, TradingState};
 use pinrail_types::{Amount, AssetId, Instrument, NewVenueOrder, Px, Qty, Reason, Side, VenueId};
 
+use crate::asset::Worth;
 use crate::checks::Check;
 use crate::instrument::InstrumentRisk;
 use crate::reference::is_within;
@@ -156,25 +156,15 @@ impl Risk {
         let limits = &instrument.limits;
         omitted.require(Check::NotionalMax, cost.notional <= limits.notional_max)?;
         let (buys, sells) = lots(order.side, order.qty);
-        let before = instrument.worst_with(0, 0);
-        let after = instrument.worst_with(buys, sells);
-        let too_long = buys > 0 && after.long > limits.position_max;
-        let too_short = sells > 0 && after.short > limits.position_max;
-        omitted.require(Check::Position, !too_long && !too_short)?;
+        let grows = instrument.check_position(buys, sells, omitted)?;
         if instrument.lot_worth == i64::MAX {
             return Err(Reason::Overflow);
         }
-        let worth = |lots: i64| product(instrument.lot_worth, lots);
-        let (more, exposure) = (after.gross() - before.gross(), &asset.exposure);
-        let allows = asset.unexecuted.allows(cost.notional);
-        omitted.require(Check::AssetUnexecuted, allows)?;
-        omitted.require(Check::GrossExposure, exposure.gross.allows(worth(more)))?;
-        let allows = exposure.long.allows(worth(buys)) && exposure.short.allows(worth(sells));
-        omitted.require(Check::NetExposure, allows)?;
+        let added = Worth::of(cost.notional, instrument.lot_worth, [buys, sells, grows]);
+        asset.check(&added, omitted)?;
         let has = self.venues.has(order.venue, cost.asset, cost.spent);
         omitted.require(Check::VenueBalance, has)?;
-        asset.exposure.moves(instrument.lot_worth, &before, &after);
-        asset.unexecuted.add(cost.notional);
+        asset.put(&added);
         instrument.open_buy += buys;
         instrument.open_sell += sells;
         self.venues.reserve(order.venue, cost.asset, cost.spent);
@@ -197,11 +187,7 @@ impl Risk {
             Side::Sell => market.own_px != Px::NONE && order.px <= market.own_px,
         };
         omitted.require(Check::SelfTrade, !crosses)?;
-        let (low, high) = market.mids;
-        let most_e8 = instrument.venue_spread_e8;
-        let agree = most_e8 == u64::MAX || is_within(high.0.abs_diff(low.0), low, most_e8);
-        omitted.require(Check::VenueSpread, agree)?;
-        omitted.require(Check::ReferenceMove, instrument.reference.holds(market.ref_px))
+        instrument.check_reference(market.ref_px, market.mids, omitted)
     }
 
     /// What `qty` of an order could cost. Less of it costs no more.

@@ -1,11 +1,10 @@
 //! What open quotes could cost: reserved when they go out, released once when they end.
 
-use pinrail_types::money::product;
 use pinrail_types::record::LimitKind;
 use pinrail_types::{Amount, ClientId, InstrumentId, Px, Qty, Reason, Side};
 
 use crate::ask::{Ask, Quoted};
-use crate::asset::AssetRisk;
+use crate::asset::{AssetRisk, Worth};
 use crate::checks::{Check, Omitted};
 use crate::client::ClientRisk;
 use crate::exposure::Exposure;
@@ -41,28 +40,18 @@ impl Added {
     }
 }
 
-/// The same in 128 bits, with the reason; `lots` are those of long, short and gross, none below zero.
+/// The same in 128 bits, with the reason.
 #[cold]
 fn fill_exactly(
     client: &mut ClientRisk,
     asset: &mut AssetRisk,
-    notional: i128,
-    lot_worth: i64,
-    lots: [i64; 3],
+    added: &Worth,
     omitted: Omitted,
 ) -> Result<(), Reason> {
-    let Exposure { long, short, gross } = &mut asset.exposure;
-    let [bought, sold, more] = lots.map(|lots| product(lot_worth, lots));
-    client.check_held(notional, omitted)?;
-    omitted.require(Check::AssetUnexecuted, asset.unexecuted.allows(notional))?;
-    omitted.require(Check::GrossExposure, gross.allows(more))?;
-    let is_within = long.allows(bought) && short.allows(sold);
-    omitted.require(Check::NetExposure, is_within)?;
-    client.reserved.add(notional);
-    asset.unexecuted.add(notional);
-    long.add(bought);
-    short.add(sold);
-    gross.add(more);
+    client.check_held(added.notional, omitted)?;
+    asset.check(added, omitted)?;
+    client.reserved.add(added.notional);
+    asset.put(added);
     Ok(())
 }
 
@@ -106,16 +95,12 @@ impl Risk {
         omitted.require(Check::NotionalMin, notional >= least)?;
         omitted.require(Check::NotionalMax, notional <= instrument.limits.notional_max)?;
         let (buys, sells) = Quoted::lots(quoted.bid_px, quoted.offer_px, ask.qty);
-        let before = instrument.worst_with(0, 0);
-        let after = instrument.worst_with(buys, sells);
-        let most = instrument.limits.position_max;
-        let is_within = (buys == 0 || after.long <= most) && (sells == 0 || after.short <= most);
-        omitted.require(Check::Position, is_within)?;
+        let grows = instrument.check_position(buys, sells, omitted)?;
         omitted.require(Check::CreditAsset, client.credit_asset == instrument.quote)?;
         if instrument.lot_worth == i64::MAX {
             return Err(Reason::Overflow);
         }
-        let (lot_worth, grows) = (instrument.lot_worth, after.gross() - before.gross());
+        let lot_worth = instrument.lot_worth;
         let worth = lot_worth.cast_unsigned().checked_mul(ask.qty.0.cast_unsigned());
         let is_filled = match (u64::try_from(notional), worth) {
             (Ok(notional), Some(worth)) => {
@@ -131,7 +116,8 @@ impl Risk {
             _ => false,
         };
         if !is_filled {
-            fill_exactly(client, asset, notional, lot_worth, [buys, sells, grows], omitted)?;
+            let added = Worth::of(notional, lot_worth, [buys, sells, grows]);
+            fill_exactly(client, asset, &added, omitted)?;
         }
         instrument.open_buy += buys;
         instrument.open_sell += sells;
