@@ -417,6 +417,76 @@ const REACHED: &[(Reason, &str, &str)] = &[
         "a_venue_is_only_sent_what_it_has_money_for",
     ),
     (
+        Reason::PxOutOfDomain,
+        "crates/engine/tests/crossing.rs",
+        "each_check_of_a_new_order_refuses_it_and_leaves_nothing_behind",
+    ),
+    (
+        Reason::DuplicateOrderId,
+        "crates/engine/tests/crossing.rs",
+        "each_check_of_a_new_order_refuses_it_and_leaves_nothing_behind",
+    ),
+    (
+        Reason::OrderExpired,
+        "crates/engine/tests/crossing.rs",
+        "each_check_of_a_new_order_refuses_it_and_leaves_nothing_behind",
+    ),
+    (
+        Reason::PostOnly,
+        "crates/engine/tests/crossing.rs",
+        "each_check_of_a_new_order_refuses_it_and_leaves_nothing_behind",
+    ),
+    (
+        Reason::ReduceOnlyOrder,
+        "crates/engine/tests/crossing.rs",
+        "each_check_of_a_new_order_refuses_it_and_leaves_nothing_behind",
+    ),
+    (
+        Reason::WrongPhase,
+        "crates/engine/tests/own_books.rs",
+        "an_auction_gathers_orders_tells_its_price_and_ends_in_one_trade",
+    ),
+    (
+        Reason::MinQty,
+        "crates/engine/tests/crossing.rs",
+        "what_cannot_be_had_at_once_is_cancelled_whole",
+    ),
+    (
+        Reason::ImmediateOrCancel,
+        "crates/engine/tests/crossing.rs",
+        "who_sells_owes_what_it_is_worth_and_who_buys_what_it_would_pay",
+    ),
+    (
+        Reason::SelfTradePrevented,
+        "crates/engine/tests/crossing.rs",
+        "one_does_not_trade_with_oneself_unless_one_says_so",
+    ),
+    (
+        Reason::QtyBelowFilled,
+        "crates/engine/tests/crossing.rs",
+        "a_change_holds_what_the_order_is_from_then_on",
+    ),
+    (
+        Reason::CancelRequested,
+        "crates/engine/tests/crossing.rs",
+        "a_trade_tells_both_clients_charges_both_and_releases_what_was_held",
+    ),
+    (
+        Reason::MassCancel,
+        "crates/engine/tests/own_books.rs",
+        "a_mass_cancel_takes_what_is_named_of_ones_own",
+    ),
+    (
+        Reason::BookFull,
+        "crates/engine/tests/crossing.rs",
+        "the_table_of_orders_is_bounded",
+    ),
+    (
+        Reason::BookBusy,
+        "crates/engine/tests/crossing.rs",
+        "what_trading_states_forbid_is_cancelled_in_bounded_chunks_and_told",
+    ),
+    (
         Reason::QuoteReplaced,
         "crates/engine/tests/streams.rs",
         "a_moved_price_replaces_the_quote_under_the_same_request",

@@ -108,6 +108,11 @@ fn engine() {
 }
 
 #[test]
+fn matching() {
+    replay("matching", 400);
+}
+
+#[test]
 fn read_archive() {
     replay("read_archive", 400);
 }

@@ -14,6 +14,7 @@ mod binance;
 mod config;
 mod engine;
 mod files;
+mod matching;
 mod read_archive;
 mod recover;
 mod replay;
@@ -31,6 +32,7 @@ pub const TARGETS: &[(&str, Body)] = &[
     ("binance", binance::run),
     ("config", config::run),
     ("engine", engine::run),
+    ("matching", matching::run),
     ("read_archive", read_archive::run),
     ("recover", recover::run),
     ("replay", replay::run),

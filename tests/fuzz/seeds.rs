@@ -9,8 +9,11 @@ use pinrail_runtime::{Snapshot, SnapshotDir};
 use pinrail_types::record::{RuntimeEvent, RuntimeEventKind, Tick};
 use pinrail_types::{Commit, Flags, Frame, RecordType};
 
+use rand_core::{Rng, SeedableRng};
+use rand_xoshiro::Xoshiro256PlusPlus;
+
 use super::bases::bases;
-use super::{engine, files, recover, ring, snapshot};
+use super::{engine, files, matching, recover, ring, snapshot};
 
 /// A seed: its target, its name, its bytes.
 pub type Seed = (&'static str, String, Vec<u8>);
@@ -30,6 +33,9 @@ pub fn seeds() -> Vec<Seed> {
     }
     for (name, bytes) in days() {
         add("engine", name, bytes);
+    }
+    for (name, bytes) in books() {
+        add("matching", name, bytes);
     }
     for (name, bytes) in replays() {
         add("replay", name, bytes);
@@ -71,6 +77,22 @@ fn archives() -> Vec<(String, Vec<u8>)> {
         seeds.push((format!("{}-renewed", BASES[at]), written(5, at)));
     }
     seeds
+}
+
+/// Random messages, which mutations make less so.
+fn books() -> Vec<(&'static str, Vec<u8>)> {
+    let drawn = |choice: u8, messages: usize| {
+        let mut draws = Xoshiro256PlusPlus::seed_from_u64(u64::from(choice));
+        let mut bytes = vec![0; 1 + messages * matching::STEP_BYTES];
+        draws.fill_bytes(&mut bytes);
+        bytes[0] = choice;
+        bytes
+    };
+    vec![
+        ("steps-1", drawn(0, 120)),
+        ("steps-3", drawn(1, 120)),
+        ("full", drawn(3, 60)),
+    ]
 }
 
 fn damages() -> Vec<(String, Vec<u8>)> {

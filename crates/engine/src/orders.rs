@@ -39,6 +39,10 @@ impl<P: Pricer> Engine<P> {
     /// Sends an order to a venue if risk lets it pass, and reserves what it could cost.
     pub(crate) fn place(&mut self, order: &NewVenueOrder, out: &mut Out) -> Result<(), Reason> {
         let now = out.now();
+        // A venue's day is not ours, and an order to it carries no date.
+        if matches!(order.time_in_force, TimeInForce::Day | TimeInForce::GoodTillDate) {
+            return Err(Reason::BadField);
+        }
         self.risk.admit_venue_order(order, now)?;
         let traded = self
             .traded
@@ -168,6 +172,12 @@ impl<P: Pricer> Engine<P> {
     /// are open halts its venue, and a fill that can't be booked the desk, until a named person has reconciled it.
     pub(crate) fn on_venue_report(&mut self, report: &VenueReport, out: &mut Out) -> Result<(), Reason> {
         let exec_type = ExecType::from_byte(report.exec_type).ok_or(Reason::BadField)?;
+        if matches!(
+            exec_type,
+            ExecType::Replaced | ExecType::Restated | ExecType::Triggered
+        ) {
+            return Err(Reason::BadField);
+        }
         let is_fill = exec_type == ExecType::Trade;
         match self.take_report(exec_type, report, out) {
             Err(reason) if is_fill && reason != Reason::DuplicateExecId => {
@@ -214,7 +224,11 @@ impl<P: Pricer> Engine<P> {
                 self.orders.set_canceling(slot, false);
                 self.cancel_forbidden();
             }
-            ExecType::New | ExecType::Trade => {}
+            ExecType::New
+            | ExecType::Trade
+            | ExecType::Replaced
+            | ExecType::Restated
+            | ExecType::Triggered => {}
         }
         Ok(())
     }

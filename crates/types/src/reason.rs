@@ -146,6 +146,8 @@ reasons! {
     Overflow = 307,
     /// The notional is below the instrument's least.
     NotionalBelowMin = 308,
+    /// The price is outside what the instrument's book takes.
+    PxOutOfDomain = 309,
 
     /// The quantity is above the instrument's most.
     QtyAboveMax = 400,
@@ -226,6 +228,28 @@ reasons! {
     Unsubscribed = 521,
     /// The client has no stream under this request id.
     UnknownStream = 522,
+    /// An order with this id is open.
+    DuplicateOrderId = 530,
+    /// The book's phase does not allow it.
+    WrongPhase = 531,
+    /// The order's own time was over before it came.
+    OrderExpired = 532,
+    /// The order would have traded at once, and is not to.
+    PostOnly = 533,
+    /// The least quantity that is to trade at once, or all of a fill-or-kill order, was not to be had.
+    MinQty = 534,
+    /// What was left when nothing more was to be had at the order's price.
+    ImmediateOrCancel = 535,
+    /// The order would have traded with another of the same client.
+    SelfTradePrevented = 536,
+    /// The order is only to reduce a position, and there is none to reduce.
+    ReduceOnlyOrder = 537,
+    /// The order's new quantity is no more than what was filled.
+    QtyBelowFilled = 538,
+    /// The client asked for it.
+    CancelRequested = 539,
+    /// One of many that were asked to be cancelled.
+    MassCancel = 540,
 
     /// The bound on open quotes is reached.
     OpenQuotesFull = 600,
@@ -247,6 +271,10 @@ reasons! {
     ActionsFull = 608,
     /// The bound on streams is reached.
     StreamsFull = 610,
+    /// The books' pool has no room for another order, or for another price.
+    BookFull = 611,
+    /// What an earlier message led to is still under way in the books.
+    BookBusy = 612,
 
     /// Only the journal's reserve is left.
     JournalShort = 700,

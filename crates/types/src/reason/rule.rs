@@ -35,7 +35,7 @@ impl Reason {
             | Reason::DuplicateSourceSequence
             | Reason::BadDefinition => RECORD,
             Reason::NotPermitted | Reason::UnknownClient => SYSTEM_ACCESS,
-            Reason::SelfTrade => SELF_TRADE,
+            Reason::SelfTrade | Reason::SelfTradePrevented => SELF_TRADE,
             Reason::SecondActorNeeded => FOUR_EYES,
             Reason::UnknownInstrument
             | Reason::UnknownVenue
@@ -68,7 +68,7 @@ impl Reason {
             Reason::BadSide => "FIX Side (54)",
             Reason::QtyUnrepresentable | Reason::PxUnrepresentable | Reason::Overflow => GRID,
             Reason::QtyOffGrid | Reason::QtyBelowMin => "FIX OrderQty (38)",
-            Reason::PxOffGrid => "FIX Price (44)",
+            Reason::PxOffGrid | Reason::PxOutOfDomain => "FIX Price (44)",
             Reason::Collar => COLLAR,
             Reason::ReferenceMoved => COLLAR_OVER_TIME,
             Reason::NotionalBelowMin => "own: least notional",
@@ -93,6 +93,15 @@ impl Reason {
             | Reason::QuoteMismatch
             | Reason::QuoteEpochUnknown => "FIX QuoteID (117)",
             Reason::UnknownOrder | Reason::OrderMismatch => "FIX ClOrdID (11)",
+            Reason::DuplicateOrderId => "FIX OrderID (37)",
+            Reason::WrongPhase => "FIX TradingSessionID (336)",
+            Reason::OrderExpired => "FIX ExpireTime (126)",
+            Reason::PostOnly | Reason::ReduceOnlyOrder => "FIX ExecInst (18)",
+            Reason::MinQty => "FIX MinQty (110)",
+            Reason::ImmediateOrCancel => "FIX TimeInForce (59)",
+            Reason::QtyBelowFilled => "FIX CxlRejReason (102)",
+            Reason::CancelRequested => "FIX MsgType F",
+            Reason::MassCancel => "FIX MsgType q",
             Reason::DuplicateExecId => "FIX ExecID (17)",
             Reason::QuoteReplaced => "FIX QuoteStatus (297)",
             Reason::Unsubscribed | Reason::UnknownStream => "FIX SubscriptionRequestType (263)",
@@ -106,6 +115,8 @@ impl Reason {
             | Reason::TableFull
             | Reason::UnknownSession
             | Reason::OpenOrdersFull
+            | Reason::BookFull
+            | Reason::BookBusy
             | Reason::ActionsFull => BOUNDED,
             Reason::ClientRate | Reason::SessionRate | Reason::OrderToTrade | Reason::VenueRate => MESSAGES,
             Reason::ExecutionThrottle => THROTTLE,

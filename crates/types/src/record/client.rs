@@ -55,6 +55,10 @@ byte_enum! {
         Market = b'1',
         /// Limit.
         Limit = b'2',
+        /// Stop: a market order once its trigger has reached `StopPx` 99.
+        Stop = b'3',
+        /// Stop limit: a limit order once its trigger has reached `StopPx` 99.
+        StopLimit = b'4',
         /// Previously quoted: accepts the quote that `quote_id` names.
         PreviouslyQuoted = b'D',
     }

@@ -8,12 +8,16 @@ use crate::text::Text;
 byte_enum! {
     /// `TimeInForce` (FIX tag 59).
     TimeInForce {
+        /// Day: what is not filled rests until the day's end.
+        Day = b'0',
         /// Good till cancelled: what is not filled rests.
         GoodTillCancel = b'1',
         /// Immediate or cancel: what is not filled at once ends.
         ImmediateOrCancel = b'3',
         /// Fill or kill: all at once or nothing.
         FillOrKill = b'4',
+        /// Good till date: what is not filled rests until a time that stands beside it (`ExpireTime` 126).
+        GoodTillDate = b'6',
     }
 }
 

@@ -126,14 +126,20 @@ byte_enum! {
         New = b'0',
         /// Cancelled.
         Canceled = b'4',
+        /// Replaced: price or quantity are others now.
+        Replaced = b'5',
         /// Rejected.
         Rejected = b'8',
         /// Expired.
         Expired = b'C',
+        /// Restated: the book changed the quantity by itself.
+        Restated = b'D',
         /// Trade.
         Trade = b'F',
         /// Order status: nothing happened to the order, as when its cancel was refused.
         OrderStatus = b'I',
+        /// Triggered: a stop is in the market now.
+        Triggered = b'L',
     }
 }
 

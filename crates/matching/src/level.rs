@@ -1,0 +1,482 @@
+//! The prices of one side, and the pool that all sides share.
+
+use pinrail_types::Side;
+
+use crate::tree::{HEIGHT_MAX, Nodes, Tree};
+
+/// No slot, node or level.
+pub(crate) const NIL: u32 = u32::MAX;
+/// The rank of nothing: behind every price.
+pub(crate) const NO_RANK: i64 = i64::MAX;
+
+/// Levels next to the touch that stand in a row.
+const NEAR: usize = 16;
+/// Levels that are found at once; a power of two.
+const KNOWN: usize = 128;
+
+/// The orders at one price: a queue through [`Slab`](crate::slab::Slab), and what is shown of them together.
+#[derive(Clone, Copy, Debug)]
+#[repr(C, align(32))]
+pub(crate) struct Level {
+    pub(crate) rank: i64,
+    pub(crate) shown: i64,
+    pub(crate) head: u32,
+    pub(crate) tail: u32,
+    /// Whose it is; [`NIL`] of a level that is not in use.
+    owner: u32,
+}
+
+impl Level {
+    pub(crate) const fn owner(&self) -> u32 {
+        self.owner
+    }
+}
+
+/// The levels of all sides, and the nodes of their trees.
+#[derive(Debug)]
+pub(crate) struct Pool {
+    levels: Box<[Level]>,
+    free: Vec<u32>,
+    nodes: Nodes,
+}
+
+impl Pool {
+    pub(crate) fn new(levels: usize, nodes: usize) -> Pool {
+        // Not zero: memory that was never written would fault when it is first used.
+        let none = Level {
+            rank: NO_RANK,
+            shown: -1,
+            head: NIL,
+            tail: NIL,
+            owner: NIL,
+        };
+        Pool {
+            levels: vec![none; levels].into_boxed_slice(),
+            free: (0..u32::try_from(levels).expect("a bound of 32 bits"))
+                .rev()
+                .collect(),
+            nodes: Nodes::new(nodes),
+        }
+    }
+
+    /// Whether another price finds room, wherever it is: it may send half of those that stand in a row to the tree.
+    #[inline]
+    pub(crate) fn has_room(&self) -> bool {
+        self.nodes.room() >= (NEAR / 2 + 1) * (HEIGHT_MAX + 1)
+    }
+
+    #[inline]
+    pub(crate) fn level(&self, level: u32) -> &Level {
+        &self.levels[level as usize]
+    }
+
+    #[inline]
+    pub(crate) fn level_mut(&mut self, level: u32) -> &mut Level {
+        &mut self.levels[level as usize]
+    }
+
+    /// Levels in use.
+    pub(crate) fn len(&self) -> usize {
+        self.levels.len() - self.free.len()
+    }
+
+    #[inline]
+    fn add(&mut self, rank: i64, owner: u32) -> u32 {
+        let level = self.free.pop().expect("there are no more levels than orders");
+        self.levels[level as usize] = Level {
+            rank,
+            shown: 0,
+            head: NIL,
+            tail: NIL,
+            owner,
+        };
+        level
+    }
+
+    #[inline]
+    fn remove(&mut self, level: u32) {
+        self.levels[level as usize].owner = NIL;
+        self.free.push(level);
+    }
+}
+
+/// The prices of one side that hold orders.
+///
+/// A price's **rank** rises as it gets worse: the price itself for offers, its negative for bids. The best stand in a row, the
+/// others in a tree behind it; when the row is full its worse half goes to the tree, and when it is empty as many come back.
+/// So a price that comes and goes at the touch moves nothing.
+#[derive(Clone, Debug)]
+#[repr(C)]
+pub(crate) struct Ladder {
+    best_rank: i64,
+    best_level: u32,
+    /// Of the row.
+    len: u32,
+    owner: u32,
+    /// By rank, modulo: a level that had it, and has it still if the level says so.
+    known: [u32; KNOWN],
+    /// The worst first.
+    ranks: [i64; NEAR],
+    levels: [u32; NEAR],
+    far: Tree,
+}
+
+impl Ladder {
+    /// An empty one. No two in one pool have the same owner.
+    pub(crate) const fn new(owner: u32) -> Ladder {
+        Ladder {
+            best_rank: NO_RANK,
+            best_level: NIL,
+            len: 0,
+            owner,
+            known: [0; KNOWN],
+            ranks: [NO_RANK; NEAR],
+            levels: [NIL; NEAR],
+            far: Tree::EMPTY,
+        }
+    }
+
+    /// The best rank; [`NO_RANK`] if there is none.
+    #[inline]
+    pub(crate) fn best_rank(&self) -> i64 {
+        self.best_rank
+    }
+
+    /// The best level; [`NIL`] if there is none.
+    #[inline]
+    pub(crate) fn best_level(&self) -> u32 {
+        self.best_level
+    }
+
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The level of a rank, if it holds orders.
+    pub(crate) fn find(&self, pool: &Pool, rank: i64) -> Option<u32> {
+        if self.is_far(rank) {
+            return self.far.find(&pool.nodes, rank);
+        }
+        let at = self.place(rank);
+        (at > 0 && self.ranks[at - 1] == rank).then(|| self.levels[at - 1])
+    }
+
+    /// Behind the row.
+    #[inline]
+    fn is_far(&self, rank: i64) -> bool {
+        rank > self.ranks[0] && !self.far.is_empty()
+    }
+
+    /// The level of a rank; where it is new, an empty queue. There is room.
+    #[inline]
+    pub(crate) fn level_at(&mut self, pool: &mut Pool, rank: i64) -> u32 {
+        let known = self.known[rank as usize % KNOWN];
+        let level = pool.level(known);
+        if level.rank == rank && level.owner == self.owner {
+            return known;
+        }
+        self.level_unknown(pool, rank)
+    }
+
+    #[inline(never)]
+    fn level_unknown(&mut self, pool: &mut Pool, rank: i64) -> u32 {
+        let level = if rank < self.best_rank {
+            self.add_best(pool, rank)
+        } else {
+            self.find_or_add(pool, rank)
+        };
+        self.known[rank as usize % KNOWN] = level;
+        level
+    }
+
+    #[inline]
+    fn add_best(&mut self, pool: &mut Pool, rank: i64) -> u32 {
+        if self.len as usize == NEAR {
+            self.spill(pool);
+        }
+        let level = pool.add(rank, self.owner);
+        let at = self.len as usize;
+        self.ranks[at] = rank;
+        self.levels[at] = level;
+        self.len += 1;
+        self.best_rank = rank;
+        self.best_level = level;
+        level
+    }
+
+    /// How many of the row are as bad or worse: the place behind them.
+    #[inline]
+    fn place(&self, rank: i64) -> usize {
+        let mut at = self.len as usize;
+        while at > 0 && self.ranks[at - 1] < rank {
+            at -= 1;
+        }
+        at
+    }
+
+    #[inline(never)]
+    fn find_or_add(&mut self, pool: &mut Pool, rank: i64) -> u32 {
+        if let Some(level) = self.find(pool, rank) {
+            return level;
+        }
+        let is_full = self.len as usize == NEAR;
+        if self.is_far(rank) || (is_full && rank > self.ranks[0]) {
+            let level = pool.add(rank, self.owner);
+            self.far.add(&mut pool.nodes, rank, level);
+            return level;
+        }
+        if is_full {
+            self.spill(pool);
+            // It may be among those that went.
+            if rank > self.ranks[0] {
+                let level = pool.add(rank, self.owner);
+                self.far.add(&mut pool.nodes, rank, level);
+                return level;
+            }
+        }
+        let level = pool.add(rank, self.owner);
+        let (at, len) = (self.place(rank), self.len as usize);
+        self.ranks.copy_within(at..len, at + 1);
+        self.levels.copy_within(at..len, at + 1);
+        self.ranks[at] = rank;
+        self.levels[at] = level;
+        self.len += 1;
+        level
+    }
+
+    /// Sends the worse half of the row to the tree.
+    #[cold]
+    fn spill(&mut self, pool: &mut Pool) {
+        for at in 0..NEAR / 2 {
+            self.far.add(&mut pool.nodes, self.ranks[at], self.levels[at]);
+        }
+        self.ranks.copy_within(NEAR / 2.., 0);
+        self.levels.copy_within(NEAR / 2.., 0);
+        self.len -= NEAR as u32 / 2;
+    }
+
+    /// Takes out a level that holds no orders any more.
+    #[inline]
+    pub(crate) fn remove(&mut self, pool: &mut Pool, level: u32) {
+        if level == self.best_level {
+            pool.remove(level);
+            self.len -= 1;
+            if self.len == 0 {
+                self.refill(pool);
+            } else {
+                self.note_best();
+            }
+        } else {
+            self.remove_behind(pool, level);
+        }
+    }
+
+    #[inline]
+    fn note_best(&mut self) {
+        let at = self.len as usize - 1;
+        self.best_rank = self.ranks[at];
+        self.best_level = self.levels[at];
+    }
+
+    /// Brings the best of the tree back to the row, which is empty.
+    #[inline(never)]
+    fn refill(&mut self, pool: &mut Pool) {
+        self.ranks[0] = NO_RANK;
+        if self.far.is_empty() {
+            self.best_rank = NO_RANK;
+            self.best_level = NIL;
+            return;
+        }
+        let mut at = NEAR / 2;
+        while at > 0 && !self.far.is_empty() {
+            at -= 1;
+            let level = self.far.first(&pool.nodes);
+            let rank = pool.level(level).rank;
+            self.far.remove(&mut pool.nodes, rank);
+            self.ranks[at] = rank;
+            self.levels[at] = level;
+        }
+        self.ranks.copy_within(at..NEAR / 2, 0);
+        self.levels.copy_within(at..NEAR / 2, 0);
+        self.len = (NEAR / 2 - at) as u32;
+        self.note_best();
+    }
+
+    #[inline(never)]
+    fn remove_behind(&mut self, pool: &mut Pool, level: u32) {
+        let rank = pool.level(level).rank;
+        pool.remove(level);
+        if self.is_far(rank) {
+            self.far.remove(&mut pool.nodes, rank);
+            return;
+        }
+        let (at, len) = (self.place(rank), self.len as usize);
+        debug_assert_eq!(self.levels[at - 1], level);
+        self.ranks.copy_within(at..len, at - 1);
+        self.levels.copy_within(at..len, at - 1);
+        self.len -= 1;
+    }
+
+    /// The next worse level behind one that holds orders, or [`NIL`].
+    pub(crate) fn next(&self, pool: &Pool, level: u32) -> u32 {
+        let rank = pool.level(level).rank;
+        if self.is_far(rank) {
+            return self.far.next(&pool.nodes, rank);
+        }
+        match self.place(rank) - 1 {
+            0 => self.far.first(&pool.nodes),
+            at => self.levels[at - 1],
+        }
+    }
+
+    /// The next better level before one that holds orders, or [`NIL`].
+    pub(crate) fn previous(&self, pool: &Pool, level: u32) -> u32 {
+        let rank = pool.level(level).rank;
+        if self.is_far(rank) {
+            return match self.far.previous(&pool.nodes, rank) {
+                NIL => self.levels[0],
+                level => level,
+            };
+        }
+        let at = self.place(rank);
+        if at == self.len as usize {
+            NIL
+        } else {
+            self.levels[at]
+        }
+    }
+}
+
+/// The prices at which stops wait: a tree alone.
+#[derive(Clone, Debug)]
+pub(crate) struct StopLadder {
+    tree: Tree,
+    owner: u32,
+}
+
+impl StopLadder {
+    /// An empty one. No two in one pool have the same owner, nor has it a [`Ladder`].
+    pub(crate) const fn new(owner: u32) -> StopLadder {
+        StopLadder {
+            tree: Tree::EMPTY,
+            owner,
+        }
+    }
+
+    /// The nearest level, or [`NIL`].
+    pub(crate) fn first(&self, pool: &Pool) -> u32 {
+        self.tree.first(&pool.nodes)
+    }
+
+    /// The level of a rank; where it is new, an empty queue. There is room.
+    pub(crate) fn level_at(&mut self, pool: &mut Pool, rank: i64) -> u32 {
+        if let Some(level) = self.tree.find(&pool.nodes, rank) {
+            return level;
+        }
+        let level = pool.add(rank, self.owner);
+        self.tree.add(&mut pool.nodes, rank, level);
+        level
+    }
+
+    /// Takes out a level that holds no orders any more.
+    pub(crate) fn remove(&mut self, pool: &mut Pool, level: u32) {
+        let rank = pool.level(level).rank;
+        pool.remove(level);
+        self.tree.remove(&mut pool.nodes, rank);
+    }
+
+    /// The next level behind one that holds orders, or [`NIL`].
+    pub(crate) fn next(&self, pool: &Pool, level: u32) -> u32 {
+        self.tree.next(&pool.nodes, pool.level(level).rank)
+    }
+}
+
+/// The rank of a price on a side; of what is no price anything.
+#[inline]
+pub(crate) const fn rank_of(side: Side, px: i64) -> i64 {
+    match side {
+        Side::Buy => px.wrapping_neg(),
+        Side::Sell => px,
+    }
+}
+
+/// The price of a rank on a side.
+#[inline]
+pub(crate) const fn px_of(side: Side, rank: i64) -> i64 {
+    rank_of(side, rank)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const LEVELS: usize = 512;
+    const NODES: usize = 1 << 11;
+
+    fn ranks() -> impl Strategy<Value = i64> {
+        prop_oneof![
+            6 => -40..40_i64,
+            3 => -20_000..20_000_i64,
+            1 => -(1 << 52)..(1_i64 << 52),
+        ]
+    }
+
+    fn check(ladder: &Ladder, pool: &Pool, model: &BTreeSet<i64>) {
+        assert_eq!(ladder.best_rank(), model.first().copied().unwrap_or(NO_RANK));
+        let mut found = Vec::new();
+        let mut level = ladder.best_level();
+        let mut last = NIL;
+        while level != NIL {
+            found.push(pool.level(level).rank);
+            last = level;
+            level = ladder.next(pool, level);
+        }
+        assert_eq!(found, model.iter().copied().collect::<Vec<_>>());
+        while last != NIL {
+            assert_eq!(found.pop(), Some(pool.level(last).rank));
+            last = ladder.previous(pool, last);
+        }
+        assert_eq!(found, []);
+    }
+
+    proptest! {
+        #[test]
+        fn a_ladder_is_a_sorted_set(ops in prop::collection::vec((ranks(), 0..5_u8), 1..500)) {
+            let mut pool = Pool::new(LEVELS, NODES);
+            let mut ladder = Ladder::new(7);
+            let mut model = BTreeSet::new();
+            for (rank, op) in ops {
+                match (op, ladder.find(&pool, rank)) {
+                    (0..3, found) => {
+                        prop_assert!(pool.has_room());
+                        let level = ladder.level_at(&mut pool, rank);
+                        prop_assert!(found.is_none_or(|found| found == level));
+                        model.insert(rank);
+                    }
+                    (3, Some(level)) => {
+                        prop_assert!(model.remove(&rank));
+                        ladder.remove(&mut pool, level);
+                    }
+                    (3, None) => prop_assert!(!model.contains(&rank)),
+                    _ => if let Some(best) = model.pop_first() {
+                        let level = ladder.best_level();
+                        prop_assert_eq!(pool.level(level).rank, best);
+                        ladder.remove(&mut pool, level);
+                    },
+                }
+                check(&ladder, &pool, &model);
+            }
+            for rank in model {
+                let level = ladder.find(&pool, rank).expect("it is there");
+                ladder.remove(&mut pool, level);
+            }
+            prop_assert!(ladder.is_empty());
+            prop_assert_eq!((pool.free.len(), pool.nodes.room()), (LEVELS, NODES));
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! Stops: orders that wait outside the book.
+
+use pinrail_types::record::OrdType;
+use pinrail_types::state::{StateError, Visitor};
+use pinrail_types::{InstrumentId, Px, Qty, Side};
+
+use crate::book::{Book, Open, STOP_LADDERS, Shelf, stop_ladder};
+use crate::level::{NIL, rank_of};
+use crate::order::{NewOrder, Trigger};
+use crate::slab::{Marks, Node};
+
+/// Stops that were triggered and have not come to the market yet: a queue through the slab.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Triggered {
+    head: u32,
+    tail: u32,
+}
+
+impl Triggered {
+    pub(crate) const NONE: Triggered = Triggered { head: NIL, tail: NIL };
+
+    /// The first, if there is one; it leaves the queue.
+    pub(crate) fn pop(&mut self, shelf: &Shelf) -> Option<u32> {
+        let slot = (self.head != NIL).then_some(self.head)?;
+        self.head = shelf.slab.node(slot).next;
+        if self.head == NIL {
+            self.tail = NIL;
+        }
+        Some(slot)
+    }
+
+    /// The stops in the queue, all of one book.
+    pub(crate) fn visit(
+        &mut self,
+        shelf: &mut Shelf,
+        book: u32,
+        visitor: &mut impl Visitor,
+    ) -> Result<(), StateError> {
+        let mut slot = self.head;
+        let mut has_next = slot != NIL;
+        visitor.flag(&mut has_next)?;
+        while has_next {
+            slot = shelf.visit_order(slot, book, visitor)?;
+            if visitor.is_loading() {
+                if !shelf.slab.node(slot).marks.is_stop() {
+                    return Err(visitor.bad(shelf.slab.node(slot).order_id, "a stop"));
+                }
+                self.push(shelf, slot);
+            }
+            slot = shelf.slab.node(slot).next;
+            has_next = slot != NIL;
+            visitor.flag(&mut has_next)?;
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, shelf: &mut Shelf, slot: u32) {
+        shelf.slab.node_mut(slot).next = NIL;
+        if self.tail == NIL {
+            self.head = slot;
+        } else {
+            shelf.slab.node_mut(self.tail).next = slot;
+        }
+        self.tail = slot;
+    }
+}
+
+/// The ladder of a stop is one of prices that get further away: upwards for a purchase.
+pub(crate) const fn stop_rank(side: Side, stop_px: Px) -> i64 {
+    rank_of(side.opposite(), stop_px.0)
+}
+
+/// The rank up to which stops are reached.
+fn reached(book: &Book, side: Side, trigger: Trigger) -> Option<i64> {
+    let px = match (trigger, side) {
+        (Trigger::LastTrade, _) if book.last_px == Px::NONE => return None,
+        (Trigger::LastTrade, Side::Buy) => Px(book.high),
+        (Trigger::LastTrade, Side::Sell) => Px(book.low),
+        (Trigger::Reference, _) => book.reference,
+    };
+    (px != Px::NONE).then(|| stop_rank(side, px))
+}
+
+impl Shelf {
+    /// Lets a stop wait. There is room.
+    pub(crate) fn wait(&mut self, book: &mut Book, instrument: InstrumentId, order: &NewOrder, open: Open) {
+        let ladder = &mut self.stops[instrument.index()][stop_ladder(order.side, order.trigger)];
+        let level = ladder.level_at(&mut self.pool, stop_rank(order.side, order.stop_px));
+        let mut marks =
+            Marks::new(order.side, order.post_only, order.self_trade, order.reduce_only).stop(order.trigger);
+        if order.display_qty.0 != 0 {
+            marks = marks.iceberg();
+        }
+        if order.expire_ts != 0 {
+            marks = marks.timed();
+        }
+        let (slot, prev) = self.append(level, order.order_id, open.leaves);
+        *self.slab.node_mut(slot) = Node {
+            order_id: order.order_id,
+            px: order.px.0,
+            shown: open.leaves,
+            hidden: 0,
+            qty: open.qty,
+            next: NIL,
+            prev,
+            level,
+            book: instrument.0,
+            client: order.client,
+            session: order.session,
+            marks,
+        };
+        let rare = self.slab.rare_mut(slot);
+        rare.display = order.display_qty.0;
+        rare.stop_px = order.stop_px;
+        rare.min_qty = order.min_qty;
+        rare.expire_ts = order.expire_ts;
+        rare.ord_type = order.ord_type.byte();
+        rare.time_in_force = order.time_in_force.byte();
+        if marks.is_timed() {
+            self.expiries.add(&mut self.slab, slot);
+        }
+        book.stops += 1;
+        book.is_to_look = true;
+    }
+
+    /// Looks which stops are reached, and lines them up.
+    pub(crate) fn look(&mut self, book: &mut Book, instrument: InstrumentId, triggered: &mut Triggered) {
+        for (at, (side, trigger)) in STOP_LADDERS.into_iter().enumerate() {
+            let Some(worst) = reached(book, side, trigger) else {
+                continue;
+            };
+            loop {
+                let level = self.stops[instrument.index()][at].first(&self.pool);
+                if level == NIL || self.pool.level(level).rank > worst {
+                    break;
+                }
+                let slot = self.pool.level(level).head;
+                self.detach_stop(book, slot);
+                triggered.push(self, slot);
+            }
+        }
+        book.looked();
+    }
+
+    /// A waiting stop, or one that was triggered, as it came: what is open of it.
+    pub(crate) fn stop_order(&self, slot: u32) -> (NewOrder, Open) {
+        let (node, rare) = (self.slab.node(slot), self.slab.rare(slot));
+        let (ord_type, time_in_force) = rare.types();
+        let order = NewOrder {
+            ord_type,
+            time_in_force,
+            stop_px: rare.stop_px,
+            trigger: node.marks.trigger(),
+            min_qty: rare.min_qty,
+            ..self.as_new(slot)
+        };
+        let open = Open {
+            leaves: node.leaves(),
+            qty: node.qty,
+        };
+        (order, open)
+    }
+
+    /// An open order as a limit order that comes.
+    pub(crate) fn as_new(&self, slot: u32) -> NewOrder {
+        let (node, rare) = (self.slab.node(slot), self.slab.rare(slot));
+        NewOrder {
+            session: node.session,
+            display_qty: Qty(if node.marks.is_iceberg() { rare.display } else { 0 }),
+            expire_ts: if node.marks.is_timed() { rare.expire_ts } else { 0 },
+            post_only: node.marks.post_only(),
+            reduce_only: node.marks.is_reduce_only(),
+            self_trade: node.marks.self_trade(),
+            ..NewOrder::limit(
+                node.order_id,
+                node.client,
+                node.marks.side(),
+                Px(node.px),
+                Qty(node.qty),
+            )
+        }
+    }
+}
+
+/// What a stop becomes when it is triggered.
+pub(crate) fn in_the_market(order: NewOrder) -> NewOrder {
+    NewOrder {
+        ord_type: match order.ord_type {
+            OrdType::Stop => OrdType::Market,
+            _ => OrdType::Limit,
+        },
+        stop_px: Px::NONE,
+        ..order
+    }
+}

@@ -1,0 +1,361 @@
+//! An order that comes trades with those that rest.
+
+use pinrail_types::record::{ExecType, OrdStatus, TimeInForce};
+use pinrail_types::{InstrumentId, Px, Qty, Reason, Side};
+
+use crate::book::{Book, Open, Shelf, at, report_of};
+use crate::level::{NIL, rank_of};
+use crate::order::{NewOrder, SelfTrade};
+use crate::report::{Fill, OrderDeltaKind, Party, Sink};
+use crate::slab::Node;
+
+/// How far an order came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// Nothing of it is left.
+    Done,
+    /// Nothing is left at its price or better.
+    Rests,
+    /// What is left of it is to be cancelled.
+    Cancels(Reason),
+    /// It goes on with the next step.
+    Pauses,
+}
+
+/// What is to be done with the order that is next in a queue.
+enum Next {
+    Trade(i64),
+    /// It is gone, or shows less: look again.
+    Again,
+    End(End),
+    /// It is gone, and the one that comes is to end.
+    BothEnd(End),
+}
+
+impl Shelf {
+    /// Trades until the order is done, or the steps are.
+    #[inline]
+    pub(crate) fn take<S: Sink>(
+        &mut self,
+        book: &mut Book,
+        instrument: InstrumentId,
+        order: &NewOrder,
+        open: &mut Open,
+        steps: &mut usize,
+        sink: &mut S,
+    ) -> End {
+        let opposite = order.side.opposite();
+        let worst = rank_of(opposite, order.px.0);
+        // Of the level that was taken from last, if it is still there.
+        let mut touched = NIL;
+        let end = loop {
+            if open.leaves == 0 {
+                break End::Done;
+            }
+            let ladder = &book.sides[at(opposite)];
+            if ladder.best_rank() > worst {
+                break End::Rests;
+            }
+            if *steps == 0 {
+                break End::Pauses;
+            }
+            let level = ladder.best_level();
+            let slot = self.pool.level(level).head;
+            let node = self.slab.node(slot);
+            let mut qty = open.leaves.min(node.shown);
+            if is_special(order, node) {
+                match self.next_of(book, instrument, order, open, slot, steps, sink) {
+                    Next::Trade(most) => qty = most,
+                    Next::Again => {
+                        touched = NIL;
+                        continue;
+                    }
+                    Next::End(end) => break end,
+                    Next::BothEnd(end) => {
+                        touched = NIL;
+                        break end;
+                    }
+                }
+            }
+            *steps -= 1;
+            open.leaves -= qty;
+            let px = self.slab.node(slot).px;
+            book.traded(px);
+            let node = self.slab.node_mut(slot);
+            node.shown -= qty;
+            sink.fill(&Fill {
+                instrument,
+                trade_id: book.trades,
+                px: Px(px),
+                qty: Qty(qty),
+                side: order.side,
+                taker: taker(order, *open),
+                maker: party(node),
+                is_auction: false,
+            });
+            touched = level;
+            if self.filled(book, slot, qty, sink) {
+                touched = NIL;
+            }
+        };
+        if S::LEVELS && touched != NIL {
+            let px = self.slab.node(self.pool.level(touched).head).px;
+            self.say_level(instrument, opposite, px, touched, sink);
+        }
+        end
+    }
+
+    /// Takes a quantity that was filled of the first of a queue off its level; off what it shows it was taken already. True if
+    /// the level is gone; else what the level shows is still to be said.
+    #[inline]
+    pub(crate) fn filled<S: Sink>(&mut self, book: &mut Book, slot: u32, qty: i64, sink: &mut S) -> bool {
+        let &Node {
+            shown,
+            hidden,
+            next,
+            level,
+            marks,
+            ..
+        } = self.slab.node(slot);
+        let queue = self.pool.level_mut(level);
+        queue.shown -= qty;
+        if shown > 0 {
+            self.say_order(slot, OrderDeltaKind::Change, sink);
+            return false;
+        }
+        if hidden > 0 {
+            self.refresh(slot, sink);
+            return false;
+        }
+        if next == NIL {
+            self.take_out(book, slot, sink);
+            return true;
+        }
+        queue.head = next;
+        self.slab.node_mut(next).prev = NIL;
+        self.say_order(slot, OrderDeltaKind::Remove, sink);
+        if marks.is_timed() {
+            self.expiries.remove(&mut self.slab, slot);
+        }
+        self.slab.remove(slot);
+        false
+    }
+
+    /// Shows more of an iceberg, at the end of the queue.
+    #[cold]
+    fn refresh<S: Sink>(&mut self, slot: u32, sink: &mut S) {
+        self.say_order(slot, OrderDeltaKind::Remove, sink);
+        self.detach(slot);
+        let display = self.slab.rare(slot).display;
+        let node = self.slab.node_mut(slot);
+        node.shown = node.hidden.min(display);
+        node.hidden -= node.shown;
+        let level = node.level;
+        self.link(level, slot);
+        self.say_order(slot, OrderDeltaKind::Add, sink);
+    }
+
+    /// Where one of the two only reduces, or both are of one client.
+    #[cold]
+    #[expect(clippy::too_many_arguments)]
+    fn next_of<S: Sink>(
+        &mut self,
+        book: &mut Book,
+        instrument: InstrumentId,
+        order: &NewOrder,
+        open: &mut Open,
+        slot: u32,
+        steps: &mut usize,
+        sink: &mut S,
+    ) -> Next {
+        let node = *self.slab.node(slot);
+        let mut most = open.leaves.min(node.shown);
+        if order.reduce_only {
+            most = most.min(sink.reducible(instrument, order.client, order.side).0);
+            if most <= 0 {
+                return Next::End(End::Cancels(Reason::ReduceOnlyOrder));
+            }
+        }
+        if node.marks.is_reduce_only() {
+            most = most.min(sink.reducible(instrument, node.client, node.marks.side()).0);
+            if most <= 0 {
+                *steps -= 1;
+                self.cancel(book, slot, Reason::ReduceOnlyOrder, sink);
+                return Next::Again;
+            }
+        }
+        if node.client != order.client || order.self_trade == SelfTrade::Allow {
+            return Next::Trade(most);
+        }
+        *steps -= 1;
+        match order.self_trade {
+            SelfTrade::Allow => Next::Trade(most),
+            SelfTrade::CancelNewest => Next::End(End::Cancels(Reason::SelfTradePrevented)),
+            SelfTrade::CancelOldest => {
+                self.cancel(book, slot, Reason::SelfTradePrevented, sink);
+                Next::Again
+            }
+            SelfTrade::CancelBoth => {
+                self.cancel(book, slot, Reason::SelfTradePrevented, sink);
+                Next::BothEnd(End::Cancels(Reason::SelfTradePrevented))
+            }
+            SelfTrade::Decrement => {
+                self.decrement(book, instrument, order, open, slot, sink);
+                Next::Again
+            }
+        }
+    }
+
+    fn decrement<S: Sink>(
+        &mut self,
+        book: &mut Book,
+        instrument: InstrumentId,
+        order: &NewOrder,
+        open: &mut Open,
+        slot: u32,
+        sink: &mut S,
+    ) {
+        let node = self.slab.node_mut(slot);
+        let qty = open.leaves.min(node.shown);
+        node.shown -= qty;
+        node.qty -= qty;
+        let (px, side, level) = (node.px, node.marks.side(), node.level);
+        let report = if node.leaves() == 0 {
+            self.last_report(slot, OrdStatus::Canceled, Reason::SelfTradePrevented)
+        } else {
+            self.report(slot, ExecType::Restated, Reason::SelfTradePrevented)
+        };
+        sink.report(&report);
+        open.leaves -= qty;
+        open.qty -= qty;
+        let exec_type = if open.leaves == 0 {
+            ExecType::Canceled
+        } else {
+            ExecType::Restated
+        };
+        let reason = Reason::SelfTradePrevented;
+        sink.report(&report_of(instrument, order, *open, exec_type, reason));
+        if !self.filled(book, slot, qty, sink) {
+            self.say_level(instrument, side, px, level, sink);
+        }
+    }
+
+    /// Ends an order in the market, and says so.
+    pub(crate) fn cancel<S: Sink>(&mut self, book: &mut Book, slot: u32, reason: Reason, sink: &mut S) {
+        let report = self.last_report(slot, OrdStatus::Canceled, reason);
+        self.take_out(book, slot, sink);
+        sink.report(&report);
+    }
+
+    /// How much must trade at once, or nothing is to.
+    #[inline]
+    pub(crate) fn least(order: &NewOrder) -> i64 {
+        match order.time_in_force {
+            TimeInForce::FillOrKill => order.qty.0,
+            _ => order.min_qty.0,
+        }
+    }
+
+    /// Whether as much as `least` can be reached by an order as it comes.
+    pub(crate) fn reaches<S: Sink>(
+        &self,
+        book: &Book,
+        instrument: InstrumentId,
+        order: &NewOrder,
+        least: i64,
+        sink: &S,
+    ) -> bool {
+        if order.reduce_only && sink.reducible(instrument, order.client, order.side).0 < least {
+            return false;
+        }
+        let opposite = order.side.opposite();
+        let ladder = &book.sides[at(opposite)];
+        let worst = rank_of(opposite, order.px.0);
+        let mut level = ladder.best_level();
+        let mut left = least;
+        while level != NIL && self.pool.level(level).rank <= worst {
+            let (shown, hidden, ends) = self.reached_at(level, order);
+            left -= shown;
+            if left <= 0 {
+                return true;
+            }
+            // What icebergs show anew stands behind the order that ends it.
+            if ends {
+                return false;
+            }
+            left -= hidden;
+            if left <= 0 {
+                return true;
+            }
+            level = ladder.next(&self.pool, level);
+        }
+        false
+    }
+
+    /// What an order reaches at one price: shown, then hidden, and whether it meets an own one there that it does not get past.
+    fn reached_at(&self, level: u32, order: &NewOrder) -> (i64, i64, bool) {
+        let (mut shown, mut hidden) = (0, 0);
+        let mut slot = self.pool.level(level).head;
+        while slot != NIL {
+            let node = self.slab.node(slot);
+            slot = node.next;
+            if node.client == order.client && order.self_trade != SelfTrade::Allow {
+                if order.self_trade != SelfTrade::CancelOldest {
+                    return (shown, hidden, true);
+                }
+            } else if !node.marks.is_reduce_only() {
+                shown += node.shown;
+                hidden += node.hidden;
+            }
+        }
+        (shown, hidden, false)
+    }
+}
+
+#[expect(clippy::needless_bitwise_bool, reason = "one branch for all of it")]
+#[inline]
+fn is_special(order: &NewOrder, node: &Node) -> bool {
+    order.reduce_only
+        | node.marks.is_reduce_only()
+        | ((order.self_trade != SelfTrade::Allow) & (node.client == order.client))
+}
+
+#[inline]
+fn taker(order: &NewOrder, open: Open) -> Party {
+    Party {
+        order_id: order.order_id,
+        client: order.client,
+        session: order.session,
+        leaves: Qty(open.leaves),
+        cum: Qty(open.cum()),
+    }
+}
+
+#[inline]
+pub(crate) fn party(node: &Node) -> Party {
+    Party {
+        order_id: node.order_id,
+        client: node.client,
+        session: node.session,
+        leaves: Qty(node.leaves()),
+        cum: Qty(node.cum()),
+    }
+}
+
+/// Whether what is left of an order rests when nothing more is to be had.
+#[inline]
+pub(crate) fn can_rest(order: &NewOrder) -> bool {
+    use pinrail_types::record::OrdType;
+    let has_price = matches!(order.ord_type, OrdType::Limit | OrdType::StopLimit);
+    let is_lasting = matches!(
+        order.time_in_force,
+        TimeInForce::Day | TimeInForce::GoodTillCancel | TimeInForce::GoodTillDate
+    );
+    has_price & is_lasting
+}
+
+/// The price one step behind the best of the other side, at which an order would not trade.
+pub(crate) fn behind_best(book: &Book, side: Side) -> Option<Px> {
+    let best = book.best_px(side.opposite())?;
+    Some(Px(best - side.sign() * book.config.px_step))
+}
