@@ -144,6 +144,8 @@ const BOUNDS: Bounds = Bounds {
     open_quotes: 16,
     book_levels: 64,
     sources: 3,
+    orders: 32,
+    pages: 128,
 };
 
 fn pricer(bounds: &Bounds) -> SweepPricer {
@@ -203,7 +205,7 @@ impl Rig {
         self.quotes.extend(self.out.find::<Quote>());
         let made = self.out.words().to_vec();
         self.engine.seal(&mut self.out);
-        if self.engine.open_quotes() == 0 {
+        if self.engine.open_quotes() == 0 && self.engine.own_books().is_empty() {
             assert!(
                 self.engine.nothing_reserved(),
                 "nothing is open and something is reserved"
@@ -367,6 +369,8 @@ pub(super) fn is_large(start: &EpochStart) -> bool {
         bounds.clients,
         bounds.open_quotes,
         bounds.sources,
+        bounds.orders,
+        bounds.pages,
     ];
     bounds.check().is_ok() && largest.iter().any(|bound| *bound > 1 << 10)
 }

@@ -22,6 +22,8 @@ pub(super) const BOUNDS: Bounds = Bounds {
     open_quotes: 4,
     book_levels: 64,
     sources: 3,
+    orders: 32,
+    pages: 128,
 };
 
 pub(super) fn run(data: &[u8]) {

@@ -30,6 +30,8 @@ pub const BOUNDS: Bounds = Bounds {
     open_quotes: 256,
     book_levels: 64,
     sources: 5,
+    orders: 32,
+    pages: 128,
 };
 
 pub struct Place {

@@ -21,7 +21,7 @@ const MAY_USE: &[(&str, Uses)] = &[
     ("pinrail-oms", Uses::Only(&["types", "book"])),
     (
         "pinrail-engine",
-        Uses::Only(&["types", "book", "pricing", "risk", "oms"]),
+        Uses::Only(&["types", "book", "matching", "pricing", "risk", "oms"]),
     ),
     (
         "pinrail-runtime",

@@ -12,14 +12,14 @@ use crate::state::{Bounds, Engine, NOT_LISTED, Traded};
 use crate::streams::Requote;
 
 /// Whether two definitions say the same. A start gives the desk its definitions again, and that changes nothing.
-fn is_same<R: Record>(held: &R, given: &R) -> bool {
+pub(crate) fn is_same<R: Record>(held: &R, given: &R) -> bool {
     const HEADER_BYTES: usize = size_of::<RecordHeader>();
     bytemuck::bytes_of(held)[HEADER_BYTES..] == bytemuck::bytes_of(given)[HEADER_BYTES..]
 }
 
 impl<P: Pricer> Engine<P> {
     /// The first input of an epoch. Open quotes of the epoch before are withdrawn, since whoever held them has lost
-    /// their session, and orders are cancelled; no book is current until its venue sends a snapshot; and the runtime is a new one, with nothing to
+    /// their session, and orders, at venues and in the desk's own books, are cancelled; no venue's book is current until its venue sends a snapshot; and the runtime is a new one, with nothing to
     /// complain of yet. Positions, credit, trading states and definitions go on.
     pub(crate) fn on_epoch_start(&mut self, start: &EpochStart) -> Result<(), Reason> {
         if start.behaviour_version != BEHAVIOUR_VERSION
@@ -31,6 +31,7 @@ impl<P: Pricer> Engine<P> {
         self.epoch = start.epoch;
         self.withdraw_from = (!self.quotes.is_empty()).then_some(0);
         self.forget_cancels();
+        self.cancel_forbidden_in_books();
         self.risk.states.begin_epoch();
         for traded in self.traded.iter_mut().flatten() {
             for at in 0..traded.listings.len() {

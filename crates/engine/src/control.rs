@@ -40,6 +40,7 @@ impl<P: Pricer> Engine<P> {
         if state != TradingState::Active {
             self.withdraw_forbidden(out);
             self.cancel_forbidden();
+            self.cancel_forbidden_in_books();
         }
         Ok(())
     }
@@ -90,10 +91,13 @@ impl<P: Pricer> Engine<P> {
         });
         self.withdraw_forbidden(out);
         self.cancel_forbidden();
+        self.cancel_forbidden_in_books();
     }
 
     pub(crate) fn on_limit(&mut self, set: &LimitSet, out: &mut Out) -> Result<(), Reason> {
         out.push(self.risk.set_limit(set, out.now())?);
+        // A client may have been restricted.
+        self.cancel_forbidden_in_books();
         self.report_latches(out);
         Ok(())
     }
@@ -123,6 +127,7 @@ impl<P: Pricer> Engine<P> {
             self.withdraw_from = Some(0);
         }
         self.cancel_forbidden();
+        self.cancel_forbidden_in_books();
     }
 
     /// Begins to withdraw the open quotes that trading states no longer allow, if there may be any.
@@ -140,6 +145,8 @@ impl<P: Pricer> Engine<P> {
             self.withdraw_some(out);
         } else if self.cancel_from.is_some() {
             self.cancel_some(out);
+        } else if self.books.next_at() <= out.now() {
+            self.go_on_in_books(out);
         } else if self.reporting {
             self.report_some(out);
         }

@@ -8,6 +8,7 @@
 
 mod config;
 mod control;
+mod crossing;
 mod hash;
 mod market;
 mod orders;

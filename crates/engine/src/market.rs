@@ -52,8 +52,10 @@ impl<P: Pricer> Engine<P> {
         let Ok(top) = traded.venues.view(now).and_then(|view| view.top()) else {
             return;
         };
-        self.risk.show(instrument, top.mid(), now);
+        let mid = top.mid();
+        self.risk.show(instrument, mid, now);
         self.report_latches(out);
+        self.show_books(instrument, mid, out);
     }
 
     pub(crate) fn on_top_of_book(&mut self, top: &TopOfBook, out: &mut Out) -> Result<(), Reason> {

@@ -88,6 +88,7 @@ impl<P: Pricer> Engine<P> {
         self.withdraw_from = withdraws.then_some(from);
         visitor.flag(&mut self.reporting)?;
         self.visit_orders(visitor)?;
+        self.books.visit(visitor)?;
         self.pricer.visit(visitor)
     }
 

@@ -5,16 +5,18 @@ use pinrail_oms::{Executions, OrderTable, Positions, QuoteTable, Streams};
 use pinrail_pricing::Pricer;
 use pinrail_risk::{Ask, Risk, RiskBounds};
 use pinrail_types::record::{
-    AssetDef, BookState, BookUpdate, ClientDef, Continue, EpochStart, InputReject, InstrumentDef,
-    InstrumentLimits, LimitSet, ListingDef, ModelInput, NewOrderSingle, OutputHash, QuoteRequest,
-    QuoteResponse, QuotingParams, RuntimeEvent, Tick, TierSpread, TopOfBook, Trade, TradingState,
-    TradingStateSet, VenueBalance, VenueDef, VenueReport, VenueStatus,
+    AssetDef, BookDef, BookState, BookUpdate, ClientDef, ClientOrder, Continue, EpochStart, InputReject,
+    InstrumentDef, InstrumentLimits, LimitSet, ListingDef, MarketPhaseSet, MassQuote, ModelInput,
+    NewOrderSingle, OrderCancelReplaceRequest, OrderCancelRequest, OrderMassCancelRequest, OutputHash,
+    QuoteRequest, QuoteResponse, QuotingParams, RuntimeEvent, Tick, TierSpread, TopOfBook, Trade,
+    TradingState, TradingStateSet, VenueBalance, VenueDef, VenueReport, VenueStatus,
 };
 use pinrail_types::{
-    Amount, AssetId, BEHAVIOUR_VERSION, Cause, Frame, Instrument, InstrumentId, OpenOrder, Reason, Record,
-    RecordHeader, SourceId, VenueId,
+    Amount, AssetId, BEHAVIOUR_VERSION, Cause, ClientId, Frame, Instrument, InstrumentId, OpenOrder, Reason,
+    Record, RecordHeader, SourceId, VenueId,
 };
 
+use crate::crossing::Books;
 use crate::hash::RollingHash;
 use crate::out::Out;
 use crate::rfq::Explained;
@@ -41,13 +43,17 @@ pub struct Bounds {
     pub book_levels: usize,
     /// Sources of inputs, the runtime included.
     pub sources: usize,
+    /// Orders open at once in the desk's own books, all together.
+    pub orders: usize,
+    /// Pages of prices of these books, 64 neighbouring ticks each, all together.
+    pub pages: usize,
 }
 
 /// No bound is above this: what comes from a file may ask for anything.
 const BOUND_MAX: usize = 1 << 24;
 
 impl Bounds {
-    /// Whether there can be an engine of these bounds: all but `venues` from 1 to 2^24, `book_levels` at most
+    /// Whether there can be an engine of these bounds: all but `venues` from 1 to 2^24, `pages` from 128, `book_levels` at most
     /// [`Levels::LEVELS_MAX`], and `venues` at most [`VENUES_MAX`].
     ///
     /// # Errors
@@ -65,6 +71,12 @@ impl Bounds {
                 "the bound on levels of a book",
             ),
             (self.sources, 1..=BOUND_MAX, "the bound on sources"),
+            (self.orders, 1..=BOUND_MAX, "the bound on orders"),
+            (
+                self.pages,
+                pinrail_matching::Bounds::PAGES_MIN..=BOUND_MAX,
+                "the bound on pages of prices",
+            ),
         ];
         match ranges.iter().find(|(bound, range, _)| !range.contains(bound)) {
             Some((_, _, name)) => Err(name),
@@ -82,6 +94,8 @@ impl Bounds {
             open_quotes: start.open_quotes_max as usize,
             book_levels: start.book_levels_max as usize,
             sources: start.sources_max as usize,
+            orders: start.orders_max as usize,
+            pages: start.pages_max as usize,
         }
     }
 
@@ -102,6 +116,8 @@ impl Bounds {
             open_quotes_max: max(self.open_quotes),
             book_levels_max: max(self.book_levels),
             sources_max: max(self.sources),
+            orders_max: max(self.orders),
+            pages_max: max(self.pages),
             ..bytemuck::Zeroable::zeroed()
         }
     }
@@ -117,6 +133,8 @@ impl Default for Bounds {
             open_quotes: 4_096,
             book_levels: 8_192,
             sources: 64,
+            orders: 16_384,
+            pages: 4_096,
         }
     }
 }
@@ -181,6 +199,8 @@ pub struct Engine<P> {
     pub(crate) positions: Positions,
     pub(crate) orders: OrderTable,
     pub(crate) executions: Executions,
+    /// Apart, since most inputs touch none of it.
+    pub(crate) books: Box<Books>,
     /// Fees of venues that were not taken in what the instrument is quoted in, by asset.
     pub(crate) fees: Vec<i128>,
     /// When the strategy wants to be called; never if it does not.
@@ -234,6 +254,7 @@ impl<P: Pricer> Engine<P> {
             positions: Positions::new(bounds.instruments),
             orders: OrderTable::new(),
             executions: Executions::new(),
+            books: Box::new(Books::new(&bounds)),
             fees: vec![0; bounds.assets],
             wake_at: u64::MAX,
             withdraw_from: None,
@@ -389,8 +410,28 @@ impl<P: Pricer> Engine<P> {
             TierSpread::TYPE => self.on_tier_spread(body::<TierSpread>(input)?),
             InstrumentLimits::TYPE => self.risk.set_limits(body::<InstrumentLimits>(input)?),
             LimitSet::TYPE => self.on_limit(body::<LimitSet>(input)?, out),
-            _ => Err(Reason::UnknownRecord),
+            _ => self.dispatch_to_books(input, out),
         }
+    }
+
+    /// What clients ask of the desk's own books, and who runs them.
+    #[inline(never)]
+    fn dispatch_to_books(&mut self, input: &Frame, out: &mut Out) -> Result<(), Reason> {
+        match input.record_type() {
+            ClientOrder::TYPE => self.on_client_order(body::<ClientOrder>(input)?, out),
+            OrderCancelRequest::TYPE => self.on_order_cancel(body::<OrderCancelRequest>(input)?, out),
+            OrderCancelReplaceRequest::TYPE => {
+                self.on_order_replace(body::<OrderCancelReplaceRequest>(input)?, out);
+            }
+            OrderMassCancelRequest::TYPE => {
+                self.on_order_mass_cancel(body::<OrderMassCancelRequest>(input)?, out);
+            }
+            MassQuote::TYPE => self.on_mass_quote(body::<MassQuote>(input)?, out),
+            BookDef::TYPE => return self.on_book_def(body::<BookDef>(input)?),
+            MarketPhaseSet::TYPE => return self.on_market_phase(body::<MarketPhaseSet>(input)?, out),
+            _ => return Err(Reason::UnknownRecord),
+        }
+        Ok(())
     }
 
     /// Whether an input with this cause was taken already: its producer started again and sent it twice. Such a
@@ -458,6 +499,7 @@ impl<P: Pricer> Engine<P> {
             || self.cancel_from.is_some()
             || self.reporting
             || self.streams.next_at() <= self.last_ts
+            || self.books.next_at() <= self.last_ts
     }
 
     /// When the next timer is due; `u64::MAX` if none is set. If core time reaches it without an input, a [`Tick`]
@@ -468,6 +510,7 @@ impl<P: Pricer> Engine<P> {
             .next_expiry()
             .min(self.risk.next_return())
             .min(self.streams.next_at())
+            .min(self.books.next_at())
             .min(self.wake_at)
     }
 
@@ -545,6 +588,24 @@ impl<P: Pricer> Engine<P> {
     /// Whether no limit is reserved by any open quote or order.
     pub fn nothing_reserved(&self) -> bool {
         self.risk.nothing_reserved()
+    }
+
+    /// The desk's own books, to look at.
+    pub fn own_books(&self) -> &pinrail_matching::Matcher {
+        self.books.matcher()
+    }
+
+    /// Net lots that a client bought and sold in the desk's own book.
+    pub fn client_position(&self, client: ClientId, instrument: InstrumentId) -> i128 {
+        self.books.client_position(client, instrument)
+    }
+
+    /// What is held of a client's credit, for quotes and for orders, in the smallest unit of its credit asset.
+    ///
+    /// # Panics
+    /// If the client is beyond the engine's bounds.
+    pub fn held_credit(&self, client: ClientId) -> Amount {
+        self.risk.held(client)
     }
 
     /// The venues that list an instrument, as a pricer sees them.

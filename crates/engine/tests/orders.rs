@@ -706,3 +706,20 @@ fn a_clients_fill_reaches_the_strategy_and_a_hedge_goes_out_with_it() {
     assert!(desk.engine.nothing_reserved());
     assert_eq!(out.find::<QuoteStatusReport>().count(), 0);
 }
+
+#[test]
+fn a_venue_is_sent_no_order_of_a_day_or_a_date_and_reports_nothing_of_a_book_of_ours() {
+    let mut desk = desk();
+    for time_in_force in [TimeInForce::Day, TimeInForce::GoodTillDate] {
+        let order = NewVenueOrder {
+            time_in_force,
+            ..order(Side::Buy, 10_000, 5)
+        };
+        assert_eq!(place(&mut desk, &order), Err(Reason::BadField));
+    }
+    let sent = place(&mut desk, &order(Side::Buy, 10_000, 5)).unwrap();
+    for exec_type in [ExecType::Replaced, ExecType::Restated, ExecType::Triggered] {
+        let reject: InputReject = only(&desk.put(report(&sent, "E", exec_type, OrdStatus::New)));
+        assert_eq!(reject.reason, Reason::BadField.code());
+    }
+}

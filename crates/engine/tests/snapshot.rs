@@ -75,7 +75,7 @@ fn no_word_can_be_changed_into_another_state_than_the_one_that_is_read() {
 #[test]
 fn there_is_no_engine_of_bounds_that_are_zero_or_beyond_all_memory() {
     assert_eq!(Bounds::default().check(), Ok(()));
-    let change: [fn(&mut Bounds) -> &mut usize; 7] = [
+    let change: [fn(&mut Bounds) -> &mut usize; 9] = [
         |bounds| &mut bounds.assets,
         |bounds| &mut bounds.instruments,
         |bounds| &mut bounds.venues,
@@ -83,6 +83,8 @@ fn there_is_no_engine_of_bounds_that_are_zero_or_beyond_all_memory() {
         |bounds| &mut bounds.open_quotes,
         |bounds| &mut bounds.book_levels,
         |bounds| &mut bounds.sources,
+        |bounds| &mut bounds.orders,
+        |bounds| &mut bounds.pages,
     ];
     let mut names = Vec::new();
     for (at, bound) in change.into_iter().enumerate() {
@@ -92,5 +94,5 @@ fn there_is_no_engine_of_bounds_that_are_zero_or_beyond_all_memory() {
         *bound(&mut bounds) = 0;
         assert_eq!(bounds.check().is_ok(), at == 2, "{bounds:?}");
     }
-    assert_eq!(names.len(), 7);
+    assert_eq!(names.len(), 9);
 }

@@ -2,9 +2,12 @@
 //!
 //! [`QuoteTable`] holds every open quote and remembers those that ended last; [`Streams`] what is quoted again and again;
 //! [`Positions`] the house position and cash in each instrument. [`OrderTable`] holds every order that is open at a venue,
-//! [`Executions`] the reports that were taken of them. All are bounded at construction and allocate nothing afterwards.
+//! [`Executions`] the reports that were taken of them. [`ClientOrders`] holds what is open in the desk's own books, [`Holdings`]
+//! what clients traded there. All are bounded at construction and allocate nothing afterwards.
 
+mod client_orders;
 mod executions;
+mod holdings;
 mod orders;
 mod positions;
 mod quotes;
@@ -12,7 +15,9 @@ mod slots;
 mod streams;
 mod timers;
 
+pub use client_orders::{ClientOrderSlot, ClientOrderState, ClientOrders, Held};
 pub use executions::{EXECUTIONS_MAX, Executions};
+pub use holdings::Holdings;
 pub use orders::{OPEN_ORDERS_MAX, OrderSlot, OrderTable};
 pub use positions::{Position, Positions};
 pub use quotes::{Open, OpenQuote, QuoteTable, Slot};

@@ -99,6 +99,21 @@ impl Positions {
         after.ok_or(Reason::Overflow)
     }
 
+    /// Books what the house was paid for a trade of others, in the instrument's quote asset; negative is what it paid. Nothing
+    /// is changed on overflow.
+    ///
+    /// # Errors
+    /// [`Reason::Overflow`] where cash would not fit.
+    ///
+    /// # Panics
+    /// If the instrument is beyond the bound given at construction.
+    pub fn earn(&mut self, instrument: InstrumentId, fees: i128) -> Result<Position, Reason> {
+        let position = &mut self.positions[instrument.index()];
+        let cash = position.cash.get().checked_add(fees).ok_or(Reason::Overflow)?;
+        position.cash = Amount::new(cash);
+        Ok(*position)
+    }
+
     /// Goes through the state.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ use pinrail_types::{ClientId, InstrumentId, Reason, SessionId};
 use crate::ask::Ask;
 use crate::checks::Check;
 use crate::client::ClientRisk;
+use crate::instrument::InstrumentRisk;
 use crate::risk::Risk;
 
 impl Risk {
@@ -16,7 +17,7 @@ impl Risk {
     #[inline]
     pub fn admit_request(&mut self, session: SessionId, ask: &Ask, now: u64) -> Result<(i64, u64), Reason> {
         self.admit_message(session, ask.client, now)?;
-        self.judge(ask)
+        self.judge(ask, |instrument| instrument.reduces(ask))
     }
 
     /// Checks that a request may be taken now, whatever it asks for, and counts it as a message: for its session if that
@@ -33,7 +34,21 @@ impl Risk {
         Ok(())
     }
 
-    /// The same for an order. What ends a quote is never asked here.
+    /// Counts a message that is never refused, as a cancel is: it takes what others then lack.
+    pub fn count_message(&mut self, session: SessionId, client: ClientId, now: u64) {
+        let rate = self.sessions.rate;
+        if let Some(session) = self.sessions.bucket(session) {
+            *session = session.owing_one(rate, now);
+        }
+        let client = self.clients.get_mut(client.index());
+        if let Some(client) = client.filter(|client| client.known) {
+            client.bucket = client.bucket.owing_one(client.rate, now);
+            client.turn(now);
+            client.message();
+        }
+    }
+
+    /// [`Risk::admit_message`] for an accept, which may be a trade. What ends a quote is never asked here.
     ///
     /// # Errors
     /// One reason for each check, the first that fails.
@@ -80,7 +95,7 @@ impl Risk {
     /// # Errors
     /// One reason for each check, the first that fails.
     pub fn check_ask(&self, ask: &Ask) -> Result<(i64, u64), Reason> {
-        self.judge(ask)
+        self.judge(ask, |instrument| instrument.reduces(ask))
     }
 
     #[expect(
@@ -88,7 +103,11 @@ impl Risk {
         reason = "it then shares its look-ups with what stands before it"
     )]
     #[inline(always)]
-    fn judge(&self, ask: &Ask) -> Result<(i64, u64), Reason> {
+    pub(crate) fn judge(
+        &self,
+        ask: &Ask,
+        reduces: impl FnOnce(&InstrumentRisk) -> bool,
+    ) -> Result<(i64, u64), Reason> {
         let omitted = self.omitted;
         let instrument = self.instrument(ask.instrument)?;
         let client = self
@@ -106,7 +125,7 @@ impl Risk {
         omitted.require(Check::QtyGrid, step == 1 || ask.qty.0 % step == 0)?;
         omitted.require(Check::QtyMin, ask.qty >= limits.qty_min)?;
         omitted.require(Check::QtyMax, ask.qty <= limits.qty_max)?;
-        if !freely && !instrument.reduces(ask) {
+        if !freely && !reduces(instrument) {
             self.states.check_reducing(ask.instrument, ask.client, omitted)?;
         }
         Ok((limits.px_step, limits.quote_ttl_ns))

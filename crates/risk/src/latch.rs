@@ -176,7 +176,7 @@ impl Risk {
 
     /// Works out the profit of an instrument and its sum anew, behind a change of position or mark. What does not fit its
     /// integer stays as it was; the position limit is far below it.
-    fn count_profit(&mut self, at: usize) {
+    pub(crate) fn count_profit(&mut self, at: usize) {
         let instrument = &mut self.instruments[at];
         let asset = &mut self.assets[instrument.quote.index()];
         if let Ok(profit) = instrument.profit_now()

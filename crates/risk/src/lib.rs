@@ -15,12 +15,14 @@
 //! | `limits`, `bound`, `changes` | limits as inputs, what waits for a second person, what returns |
 //! | `instrument`, `client`, `asset`, `sessions` | what is kept of each |
 //! | `orders`, `venues` | checks of an order to a venue, what it reserves, and what is kept of each venue |
+//! | `book` | checks of a client's order for a book of the desk's own, and what it reserves |
 //! | `latch` | what sets a trading state by itself |
 //! | `rate`, `restricted`, `reference`, `duplicates`, `fills`, `exposure`, `profit` | the state of one subject each |
 
 mod admit;
 mod ask;
 mod asset;
+mod book;
 mod bound;
 mod changes;
 mod checks;
@@ -44,6 +46,7 @@ mod state;
 mod venues;
 
 pub use ask::{Ask, Quoted};
+pub use book::{BookAsk, BookMarket};
 pub use changes::CHANGES_MAX;
 pub use checks::Check;
 pub use latch::Latch;

@@ -1,7 +1,7 @@
 //! A source of inputs, as the core sees it: a ring, whose it is, and what may come in on it.
 
 use pinrail_ring::Consumer;
-use pinrail_types::record::{EpochStart, TradingStateSet, VenueBalance, VenueReport};
+use pinrail_types::record::{EpochStart, MarketPhaseSet, TradingStateSet, VenueBalance, VenueReport};
 use pinrail_types::{Cause, Frame, Record, RecordType, SourceId};
 
 /// Who is at the other end of a ring. It decides what may come in and what is served first: in this order.
@@ -28,6 +28,7 @@ impl Role {
             Role::Control => {
                 (record_type.band() == 0x01 && record_type.0 != EpochStart::TYPE.0)
                     || record_type.0 == TradingStateSet::TYPE.0
+                    || record_type.0 == MarketPhaseSet::TYPE.0
             }
             Role::Execution => record_type.0 == VenueReport::TYPE.0 || record_type.0 == VenueBalance::TYPE.0,
             Role::Client => record_type.band() == 0x03,

@@ -9,6 +9,7 @@ use bytemuck::Pod;
 use crate::header::{Commit, Flags, RecordHeader, RecordType};
 use crate::schema::Schema;
 
+mod book;
 mod client;
 mod config;
 mod control;
@@ -18,6 +19,12 @@ mod model;
 mod order;
 mod output;
 
+pub use book::{
+    AuctionPrice, BookDef, BookLevelDelta, BookOrderDelta, ClientOrder, CxlRejResponseTo, ExecInst,
+    InternalTop, LastLiquidityInd, MarketPhase, MarketPhaseReport, MarketPhaseSet, MassQuote, MassQuoteAck,
+    MdUpdateAction, OrderCancelReject, OrderCancelReplaceRequest, OrderCancelRequest, OrderMassCancelReport,
+    OrderMassCancelRequest, QUOTES_MAX, SelfMatchPrevention, TriggerPriceType,
+};
 pub use client::{
     NewOrderSingle, OrdType, QuoteRequest, QuoteRespType, QuoteResponse, SubscriptionRequestType, TWO_SIDED,
 };
@@ -75,6 +82,7 @@ pub const RECORDS: &[Schema] = &[
     InstrumentLimits::SCHEMA,
     LimitSet::SCHEMA,
     QuotingParams::SCHEMA,
+    BookDef::SCHEMA,
     BookUpdate::SCHEMA,
     TopOfBook::SCHEMA,
     Trade::SCHEMA,
@@ -84,10 +92,16 @@ pub const RECORDS: &[Schema] = &[
     QuoteRequest::SCHEMA,
     NewOrderSingle::SCHEMA,
     QuoteResponse::SCHEMA,
+    ClientOrder::SCHEMA,
+    OrderCancelRequest::SCHEMA,
+    OrderCancelReplaceRequest::SCHEMA,
+    OrderMassCancelRequest::SCHEMA,
+    MassQuote::SCHEMA,
     TradingStateSet::SCHEMA,
     RuntimeEvent::SCHEMA,
     Tick::SCHEMA,
     Continue::SCHEMA,
+    MarketPhaseSet::SCHEMA,
     ModelInput::SCHEMA,
     Quote::SCHEMA,
     QuoteRequestReject::SCHEMA,
@@ -103,6 +117,14 @@ pub const RECORDS: &[Schema] = &[
     VenueOrder::SCHEMA,
     VenueOrderCancel::SCHEMA,
     VenueOrderReject::SCHEMA,
+    OrderCancelReject::SCHEMA,
+    BookLevelDelta::SCHEMA,
+    BookOrderDelta::SCHEMA,
+    InternalTop::SCHEMA,
+    AuctionPrice::SCHEMA,
+    MarketPhaseReport::SCHEMA,
+    OrderMassCancelReport::SCHEMA,
+    MassQuoteAck::SCHEMA,
 ];
 
 /// Declares a record: its number, layout version, length in lines, and each field with its offset, all checked at

@@ -3,9 +3,10 @@
 use std::fmt::Debug;
 
 use pinrail_types::record::{
-    BookState, ExecType, InventoryRule, LimitKind, LimitOutcome, OrdStatus, OrdType, QuoteRespType,
-    QuoteStatus, RuntimeEventKind, Scope, SequenceRule, StreamState, SubscriptionRequestType, TWO_SIDED,
-    TimeInForce, TradingState, VenueStatusKind,
+    BookState, CxlRejResponseTo, ExecType, InventoryRule, LastLiquidityInd, LimitKind, LimitOutcome,
+    MarketPhase, MdUpdateAction, OrdStatus, OrdType, QuoteRespType, QuoteStatus, RuntimeEventKind, Scope,
+    SelfMatchPrevention, SequenceRule, StreamState, SubscriptionRequestType, TWO_SIDED, TimeInForce,
+    TradingState, TriggerPriceType, VenueStatusKind,
 };
 use pinrail_types::schema;
 use pinrail_types::{Reason, RecordType, Side};
@@ -32,7 +33,9 @@ pub(super) enum Meaning {
 /// The meaning of `field` in the record called `record`.
 pub(super) fn meaning(record: &str, field: &str) -> Meaning {
     match (record, field) {
-        (_, "ts_event" | "ts_recv" | "valid_until" | "expires_at") => Meaning::Time,
+        (_, "ts_event" | "ts_recv" | "valid_until" | "expires_at" | "expire_ts" | "day_end_ts") => {
+            Meaning::Time
+        }
         (_, "asset" | "base" | "quote" | "credit_asset" | "fee_asset") => Meaning::Asset,
         (_, "instrument") => Meaning::Instrument,
         (_, "venue") => Meaning::Venue,
@@ -49,7 +52,7 @@ pub(super) fn meaning(record: &str, field: &str) -> Meaning {
         (_, "input_type") => Meaning::Code(record_type),
         (
             "NewOrderSingle" | "ExecutionReport" | "Trade" | "VenueOrder" | "VenueOrderReject"
-            | "VenueReport",
+            | "VenueReport" | "ClientOrder" | "BookLevelDelta" | "BookOrderDelta",
             "side" | "taker_side",
         ) => Meaning::Code(side),
         (_, "side") => Meaning::Code(side_or_both),
@@ -67,6 +70,12 @@ pub(super) fn meaning(record: &str, field: &str) -> Meaning {
         (_, "ord_type") => Meaning::Code(|code| name(code, OrdType::from_byte)),
         (_, "ord_status") => Meaning::Code(|code| name(code, OrdStatus::from_byte)),
         (_, "exec_type") => Meaning::Code(|code| name(code, ExecType::from_byte)),
+        (_, "trigger") => Meaning::Code(|code| name(code, TriggerPriceType::from_byte)),
+        (_, "self_match") => Meaning::Code(|code| name(code, SelfMatchPrevention::from_byte)),
+        (_, "phase") => Meaning::Code(|code| name(code, MarketPhase::from_byte)),
+        (_, "action") => Meaning::Code(|code| name(code, MdUpdateAction::from_byte)),
+        (_, "liquidity") => Meaning::Code(|code| name(code, LastLiquidityInd::from_byte)),
+        (_, "response_to") => Meaning::Code(|code| name(code, CxlRejResponseTo::from_byte)),
         (_, "time_in_force") => Meaning::Code(|code| name(code, TimeInForce::from_byte)),
         (_, "resp_type") => Meaning::Code(|code| name(code, QuoteRespType::from_byte)),
         (_, "status") => Meaning::Code(|code| name(code, QuoteStatus::from_byte)),
@@ -150,6 +159,8 @@ mod tests {
         "px_ticks_step",
         "session",
         "strategy",
+        "exec_inst",
+        "of_session",
     ];
 
     #[test]

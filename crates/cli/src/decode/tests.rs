@@ -262,7 +262,7 @@ fn columns_have_names_of_their_own() {
     let mut tables: Vec<Vec<Column>> = RECORDS.iter().map(row::columns).collect();
     tables.extend(RECORDS.iter().filter_map(row::level_columns));
     tables.push(row::unknown_columns());
-    assert_eq!(tables.len(), RECORDS.len() + 2);
+    assert_eq!(tables.len(), RECORDS.len() + 3);
     for mut columns in tables {
         let all = columns.len();
         columns.sort_by(|a, b| a.name.cmp(&b.name));

@@ -49,6 +49,8 @@ impl Many {
             open_quotes: OPEN_QUOTES,
             book_levels: 64,
             sources: 2,
+            orders: 64,
+            pages: 128,
         };
         let mut desk = Many {
             engine: Engine::new(bounds, SweepPricer::new(instruments)),

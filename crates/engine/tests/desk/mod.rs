@@ -155,6 +155,8 @@ impl<P: Pricer> Desk<P> {
             open_quotes: 64,
             book_levels: 64,
             sources: 2,
+            orders: 64,
+            pages: 128,
         };
         let mut desk = Desk {
             engine: Engine::new(bounds, make(&bounds)),

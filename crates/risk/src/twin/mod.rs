@@ -19,6 +19,7 @@ use crate::ask::{Ask, Quoted};
 use crate::checks::Check;
 use crate::risk::{Risk, RiskBounds};
 
+mod book;
 mod naive;
 mod orders;
 
@@ -144,12 +145,16 @@ impl Pair {
             _ => self.pick(&[0, 0, 1, 3, 10, 40]),
         };
         self.returns()?;
-        match self.below(41) {
+        match self.below(49) {
             26..32 => self.order()?,
             32..34 => self.end_order(),
             34..37 => self.fill_order(),
             37 => self.stray_fill(),
             38..40 => self.balance()?,
+            41..45 => self.book_order()?,
+            45..47 => self.change_in_book()?,
+            47 => self.trade_in_book(),
+            48 => self.end_in_book(),
             0..10 => self.request()?,
             20 => self.show()?,
             10..13 => self.end(),
@@ -508,6 +513,9 @@ fn lockstep(seed: u64, omitted: Option<Check>) -> Result<(), String> {
     for open in core::mem::take(&mut pair.naive.open) {
         pair.release(&open);
     }
+    for order in core::mem::take(&mut pair.naive.book) {
+        pair.release_in_book(&order);
+    }
     for (order, left) in core::mem::take(&mut pair.naive.orders) {
         pair.fast.release_order(&order, left, Qty::ZERO);
     }
@@ -534,7 +542,7 @@ fn every_planted_omission_is_caught_by_the_twin() {
     // What the twin has no table for to fill: see `a_full_table_of_orders_refuses`.
     let checks = Check::ALL.iter().filter(|check| **check != Check::DuplicatesFull);
     for check in checks {
-        let caught = (0..300).any(|seed| lockstep(seed, Some(*check)).is_err());
+        let caught = (0..1_000).any(|seed| lockstep(seed, Some(*check)).is_err());
         assert!(caught, "without {check:?} nothing differs");
     }
 }

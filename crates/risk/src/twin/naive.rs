@@ -2,8 +2,10 @@
 
 use pinrail_types::NewVenueOrder;
 
+use super::book::BookOrder;
 use super::*;
 
+mod book;
 mod limits;
 mod orders;
 
@@ -75,6 +77,8 @@ enum Event {
     /// Exposure and profit in an instrument are worked out at this price from then on.
     Marked(u32, Px, u64),
     Filled(Fill),
+    /// What the house got for a trade of clients.
+    Earned(InstrumentId, i128),
     Resumed(Scope, u32),
     /// The window of an instrument's samples was set.
     Window(u32, u64),
@@ -111,6 +115,11 @@ pub(super) struct Naive {
     pub(super) open: Vec<Open>,
     /// Orders at venues, and what is left of each.
     pub(super) orders: Vec<(NewVenueOrder, Qty)>,
+    /// Clients' orders in the desk's own books, and their trades.
+    pub(super) book: Vec<BookOrder>,
+    book_trades: Vec<book::BookTrade>,
+    /// Those that were taken, when, and what the window for duplicates was.
+    taken: Vec<(Ask, u64, u64)>,
     /// What venues said that they hold, and what was spent there.
     money: Vec<orders::Money>,
     by_venue: Vec<Message>,
@@ -164,9 +173,14 @@ impl Naive {
         let reduces = after.abs() < position.abs() && after.signum() != -position.signum();
         self.check_states(ask, reduces)?;
         self.check_permitted(ask)?;
+        self.check_duplicate(ask, now)
+    }
+
+    fn check_duplicate(&self, ask: &Ask, now: u64) -> Result<(), Reason> {
         if self.last(LimitKind::DuplicateWindow, ask.client.0, 0).is_some() {
-            let mut fills = self.fills();
-            if fills.any(|fill| fill.ask == *ask && now < fill.ts + fill.duplicate_ns) {
+            let fills = self.fills().map(|fill| (fill.ask, fill.ts, fill.duplicate_ns));
+            let mut before = fills.chain(self.taken.iter().copied());
+            if before.any(|(of, ts, window_ns)| of == *ask && now < ts + window_ns) {
                 return Err(Reason::DuplicateOrder);
             }
         }
@@ -191,8 +205,12 @@ impl Naive {
 
     /// Position and cash of the house.
     pub(super) fn booked(&self, instrument: InstrumentId) -> (i64, i128) {
+        let earned = self.events.iter().map(|event| match event {
+            Event::Earned(of, fee) if *of == instrument => *fee,
+            _ => 0,
+        });
         let fills = self.fills().filter(|fill| fill.ask.instrument == instrument);
-        fills.fold((0, 0), |(position, cash), fill| {
+        fills.fold((0, earned.sum()), |(position, cash), fill| {
             let bought = fill.bought();
             let paid = i128::from(bought * fill.px.0 * 10) + fill.fee;
             (position + bought, cash - paid)
@@ -277,6 +295,7 @@ impl Naive {
             Event::Filled(fill) if fill.ask.instrument.0 == instrument => {
                 i128::from(fill.bought() * (mark.0 - fill.px.0) * 10) - fill.fee
             }
+            Event::Earned(of, fee) if of.0 == instrument => *fee,
             _ => 0,
         });
         gains.sum()
@@ -443,7 +462,7 @@ impl Naive {
         }
     }
 
-    fn check_ask(&self, ask: &Ask) -> Result<(), Reason> {
+    fn check_ask_that(&self, ask: &Ask, reduces: bool) -> Result<(), Reason> {
         // States that halt come before the quantity, those that reduce behind it.
         self.check_states(ask, true)?;
         self.check_permitted(ask)?;
@@ -464,6 +483,10 @@ impl Naive {
         if ask.qty.0 > self.most(LimitKind::QtyMax, ask.instrument.0) as i64 {
             return Err(Reason::QtyAboveMax);
         }
+        self.check_states(ask, reduces)
+    }
+
+    fn check_ask(&self, ask: &Ask) -> Result<(), Reason> {
         let position = self.position(ask.instrument);
         let (buy, sell) = self.worst(ask.instrument);
         let reduces = match ask.side {
@@ -471,7 +494,7 @@ impl Naive {
             Some(Side::Sell) => -(position + buy) >= ask.qty.0,
             None => false,
         };
-        self.check_states(ask, reduces)
+        self.check_ask_that(ask, reduces)
     }
 
     /// Lots that the house would buy and sell if all open quotes and orders were taken.
@@ -615,7 +638,8 @@ impl Naive {
             .iter()
             .filter(|(order, _)| quote_of(order.instrument.0) == quote);
         let orders = orders.map(|(order, left)| i128::from(order.px.0 * left.0 * 10));
-        held.map(Open::notional).sum::<i128>() + orders.sum::<i128>()
+        let in_books = self.held_in_book(|order| quote_of(order.instrument.0) == quote);
+        held.map(Open::notional).sum::<i128>() + orders.sum::<i128>() + in_books
     }
 
     fn check_position(&self, ask: &Ask, quoted: &Quoted) -> Result<(), Reason> {
@@ -637,9 +661,11 @@ impl Naive {
             return Err(Reason::CreditAsset);
         }
         let held = self.open.iter().filter(|open| open.ask.client == ask.client);
-        let of_client = notional + held.map(Open::notional).sum::<i128>();
+        let in_books = self.held_in_book(|order| order.client == ask.client);
+        let of_client = notional + held.map(Open::notional).sum::<i128>() + in_books;
         let used = self.fills().filter(|fill| fill.ask.client == ask.client);
         let used: i128 = used.map(|fill| i128::from(fill.px.0 * fill.ask.qty.0 * 10)).sum();
+        let used = used + self.used_in_book(ask.client);
         if of_client + used > self.most(LimitKind::Credit, ask.client.0) {
             return Err(Reason::CreditLimit);
         }

@@ -65,7 +65,7 @@ byte_enum! {
 }
 
 record! {
-    /// An order (`NewOrderSingle`, FIX D). With `OrdType` D it accepts a quote: quantity and price must be the
+    /// An order (`NewOrderSingle`, FIX D) with `OrdType` D: it accepts a quote. Quantity and price must be the
     /// quote's, also where that is for less than was asked for.
     NewOrderSingle = 0x0302, version 0, lines 2 {
         /// The client's id of the order (`ClOrdID` 11).

@@ -31,8 +31,12 @@ record! {
         book_levels_max: u32 = 68,
         /// Most sources of inputs, the runtime included.
         sources_max: u32 = 72,
+        /// Most orders open at once in the desk's own books.
+        orders_max: u32 = 76,
+        /// Most pages of prices of these books, 64 neighbouring ticks each.
+        pages_max: u32 = 80,
         /// Zero.
-        pad2: [u8; 52] = 76,
+        pad2: [u8; 44] = 84,
     }
 }
 

@@ -194,8 +194,16 @@ record! {
         exec_type: u8 = 149,
         /// [`OrdStatus`].
         ord_status: u8 = 150,
-        /// Zero.
-        pad: [u8; 41] = 151,
+        /// [`LastLiquidityInd`](crate::record::LastLiquidityInd) of a fill in a book of the desk's own; else zero.
+        liquidity: u8 = 151,
+        /// Numbers the trades of such a book (`TrdMatchID` 880); else zero.
+        trade_id: u64 = 152,
+        /// Price of an order in such a book (`Price` 44), as it stands; else zero.
+        px: Px = 160,
+        /// Its whole quantity (`OrderQty` 38); else zero.
+        qty: Qty = 168,
+        /// What was charged for this fill, in the smallest unit of the quote asset (`Commission` 12); negative is a rebate.
+        fee: Amount = 176,
     }
 }
 

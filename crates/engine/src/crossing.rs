@@ -1,0 +1,354 @@
+//! The desk's own books, where clients trade with one another.
+//!
+//! Whatever is to come to a book passes [`gate`] first, which alone can give the books anything. What has become forbidden is cancelled before the books are given anything else.
+
+use pinrail_matching::{BookConfig, BookOrder, Matcher, Phase};
+use pinrail_oms::{ClientOrderState, ClientOrders, Holdings};
+use pinrail_pricing::Pricer;
+use pinrail_types::record::{BookDef, MarketPhase, MarketPhaseReport, MarketPhaseSet};
+use pinrail_types::state::{StateError, Visitor};
+use pinrail_types::{ClientId, E8, InstrumentId, Px, Reason};
+
+use crate::out::{OUT_LINES_MAX, Out};
+use crate::state::{Bounds, Engine};
+
+mod effects;
+mod gate;
+mod orders;
+mod quotes;
+
+use effects::Effects;
+use gate::{Call, Gated};
+
+/// Steps of the books that one input takes, see `docs/matching.md`.
+const STEPS_PER_INPUT: usize = 4;
+/// What a step says at most: two reports, the house's position, two orders' deltas of which one is shown anew, a price's.
+const STEP_LINES: usize = 6 + 1 + 3 + 1;
+/// The room that there must be to give a book something to do: the steps, the first report and the last, top of book and auction
+/// price, and what is said behind an answer.
+const CALL_LINES: usize = STEPS_PER_INPUT * STEP_LINES + 3 + 3 + 3 + 9;
+/// The same for a mass quote, whose quotes are first refused or taken out.
+const QUOTE_LINES: usize = CALL_LINES + 6 * 3;
+const _: () = assert!(
+    QUOTE_LINES <= OUT_LINES_MAX - 16,
+    "it fits, even if as many quotes of the desk expire as may"
+);
+/// Places of the table of orders that one input looks through for orders to cancel.
+const SCANS_PER_INPUT: u32 = 256;
+/// Orders that it cancels at most.
+const CANCELS_PER_INPUT: usize = 4;
+
+/// The books and what stands beside them.
+#[derive(Debug)]
+pub(crate) struct Books {
+    matcher: Gated,
+    orders: ClientOrders,
+    holdings: Holdings,
+    /// Of each instrument that has a book.
+    defs: Vec<Option<BookDef>>,
+    /// Orders that are no longer allowed are being cancelled: the place in the table to go on from.
+    cancel_from: Option<u32>,
+    /// When there is something to do: zero for now, `u64::MAX` for never.
+    next_at: u64,
+}
+
+impl Books {
+    pub(crate) fn new(bounds: &Bounds) -> Books {
+        Books {
+            matcher: Gated::new(&pinrail_matching::Bounds {
+                books: bounds.instruments,
+                orders: bounds.orders,
+                pages: bounds.pages,
+                steps: STEPS_PER_INPUT,
+            }),
+            orders: ClientOrders::new(bounds.orders),
+            holdings: Holdings::new(bounds.clients, bounds.instruments),
+            defs: vec![None; bounds.instruments],
+            cancel_from: None,
+            next_at: u64::MAX,
+        }
+    }
+
+    /// When there is something to do: zero for now, `u64::MAX` for never.
+    #[inline]
+    pub(crate) fn next_at(&self) -> u64 {
+        self.next_at
+    }
+
+    pub(crate) fn matcher(&self) -> &Matcher {
+        self.matcher.get()
+    }
+
+    pub(crate) fn client_position(&self, client: ClientId, instrument: InstrumentId) -> i128 {
+        self.holdings.get(client, instrument)
+    }
+
+    fn derive(&mut self) {
+        self.next_at = if self.is_busy() {
+            0
+        } else {
+            self.matcher.get().next_expiry()
+        };
+    }
+
+    /// Whether what came before is still under way.
+    fn is_busy(&self) -> bool {
+        self.matcher.get().is_busy() || self.cancel_from.is_some()
+    }
+
+    fn def(&self, instrument: InstrumentId) -> Result<&BookDef, Reason> {
+        let def = self.defs.get(instrument.index()).and_then(Option::as_ref);
+        def.ok_or(Reason::UnknownInstrument)
+    }
+
+    /// Opens a book.
+    fn open(&mut self, def: &BookDef) -> Result<(), Reason> {
+        self.matcher.open(
+            def.instrument,
+            &BookConfig {
+                px_step: def.px_ticks_step,
+                qty_step: def.qty_lots_step.0,
+                px_min: def.min_px,
+                px_max: def.max_px,
+                ..BookConfig::default()
+            },
+        )?;
+        self.defs[def.instrument.index()] = Some(*def);
+        Ok(())
+    }
+}
+
+fn phase_of(phase: MarketPhase) -> Phase {
+    match phase {
+        MarketPhase::Continuous => Phase::Continuous,
+        MarketPhase::Auction => Phase::Auction,
+        MarketPhase::CancelOnly => Phase::CancelOnly,
+        MarketPhase::Halted => Phase::Halted,
+    }
+}
+
+impl<P: Pricer> Engine<P> {
+    /// Asks the books for something, and takes what they say of it. `why` is the reason of what they cancel at our wish.
+    #[inline(never)]
+    fn ask_books(&mut self, call: &Call<'_>, why: Reason, out: &mut Out) -> Result<(), Reason> {
+        let Books {
+            matcher,
+            orders,
+            holdings,
+            defs,
+            ..
+        } = &mut *self.books;
+        let mut effects = Effects {
+            out,
+            risk: &mut self.risk,
+            positions: &mut self.positions,
+            traded: &self.traded,
+            orders,
+            holdings,
+            defs,
+            why,
+            fault: Reason::None,
+        };
+        let outcome = matcher.ask(call, &mut effects);
+        let fault = effects.fault;
+        self.books.derive();
+        if fault != Reason::None {
+            self.halt(fault, out);
+        }
+        self.report_latches(out);
+        outcome
+    }
+
+    /// Lets what is over end, and sees that the books can be given something.
+    fn turn_to_books(&mut self, out: &mut Out) -> Result<(), Reason> {
+        if self.books.is_busy() {
+            return Err(Reason::BookBusy);
+        }
+        self.ask_books(&Call::Advance(out.now()), Reason::None, out)?;
+        if self.books.is_busy() || out.lines_left() < CALL_LINES {
+            return Err(Reason::BookBusy);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn on_book_def(&mut self, def: &BookDef) -> Result<(), Reason> {
+        let traded = self.traded.get(def.instrument.index());
+        if !traded.is_some_and(Option::is_some) {
+            return Err(Reason::UnknownInstrument);
+        }
+        if let Some(held) = &self.books.defs[def.instrument.index()] {
+            return if crate::config::is_same(held, def) {
+                Ok(())
+            } else {
+                Err(Reason::BadDefinition)
+            };
+        }
+        if self.fixed {
+            return Err(Reason::BadDefinition);
+        }
+        // Two who trade with one another for ever take nothing out of the desk.
+        let fees = i64::from(def.taker_fee_e8) >= -i64::from(def.maker_fee_e8)
+            && (0..E8).contains(&def.taker_fee_e8.into())
+            && i64::from(def.maker_fee_e8) < E8;
+        if !fees || def.min_px.0 < 0 {
+            return Err(Reason::BadDefinition);
+        }
+        let def = BookDef {
+            header: bytemuck::Zeroable::zeroed(),
+            ..*def
+        };
+        self.books.open(&def)
+    }
+
+    /// Begins another phase in a book, by the reference as it is now.
+    pub(crate) fn on_market_phase(&mut self, set: &MarketPhaseSet, out: &mut Out) -> Result<(), Reason> {
+        let phase = MarketPhase::from_byte(set.phase).ok_or(Reason::BadField)?;
+        self.books.def(set.instrument)?;
+        if set.actor.is_empty() {
+            return Err(Reason::ActorMissing);
+        }
+        self.turn_to_books(out)?;
+        if let Ok(px) = self.reference(set.instrument, out.now()) {
+            self.ask_books(&Call::Reference(set.instrument, px), Reason::None, out)?;
+        }
+        if self.books.is_busy() || out.lines_left() < CALL_LINES {
+            return Err(Reason::BookBusy);
+        }
+        self.books.matcher.set_day_end(set.instrument, set.day_end_ts)?;
+        out.push(MarketPhaseReport {
+            instrument: set.instrument,
+            phase: set.phase,
+            day_end_ts: set.day_end_ts,
+            actor: set.actor,
+            ..bytemuck::Zeroable::zeroed()
+        });
+        self.ask_books(&Call::Phase(set.instrument, phase_of(phase)), Reason::None, out)
+    }
+
+    /// Tells a book where the market is, for stops that wait for that. Where there is no room it is told the next time.
+    #[cold]
+    pub(crate) fn show_books(&mut self, instrument: InstrumentId, px: Px, out: &mut Out) {
+        let has_book = self.books.def(instrument).is_ok();
+        if has_book && !self.books.is_busy() && out.lines_left() >= CALL_LINES {
+            let told = self.ask_books(&Call::Reference(instrument, px), Reason::None, out);
+            debug_assert!(told.is_ok(), "the book is open, and the price is one");
+        }
+    }
+
+    /// Begins to cancel, from the next input on, the orders that are allowed no longer.
+    #[cold]
+    pub(crate) fn cancel_forbidden_in_books(&mut self) {
+        if !self.books.orders.is_empty() {
+            self.books.cancel_from = Some(0);
+            self.books.derive();
+        }
+    }
+
+    /// The next chunk of what is left to do in the books: what they are at, then what is forbidden, then what is over.
+    #[inline(never)]
+    pub(crate) fn go_on_in_books(&mut self, out: &mut Out) {
+        if out.lines_left() < CALL_LINES {
+            return;
+        }
+        if self.books.matcher.get().is_busy() {
+            let done = self.ask_books(&Call::GoOn, Reason::None, out);
+            debug_assert!(done.is_ok(), "to go on is never refused");
+        } else if self.books.cancel_from.is_some() {
+            self.cancel_some_in_books(out);
+        } else {
+            let done = self.ask_books(&Call::Advance(out.now()), Reason::None, out);
+            debug_assert!(done.is_ok(), "the books have nothing else to do");
+        }
+    }
+
+    /// Cancels some of the orders that are allowed no longer; `cancel_from` stays set while there may be more.
+    fn cancel_some_in_books(&mut self, out: &mut Out) {
+        let Some(from) = self.books.cancel_from else {
+            return;
+        };
+        let (open, mut rest) = self.books.orders.scan(from, SCANS_PER_INPUT);
+        let mut forbidden = [None; CANCELS_PER_INPUT];
+        let mut found = 0;
+        for slot in open {
+            let order = self.books.orders.get(slot);
+            let is_orphaned = order.order_id.epoch != self.epoch;
+            if !is_orphaned
+                && !self
+                    .risk
+                    .forbids_in_book(order.client, order.instrument, order.reduces)
+            {
+                continue;
+            }
+            if found == CANCELS_PER_INPUT {
+                rest = Some(slot.place());
+                break;
+            }
+            forbidden[found] = Some(slot);
+            found += 1;
+        }
+        self.books.cancel_from = rest;
+        for slot in forbidden.into_iter().flatten() {
+            let canceled = self.ask_books(&Call::Cancel(slot.book_id()), Reason::Withdrawn, out);
+            if canceled.is_err() {
+                // The books are at something first: from here again.
+                self.books.cancel_from = Some(slot.place());
+                break;
+            }
+        }
+        self.books.derive();
+    }
+}
+
+impl Books {
+    /// Goes through the state.
+    pub(crate) fn visit(&mut self, visitor: &mut impl Visitor) -> Result<(), StateError> {
+        for at in 0..self.defs.len() {
+            let mut def = self.defs[at];
+            visitor.maybe(&mut def)?;
+            if let (true, Some(def)) = (visitor.is_loading(), def) {
+                let opened = def.instrument.index() == at && self.open(&def).is_ok();
+                if !opened {
+                    return Err(visitor.bad(at as u64, "a book"));
+                }
+            }
+        }
+        self.orders.visit(visitor)?;
+        self.matcher.visit(visitor)?;
+        self.check_matcher(visitor)?;
+        self.holdings.visit(visitor)?;
+        let mut cancels = self.cancel_from.is_some();
+        visitor.flag(&mut cancels)?;
+        let mut from = self.cancel_from.unwrap_or(0);
+        visitor.u32(&mut from)?;
+        self.cancel_from = cancels.then_some(from);
+        self.derive();
+        Ok(())
+    }
+
+    /// That what was read back belongs together: the definitions with the books, and the orders here with those there.
+    fn check_matcher(&self, visitor: &mut impl Visitor) -> Result<(), StateError> {
+        if !visitor.is_loading() {
+            return Ok(());
+        }
+        let matcher = self.matcher.get();
+        let ids = (0..).map(InstrumentId);
+        if let Some((id, _)) = ids
+            .zip(&self.defs)
+            .find(|(id, def)| def.is_some() != matcher.phase(*id).is_some())
+        {
+            return Err(visitor.bad(id.0.into(), "a book for each that is defined"));
+        }
+        let stands = |order: &ClientOrderState| {
+            let book_id = u64::from(order.order_id.hint()) + 1;
+            let is_it = |there: BookOrder| (there.client, there.side) == (order.client, order.side);
+            matcher.order(book_id).is_some_and(is_it)
+        };
+        let is_whole =
+            matcher.is_busy() || (self.orders.len() == matcher.len() && self.orders.iter().all(stands));
+        if is_whole {
+            Ok(())
+        } else {
+            Err(visitor.bad(self.orders.len() as u64, "as many orders in the books"))
+        }
+    }
+}

@@ -1,0 +1,326 @@
+//! Clients' orders for the desk's own books: new, changed and cancelled.
+
+use pinrail_matching::{Amend, MassCancel, NewOrder, PostOnly, SelfTrade, Trigger};
+use pinrail_oms::{ClientOrderSlot, ClientOrderState, Held};
+use pinrail_pricing::Pricer;
+use pinrail_risk::BookAsk;
+use pinrail_types::record::{
+    ClientOrder, CxlRejResponseTo, ExecInst, OrdType, OrderCancelReject, OrderCancelReplaceRequest,
+    OrderCancelRequest, OrderMassCancelReport, OrderMassCancelRequest, SelfMatchPrevention, TimeInForce,
+    TriggerPriceType,
+};
+use pinrail_types::{ClientId, OutId, Px, Qty, Reason, Side, Text};
+
+use super::CALL_LINES;
+use super::effects::{rejected, revert};
+use super::gate::Call;
+use crate::out::Out;
+use crate::state::Engine;
+
+/// What a client wrote, in the words of a book; its id is still to be given.
+fn terms_of(order: &ClientOrder) -> Result<NewOrder, Reason> {
+    let ord_type = OrdType::from_byte(order.ord_type).ok_or(Reason::BadField)?;
+    if ord_type == OrdType::PreviouslyQuoted {
+        return Err(Reason::OrderTypeUnsupported);
+    }
+    let is_stop = matches!(ord_type, OrdType::Stop | OrdType::StopLimit);
+    let trigger = match (is_stop, order.trigger) {
+        (false, 0) => Trigger::LastTrade,
+        (true, trigger) => match TriggerPriceType::from_byte(trigger).ok_or(Reason::BadField)? {
+            TriggerPriceType::LastTrade => Trigger::LastTrade,
+            TriggerPriceType::Reference => Trigger::Reference,
+        },
+        (false, _) => return Err(Reason::BadField),
+    };
+    if order.cl_ord_id.is_empty() || (is_stop != (order.stop_px != Px::NONE)) {
+        return Err(Reason::BadField);
+    }
+    Ok(NewOrder {
+        order_id: 0,
+        client: order.client,
+        session: order.session,
+        side: Side::from_fix(order.side).ok_or(Reason::BadSide)?,
+        ord_type,
+        time_in_force: TimeInForce::from_byte(order.time_in_force).ok_or(Reason::BadField)?,
+        px: order.px,
+        qty: order.qty,
+        stop_px: order.stop_px,
+        trigger,
+        min_qty: order.min_qty,
+        display_qty: order.display_qty,
+        expire_ts: order.expire_ts,
+        post_only: post_only_of(order.exec_inst, ExecInst::ALL)?,
+        reduce_only: order.exec_inst & ExecInst::REDUCE_ONLY != 0,
+        self_trade: self_trade_of(order.self_match)?,
+    })
+}
+
+/// What `exec_inst` says of post-only, if it has no bit but those in `known`.
+pub(super) fn post_only_of(exec_inst: u8, known: u8) -> Result<PostOnly, Reason> {
+    let of = |bit: u8| exec_inst & bit != 0;
+    match (of(ExecInst::POST_ONLY), of(ExecInst::REPRICE)) {
+        _ if exec_inst & !known != 0 => Err(Reason::BadField),
+        (false, true) => Err(Reason::BadField),
+        (false, false) => Ok(PostOnly::No),
+        (true, false) => Ok(PostOnly::Reject),
+        (true, true) => Ok(PostOnly::Reprice),
+    }
+}
+
+pub(super) fn self_trade_of(self_match: u8) -> Result<SelfTrade, Reason> {
+    let policy = SelfMatchPrevention::from_byte(self_match).ok_or(Reason::BadField)?;
+    Ok(match policy {
+        SelfMatchPrevention::Allow => SelfTrade::Allow,
+        SelfMatchPrevention::CancelNewest => SelfTrade::CancelNewest,
+        SelfMatchPrevention::CancelOldest => SelfTrade::CancelOldest,
+        SelfMatchPrevention::CancelBoth => SelfTrade::CancelBoth,
+        SelfMatchPrevention::Decrement => SelfTrade::Decrement,
+    })
+}
+
+impl<P: Pricer> Engine<P> {
+    /// Gives a client's order to its book, or says why not.
+    pub(crate) fn on_client_order(&mut self, order: &ClientOrder, out: &mut Out) {
+        if let Err(reason) = self.take_client_order(order, out) {
+            let refused = ClientOrderState {
+                side: Side::from_fix(order.side).unwrap_or(Side::Buy),
+                ..state_of(order, Side::Buy, OutId::NONE)
+            };
+            rejected(&refused, reason, out);
+        }
+    }
+
+    fn take_client_order(&mut self, order: &ClientOrder, out: &mut Out) -> Result<(), Reason> {
+        let now = out.now();
+        self.risk.admit_message(order.session, order.client, now)?;
+        let mut terms = terms_of(order)?;
+        self.books.def(order.instrument)?;
+        self.turn_to_books(out)?;
+        terms.px = self.worst_px(order, &terms, now)?;
+        let ask = BookAsk {
+            client: order.client,
+            instrument: order.instrument,
+            side: terms.side,
+            qty: order.qty,
+            open: order.qty,
+            px: terms.px,
+            stop_px: order.stop_px,
+            reduces: terms.reduce_only,
+        };
+        self.risk.check_book_order(&ask)?;
+        let is_open = self.books.orders.find_named(order.client, &order.cl_ord_id);
+        if is_open.is_some() {
+            return Err(Reason::DuplicateOrderId);
+        }
+        self.risk.check_duplicate(&ask, now)?;
+        if self.books.orders.is_full() {
+            return Err(Reason::BookFull);
+        }
+        let passed = self.pass(&ask, Held::NOTHING, now)?;
+        if !self.books.holdings.admit(order.client, order.instrument) {
+            let held = passed.held();
+            let nothing = (held.px, Qty::ZERO);
+            self.risk
+                .hold_for_book(order.client, order.instrument, (held.px, held.qty), nothing);
+            return Err(Reason::TableFull);
+        }
+        let order_id = self.books.orders.next_id(out.next_id());
+        let slot = self.books.orders.open(&ClientOrderState {
+            reduces: terms.reduce_only,
+            held: passed.held(),
+            before: Some(Held::NOTHING),
+            ..state_of(order, terms.side, order_id)
+        });
+        terms.order_id = slot.book_id();
+        let call = Call::Submit(passed, order.instrument, &terms);
+        if let Err(reason) = self.ask_books(&call, Reason::None, out) {
+            revert(&mut self.risk, &mut self.books.orders, slot);
+            return Err(reason);
+        }
+        self.risk.note_book_order(&ask, now);
+        Ok(())
+    }
+
+    /// The worst price of an order: its own, or else as far as the collar goes from the market, or from what it waits for.
+    fn worst_px(&self, order: &ClientOrder, terms: &NewOrder, now: u64) -> Result<Px, Reason> {
+        let may_lack = matches!(terms.ord_type, OrdType::Market | OrdType::Stop);
+        if order.px != Px::NONE || !may_lack {
+            return Ok(order.px);
+        }
+        let around = match terms.ord_type {
+            OrdType::Market => self.reference(order.instrument, now)?,
+            _ => order.stop_px,
+        };
+        let px = self.risk.collar_px(order.instrument, terms.side, around)?;
+        let def = self.books.def(order.instrument)?;
+        Ok(if px == Px::NONE {
+            px
+        } else {
+            px.clamp(def.min_px, def.max_px)
+        })
+    }
+
+    /// The client's open order that it names, by our id or by its own.
+    fn named(
+        &self,
+        client: ClientId,
+        order_id: OutId,
+        orig_cl_ord_id: &Text<24>,
+    ) -> Result<ClientOrderSlot, Reason> {
+        let orders = &self.books.orders;
+        let slot = if order_id.is_none() {
+            orders.find_named(client, orig_cl_ord_id)
+        } else {
+            orders.find(order_id)
+        };
+        // Nobody learns anything about another client's.
+        let slot = slot.filter(|slot| orders.get(*slot).client == client);
+        slot.ok_or(Reason::UnknownOrder)
+    }
+
+    /// Cancels an order, or says why not. Whatever a trading state or a limit says, what ends risk is let through.
+    pub(crate) fn on_order_cancel(&mut self, request: &OrderCancelRequest, out: &mut Out) {
+        self.risk
+            .count_message(request.session, request.client, out.now());
+        let canceled = self.turn_to_books(out).and_then(|()| {
+            let slot = self.named(request.client, request.order_id, &request.orig_cl_ord_id)?;
+            self.ask_books(&Call::Cancel(slot.book_id()), Reason::None, out)
+        });
+        if let Err(reason) = canceled {
+            out.push(OrderCancelReject {
+                cl_ord_id: request.cl_ord_id,
+                orig_cl_ord_id: request.orig_cl_ord_id,
+                order_id: request.order_id,
+                client: request.client,
+                session: request.session,
+                reason: reason.code(),
+                response_to: CxlRejResponseTo::CancelRequest.byte(),
+                ..bytemuck::Zeroable::zeroed()
+            });
+        }
+    }
+
+    /// Changes an order, or says why not.
+    pub(crate) fn on_order_replace(&mut self, request: &OrderCancelReplaceRequest, out: &mut Out) {
+        if let Err(reason) = self.replace(request, out) {
+            out.push(OrderCancelReject {
+                cl_ord_id: request.cl_ord_id,
+                orig_cl_ord_id: request.orig_cl_ord_id,
+                order_id: request.order_id,
+                client: request.client,
+                session: request.session,
+                reason: reason.code(),
+                response_to: CxlRejResponseTo::CancelReplaceRequest.byte(),
+                ..bytemuck::Zeroable::zeroed()
+            });
+        }
+    }
+
+    fn replace(&mut self, request: &OrderCancelReplaceRequest, out: &mut Out) -> Result<(), Reason> {
+        let now = out.now();
+        self.risk.admit_message(request.session, request.client, now)?;
+        self.turn_to_books(out)?;
+        let slot = self.named(request.client, request.order_id, &request.orig_cl_ord_id)?;
+        if request.cl_ord_id.is_empty() {
+            return Err(Reason::BadField);
+        }
+        let same_name = self.books.orders.find_named(request.client, &request.cl_ord_id);
+        if same_name.is_some_and(|other| other != slot) {
+            return Err(Reason::DuplicateOrderId);
+        }
+        let held = *self.books.orders.get(slot);
+        let resting = self.books.matcher.get().order(slot.book_id());
+        let resting = resting.ok_or(Reason::UnknownOrder)?;
+        if request.qty <= resting.cum() {
+            return Err(Reason::QtyBelowFilled);
+        }
+        let amend = Amend {
+            order_id: slot.book_id(),
+            px: if request.px == Px::NONE {
+                resting.px
+            } else {
+                request.px
+            },
+            qty: request.qty,
+            stop_px: request.stop_px,
+        };
+        let stop_px = if request.stop_px == Px::NONE {
+            resting.stop_px
+        } else {
+            request.stop_px
+        };
+        let is_less = (amend.px, stop_px) == (resting.px, resting.stop_px) && amend.qty <= resting.qty;
+        let ask = BookAsk {
+            client: held.client,
+            instrument: held.instrument,
+            side: held.side,
+            qty: amend.qty,
+            open: Qty(amend.qty.0 - resting.cum().0),
+            px: amend.px,
+            stop_px,
+            reduces: held.reduces || is_less,
+        };
+        let passed = self.pass(&ask, held.held, now)?;
+        let (now_held, before) = self.books.orders.reservation(slot);
+        (*now_held, *before) = (passed.held(), Some(held.held));
+        self.books.orders.rename(slot, &request.cl_ord_id);
+        if let Err(reason) = self.ask_books(&Call::Amend(passed, &amend), Reason::None, out) {
+            revert(&mut self.risk, &mut self.books.orders, slot);
+            self.books.orders.rename(slot, &held.cl_ord_id);
+            return Err(reason);
+        }
+        Ok(())
+    }
+
+    /// Cancels many of a client's orders, or says why not.
+    pub(crate) fn on_order_mass_cancel(&mut self, request: &OrderMassCancelRequest, out: &mut Out) {
+        self.risk
+            .count_message(request.session, request.client, out.now());
+        let reason = self.mass_cancel(request, out).err().unwrap_or_default();
+        out.push(OrderMassCancelReport {
+            cl_ord_id: request.cl_ord_id,
+            client: request.client,
+            session: request.session,
+            reason: reason.code(),
+            ..bytemuck::Zeroable::zeroed()
+        });
+    }
+
+    fn mass_cancel(&mut self, request: &OrderMassCancelRequest, out: &mut Out) -> Result<(), Reason> {
+        let side = match request.side {
+            0 => None,
+            side => Some(Side::from_fix(side).ok_or(Reason::BadSide)?),
+        };
+        if request.of_session > 1 {
+            return Err(Reason::BadField);
+        }
+        let instrument = (request.instrument != OrderMassCancelRequest::ALL).then_some(request.instrument);
+        if let Some(instrument) = instrument {
+            self.books.def(instrument)?;
+        }
+        self.turn_to_books(out)?;
+        debug_assert!(out.lines_left() >= CALL_LINES, "seen to just now");
+        let which = MassCancel {
+            client: Some(request.client),
+            instrument,
+            side,
+            session: (request.of_session == 1).then_some(request.session),
+        };
+        self.ask_books(&Call::MassCancel(&which), Reason::None, out)
+    }
+}
+
+fn state_of(order: &ClientOrder, side: Side, order_id: OutId) -> ClientOrderState {
+    ClientOrderState {
+        order_id,
+        cl_ord_id: order.cl_ord_id,
+        client: order.client,
+        instrument: order.instrument,
+        session: order.session,
+        side,
+        reduces: false,
+        leg: 0,
+        held: Held::NOTHING,
+        before: None,
+    }
+}
