@@ -12,9 +12,10 @@ use std::path::{Path, PathBuf};
 
 use pinrail_journal::{ArchiverStatus, Control, From, JournalId, ReadError, Reader};
 use pinrail_types::record::{
-    BookStatus, EpochStart, ExecType, ExecutionReport, InputReject, LimitStatus, OutputHash, PositionReport,
-    Quote, QuoteBasis, QuoteRequestReject, QuoteStatusReport, StateChange, VenueOrder, VenueOrderCancel,
-    VenueOrderReject,
+    AuctionPrice, BookLevelDelta, BookOrderDelta, BookStatus, EpochStart, ExecType, ExecutionReport,
+    InputReject, InternalTop, LimitStatus, MarketPhaseReport, MassQuoteAck, OrderCancelReject,
+    OrderMassCancelReport, OutputHash, PositionReport, Quote, QuoteBasis, QuoteRequestReject,
+    QuoteStatusReport, StateChange, VenueOrder, VenueOrderCancel, VenueOrderReject,
 };
 use pinrail_types::{Frame, Reason, Record};
 use thiserror::Error;
@@ -80,6 +81,15 @@ impl ReleasePolicy {
                 Some(report) if !tells_of_a_fill(report) => Some(ReleasePoint::AtOnce),
                 _ => Some(self.fills),
             },
+            // A book of the desk's own tells of its trades in everything that it says, and so does that an order is gone.
+            OrderCancelReject::TYPE
+            | OrderMassCancelReport::TYPE
+            | MassQuoteAck::TYPE
+            | BookLevelDelta::TYPE
+            | BookOrderDelta::TYPE
+            | InternalTop::TYPE
+            | AuctionPrice::TYPE
+            | MarketPhaseReport::TYPE => Some(self.fills),
             QuoteBasis::TYPE
             | PositionReport::TYPE
             | BookStatus::TYPE

@@ -270,7 +270,19 @@ fn every_output_of_this_version_is_judged_by_name() {
         }
         .pack();
         let waits = policy.point_of(&frame) == Some(ReleasePoint::LocallyDurable);
-        let does_wait = matches!(schema.name, "ExecutionReport" | "VenueOrder");
+        let does_wait = matches!(
+            schema.name,
+            "ExecutionReport"
+                | "VenueOrder"
+                | "OrderCancelReject"
+                | "OrderMassCancelReport"
+                | "MassQuoteAck"
+                | "BookLevelDelta"
+                | "BookOrderDelta"
+                | "InternalTop"
+                | "AuctionPrice"
+                | "MarketPhaseReport"
+        );
         assert_eq!(waits, does_wait, "{}", schema.name);
     }
 }
