@@ -110,6 +110,12 @@ fn is_code(column: &str, dump: &Map<String, Value>) -> bool {
         "outcome",
         "stream",
         "subscription",
+        "trigger",
+        "self_match",
+        "phase",
+        "action",
+        "liquidity",
+        "response_to",
     ];
     let of_type =
         ["VenueStatus", "RuntimeEvent", "LimitSet", "LimitStatus"].contains(&dump["type"].as_str().unwrap());
