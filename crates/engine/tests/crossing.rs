@@ -493,6 +493,27 @@ fn a_stop_is_held_for_when_it_comes_and_trades_when_it_is_triggered() {
 }
 
 #[test]
+fn a_stop_is_judged_again_when_it_is_triggered() {
+    let mut desk = market();
+    give(&mut desk, limit("S", 1, 10_040, -10)).unwrap();
+    let stop = ClientOrder {
+        ord_type: OrdType::Stop.byte(),
+        trigger: TriggerPriceType::LastTrade.byte(),
+        stop_px: Px(10_040),
+        ..limit("A", 0, i64::MIN, 5)
+    };
+    give(&mut desk, stop).unwrap();
+    for venue in [VenueId(0), VenueId(1)] {
+        desk.snapshot(venue, &[(9_490, 500)], &[(9_510, 500)]);
+    }
+    let found = reports(&mut desk, limit("B", 0, 10_040, 2));
+    let kinds: String = told(&found).into_iter().map(|(kind, _, _)| kind).collect();
+    assert_eq!(kinds, "0FF4", "the market left the stop's collar behind");
+    assert_eq!(found.last().unwrap().reason, Reason::Collar.code());
+    assert_eq!(held(&desk, 0), 0);
+}
+
+#[test]
 fn one_does_not_trade_with_oneself_unless_one_says_so() {
     for (policy, told_of, left) in [
         (SelfMatchPrevention::Allow, "0FF", 5),

@@ -4,6 +4,8 @@ use pinrail_types::money::product;
 use pinrail_types::record::{ExecType, OrdStatus};
 use pinrail_types::{ClientId, E8, InstrumentId, Px, Qty, Reason, SessionId, Side};
 
+use crate::order::NewOrder;
+
 /// What happened to an order, but for fills (`ExecutionReport`, FIX 8).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Report {
@@ -225,6 +227,12 @@ pub trait Sink {
     /// In an auction, or as it ends: what it would come to is something else than when this was last said.
     #[inline]
     fn uncross(&mut self, _instrument: InstrumentId, _uncross: &Uncross) {}
+
+    /// Whether a stop that is reached may come to the market; [`Reason::None`] if so. It is cancelled with any other.
+    #[inline]
+    fn may_trigger(&self, _instrument: InstrumentId, _order: &NewOrder) -> Reason {
+        Reason::None
+    }
 
     /// How much a client's position may shrink by a trade of that side: zero if it is flat or would grow. Asked of clients of
     /// reduce-only orders only, before each of their trades; every fill before it was told.

@@ -186,6 +186,11 @@ impl Matcher {
         let instrument = InstrumentId(self.shelf.slab.node(slot).book);
         self.shelf.drop_stop(slot);
         let order = in_the_market(stop);
+        let refused = sink.may_trigger(instrument, &order);
+        if refused != Reason::None {
+            sink.report(&report_of(instrument, &order, open, ExecType::Canceled, refused));
+            return;
+        }
         sink.report(&report_of(
             instrument,
             &order,

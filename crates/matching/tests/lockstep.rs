@@ -156,6 +156,7 @@ fn random_messages_come_across_everything() {
     ];
     assert_eq!(seen.refusals, BTreeSet::from(refusals));
     let canceled = [
+        Reason::Withdrawn,
         Reason::PostOnly,
         Reason::MinQty,
         Reason::ImmediateOrCancel,

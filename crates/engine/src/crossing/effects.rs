@@ -1,7 +1,7 @@
 //! What the books say, and what follows from it.
 
 use pinrail_matching::{
-    Fees, Fill, LevelDelta, OrderDelta, OrderDeltaKind, Party, Report, Sink, Top, Uncross,
+    Fees, Fill, LevelDelta, NewOrder, OrderDelta, OrderDeltaKind, Party, Report, Sink, Top, Uncross,
 };
 use pinrail_oms::{ClientOrderSlot, ClientOrderState, ClientOrders, Held, Holdings, Positions};
 use pinrail_risk::Risk;
@@ -140,6 +140,27 @@ impl Effects<'_> {
     }
 }
 
+impl Effects<'_> {
+    /// What the gate judged when a stop came is judged again: the market is elsewhere now.
+    fn judge_trigger(&self, instrument: InstrumentId, order: &NewOrder) -> Result<(), Reason> {
+        if self
+            .risk
+            .forbids_in_book(order.client, instrument, order.reduce_only)
+        {
+            return Err(Reason::Withdrawn);
+        }
+        let traded = self.traded.get(instrument.index()).and_then(Option::as_ref);
+        let traded = traded.ok_or(Reason::UnknownInstrument)?;
+        let ref_px = traded.venues.view(self.out.now())?.top()?.mid();
+        let furthest = self.risk.collar_px(instrument, order.side, ref_px)?;
+        let is_within = match order.side {
+            Side::Buy => order.px <= furthest,
+            Side::Sell => order.px >= furthest,
+        };
+        if is_within { Ok(()) } else { Err(Reason::Collar) }
+    }
+}
+
 impl Sink for Effects<'_> {
     const LEVELS: bool = true;
     const ORDERS: bool = true;
@@ -247,6 +268,13 @@ impl Sink for Effects<'_> {
             surplus_qty: uncross.surplus,
             ..bytemuck::Zeroable::zeroed()
         });
+    }
+
+    fn may_trigger(&self, instrument: InstrumentId, order: &NewOrder) -> Reason {
+        match self.judge_trigger(instrument, order) {
+            Ok(()) => Reason::None,
+            Err(reason) => reason,
+        }
     }
 
     fn reducible(&self, instrument: InstrumentId, client: ClientId, side: Side) -> Qty {

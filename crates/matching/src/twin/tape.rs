@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use pinrail_types::record::{ExecType, OrdStatus};
-use pinrail_types::{ClientId, InstrumentId, Px, Qty, Side};
+use pinrail_types::{ClientId, InstrumentId, Px, Qty, Reason, Side};
 
 use super::engine::{Look, SIDES};
 use super::ledger::Ledger;
+use crate::order::NewOrder;
 use crate::report::{Fill, LevelDelta, OrderDelta, OrderDeltaKind, Report, Sink, Top, Uncross};
 
 /// Something that was said of orders.
@@ -57,6 +58,9 @@ fn place_of(side: Side) -> usize {
 }
 
 impl Tape {
+    /// Stops whose id leaves this when it is divided by 29 may not come to the market.
+    pub const NOT_TRIGGERED: u64 = 23;
+
     /// Sees that the book rebuilt from what was said is the one that is there, once no work is left.
     ///
     /// # Panics
@@ -178,6 +182,14 @@ impl Sink for Tape {
         let before = self.uncrosses.insert(instrument, *uncross);
         let before = before.unwrap_or(Uncross::NONE);
         assert!(before != *uncross, "the uncrossing did not change");
+    }
+
+    fn may_trigger(&self, _instrument: InstrumentId, order: &NewOrder) -> Reason {
+        if order.order_id % 29 == Tape::NOT_TRIGGERED {
+            Reason::Withdrawn
+        } else {
+            Reason::None
+        }
     }
 
     fn reducible(&self, instrument: InstrumentId, client: ClientId, side: Side) -> Qty {

@@ -223,6 +223,10 @@ impl Book {
             _ => OrdType::Limit,
         };
         stop.terms.stop_px = Px::NONE;
+        let refused = sink.may_trigger(stop.instrument, &stop.terms);
+        if refused != Reason::None {
+            return sink.report(&stop.canceled_report(refused));
+        }
         sink.report(&stop.open_report(ExecType::Triggered));
         if may_trade(&stop, sink) == 0 {
             return sink.report(&stop.canceled_report(Reason::ReduceOnlyOrder));

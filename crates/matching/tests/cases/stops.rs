@@ -552,3 +552,19 @@ fn a_stop_is_not_kept_from_its_owner_by_its_waiting() {
         ",
     );
 }
+
+#[test]
+fn a_stop_that_may_not_come_to_the_market_is_cancelled() {
+    case(
+        "
+        > sell 1 5@100
+        1 New 0+5/5@100
+        > buy 23 5@101 stop=100
+        23 New 0+5/5@101
+        > buy 2 1@100
+        2 New 0+1/1@100
+        1: 2 buys 1@100 from 1 (1+0, 1+4)
+        23 Canceled 0+0/5@101 Withdrawn
+        ",
+    );
+}
