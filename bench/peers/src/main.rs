@@ -1,30 +1,48 @@
 //! Pinrail's parts beside other people's crates, measured interleaved in one run, so that ratios can be compared.
 
+mod books;
 mod pair;
 mod ring;
 mod table;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 
 use crate::pair::Wrong;
 use crate::table::Row;
 
-/// Measures Pinrail's ring beside bare atomics and rtrb, interleaved in one run.
+/// Measures Pinrail's parts beside other people's crates, interleaved in one run.
 ///
-/// Exits with 1 only if an answer was wrong.
+/// Exits with 1 only if an answer of Pinrail's was wrong.
 #[derive(Parser)]
 struct Options {
+    #[command(subcommand)]
+    part: Part,
     /// How often every case runs; a figure is the median of the repeats.
-    #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, global = true, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=1000))]
     repeats: u32,
     /// Runs only the groups whose name contains this.
-    #[arg(long, default_value = "")]
+    #[arg(long, global = true, default_value = "")]
     group: String,
     /// Prints JSON instead of a table.
-    #[arg(long)]
+    #[arg(long, global = true)]
     json: bool,
+}
+
+#[derive(Subcommand)]
+enum Part {
+    /// The ring beside bare atomics and rtrb.
+    Ring,
+    /// The matching engine beside lobster, orderbook-rs, matchcore and nanobook, in a mixed flow.
+    Books {
+        /// Runs only the peers whose name contains this.
+        #[arg(long, default_value = "")]
+        peer: String,
+        /// Measures nothing, and says whether the fills are right.
+        #[arg(long)]
+        check: bool,
+    },
 }
 
 /// Something to be measured.
@@ -38,6 +56,20 @@ struct Case {
 
 fn main() -> ExitCode {
     let options = Options::parse();
+    let is_right = match &options.part {
+        Part::Ring => compare_rings(&options),
+        Part::Books { peer, check: true } => books::check(&options.group, peer),
+        Part::Books { peer, check: false } => books::compare(&options, peer),
+    };
+    if is_right {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+/// Whether every answer was right.
+fn compare_rings(options: &Options) -> bool {
     let cases: Vec<&Case> = ring::CASES
         .iter()
         .filter(|case| case.group.contains(&options.group))
@@ -49,7 +81,7 @@ fn main() -> ExitCode {
                 Ok(ns) => samples.push(ns),
                 Err(wrong) => {
                     eprintln!("{}, {}: {wrong}", case.group, case.name);
-                    return ExitCode::FAILURE;
+                    return false;
                 }
             }
         }
@@ -64,5 +96,5 @@ fn main() -> ExitCode {
     } else {
         table::print(&rows, options.repeats);
     }
-    ExitCode::SUCCESS
+    true
 }

@@ -43,7 +43,7 @@ pub(crate) fn run_pair(
 }
 
 /// Pins this thread. A machine that lacks the core, or forbids it, measures what it can: ratios stay comparable.
-fn pin(core: usize) {
+pub(crate) fn pin(core: usize) {
     if !core_affinity::set_for_current(core_affinity::CoreId { id: core }) {
         eprintln!("warning: cannot pin to core {core}");
     }

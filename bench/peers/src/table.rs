@@ -7,7 +7,7 @@ use crate::pair::median;
 /// The repeats of one case.
 pub(crate) struct Row {
     group: &'static str,
-    name: &'static str,
+    pub(crate) name: &'static str,
     ns_min: f64,
     ns_median: f64,
     ns_max: f64,
@@ -30,9 +30,14 @@ impl Row {
     }
 
     /// The median of the ratios of the pairs that were taken one after the other.
-    fn ratio_to(&self, baseline: &Row) -> f64 {
+    pub(crate) fn ratio_to(&self, baseline: &Row) -> f64 {
         let pairs = self.samples.iter().zip(&baseline.samples);
         median(&mut pairs.map(|(own, base)| own / base).collect::<Vec<_>>())
+    }
+
+    /// The least, the median and the most.
+    pub(crate) fn spread(&self) -> [f64; 3] {
+        [self.ns_min, self.ns_median, self.ns_max]
     }
 
     fn ratios<'a>(&'a self, rows: &'a [Row]) -> impl Iterator<Item = (&'static str, f64)> + 'a {
