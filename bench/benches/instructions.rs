@@ -17,8 +17,10 @@ use bytemuck::Zeroable;
 use desk::Desk;
 use gungraun::{Callgrind, LibraryBenchmarkConfig, library_benchmark, library_benchmark_group, main};
 use many::Many;
+use pinrail_bench::DeepBook;
 use pinrail_book::{Book, Consolidated, Estimates, Source, Top};
 use pinrail_journal::{Journal, JournalConfig, SyncPolicy};
+use pinrail_matching::{Amend, NewOrder};
 use pinrail_pricing::{Adjustments, PriceRequest, Pricer, Prices, SweepPricer};
 use pinrail_ring::{Class, Consumer, Producer};
 use pinrail_risk::{Ask, Quoted, Risk, RiskBounds};
@@ -549,6 +551,108 @@ fn request_of_many((mut desk, request): (Box<Many>, Box<(Frame, Px)>)) -> Box<Ma
     desk
 }
 
+// One message to a book of 10,000 orders on 200 prices a side; what it says must be what it comes to. At four prices five
+// orders of 25 are open.
+const DEEP: usize = 10_000 - 4 * 20;
+
+type Booked<T> = (Box<DeepBook>, Box<T>);
+
+fn book_and_order(side: Side, away: i64) -> Booked<NewOrder> {
+    let book = Box::new(DeepBook::new());
+    let order = Box::new(book.order(side, away, DeepBook::QTY));
+    (book, order)
+}
+
+fn book_and_take(makers: i64) -> Booked<NewOrder> {
+    let book = Box::new(DeepBook::new());
+    let order = Box::new(book.take(Side::Buy, makers));
+    (book, order)
+}
+
+fn said((book, _): Booked<impl Sized>) -> (u64, u64, usize) {
+    let DeepBook { matcher, told, .. } = *book;
+    (told.reports, told.fills, matcher.len())
+}
+
+fn check_added(booked: Booked<NewOrder>) {
+    assert_eq!(said(booked), (1, 0, DEEP + 1));
+}
+
+#[library_benchmark]
+#[bench::new_best(args = (Side::Buy, 0), setup = book_and_order, teardown = check_added)]
+#[bench::near_the_touch(args = (Side::Sell, 3), setup = book_and_order, teardown = check_added)]
+#[bench::far_from_it(args = (Side::Buy, 120), setup = book_and_order, teardown = check_added)]
+fn book_add((mut book, order): Booked<NewOrder>) -> Booked<NewOrder> {
+    book.submit(black_box(&order));
+    (book, order)
+}
+
+fn check_matched_one(booked: Booked<NewOrder>) {
+    assert_eq!(said(booked), (1, 1, DEEP - 1));
+}
+
+#[library_benchmark]
+#[bench::whole(args = (1), setup = book_and_take, teardown = check_matched_one)]
+fn book_match_one((mut book, order): Booked<NewOrder>) -> Booked<NewOrder> {
+    book.submit(black_box(&order));
+    (book, order)
+}
+
+// Five at the best price and five at the next.
+fn check_swept(booked: Booked<NewOrder>) {
+    assert_eq!(said(booked), (1, 10, DEEP - 10));
+}
+
+#[library_benchmark]
+#[bench::two_prices(args = (10), setup = book_and_take, teardown = check_swept)]
+fn book_sweep_ten((mut book, order): Booked<NewOrder>) -> Booked<NewOrder> {
+    book.submit(black_box(&order));
+    (book, order)
+}
+
+fn book_and_id(away: i64) -> Booked<u64> {
+    let book = Box::new(DeepBook::new());
+    let id = Box::new(book.bid_within(away));
+    (book, id)
+}
+
+fn check_canceled(booked: Booked<u64>) {
+    assert_eq!(said(booked), (1, 0, DEEP - 1));
+}
+
+#[library_benchmark]
+#[bench::at_the_touch(args = (1), setup = book_and_id, teardown = check_canceled)]
+#[bench::far_from_it(args = (120), setup = book_and_id, teardown = check_canceled)]
+fn book_cancel((mut book, id): Booked<u64>) -> Booked<u64> {
+    let DeepBook { matcher, told, .. } = &mut *book;
+    assert_eq!(matcher.cancel(black_box(*id), told), Ok(()));
+    (book, id)
+}
+
+fn book_and_amend(to: i64, qty: i64) -> Booked<Amend> {
+    let book = Box::new(DeepBook::new());
+    let amend = Box::new(book.amend(3, to, Qty(qty)));
+    (book, amend)
+}
+
+fn check_amended(booked: Booked<Amend>) {
+    assert_eq!(said(booked), (1, 0, DEEP));
+}
+
+#[library_benchmark]
+#[bench::in_place(args = (3, 6), setup = book_and_amend, teardown = check_amended)]
+#[bench::more(args = (3, 16), setup = book_and_amend, teardown = check_amended)]
+#[bench::another_price(args = (5, 10), setup = book_and_amend, teardown = check_amended)]
+fn book_amend((mut book, amend): Booked<Amend>) -> Booked<Amend> {
+    let DeepBook { matcher, told, .. } = &mut *book;
+    assert_eq!(matcher.amend(black_box(&amend), told), Ok(()));
+    (book, amend)
+}
+
+library_benchmark_group!(
+    name = matching,
+    benchmarks = [book_add, book_cancel, book_amend, book_match_one, book_sweep_ten]
+);
 library_benchmark_group!(name = ring, benchmarks = [ring_push_and_poll]);
 library_benchmark_group!(name = journal, benchmarks = [journal_append]);
 library_benchmark_group!(name = book, benchmarks = [level_change]);
@@ -562,5 +666,5 @@ library_benchmark_group!(
 
 main!(
     config = LibraryBenchmarkConfig::default().tool(Callgrind::with_args(["--cache-sim=no"])),
-    library_benchmark_groups = [types, ring, journal, book, pricing, risk, engine, scale]
+    library_benchmark_groups = [types, ring, journal, book, matching, pricing, risk, engine, scale]
 );

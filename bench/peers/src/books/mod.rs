@@ -180,7 +180,7 @@ pub(crate) fn compare(options: &Options, peer: &str) -> bool {
         } else {
             print(group, &flow, &played, options.repeats);
             for (name, fault) in &faults {
-                println!("{name} is not timed, as its fills are not right: {fault}\n");
+                println!("{name} is not timed: {fault}\n");
             }
         }
     }
