@@ -33,6 +33,7 @@
 pub use pinrail_book as book;
 pub use pinrail_engine as engine;
 pub use pinrail_journal as journal;
+pub use pinrail_matching as matching;
 pub use pinrail_oms as oms;
 pub use pinrail_pricing as pricing;
 #[cfg(feature = "report")]
