@@ -2,7 +2,9 @@
 //! (`flash1-dev/matching-engine-benchmark`, `api/matching_engine_api.h`), with Pinrail's own ring as the way of the reports.
 //!
 //! `cargo build --release` here makes `libpinrail_adapter.so`, which the harness loads. Its queries are answered by the engine's
-//! own book. A message is worked off whole in its call; nothing is put off.
+//! own book. A message is worked off whole in its call; nothing of it is put off but that reports become visible to the drainer
+//! thirty-two at a time, as the interface allows. With the feature `harness-queue` they go through the harness's own queue instead,
+//! one by one.
 
 mod abi;
 mod transport;
@@ -47,11 +49,25 @@ unsafe fn desk() -> &'static mut Desk {
 /// Turns what the book says into the interface's reports.
 struct Out {
     queue: *mut Queue,
+    #[cfg(feature = "harness-queue")]
+    transport: *const Transport,
     /// Of the message that is being worked on.
     seq: u64,
 }
 
 impl Out {
+    /// Waits while there is no room.
+    #[cfg(feature = "harness-queue")]
+    #[inline]
+    fn push(&mut self, line: &Line) {
+        let report = line.report();
+        // SAFETY: the harness's functions take what its `create` made, from the one thread that pushes.
+        while unsafe { ((*self.transport).push)(self.queue, &raw const report) } == 0 {
+            core::hint::spin_loop();
+        }
+    }
+
+    #[cfg(not(feature = "harness-queue"))]
     #[inline]
     fn push(&mut self, line: &Line) {
         // SAFETY: the queue was made by `create` and lives until `destroy`; this thread alone pushes.
@@ -125,7 +141,11 @@ impl Desk {
 /// # Safety
 /// As the interface has it: called once, before any message; `report_sink` is what our `create` returned.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn engine_init(_seed: u64, _transport: *const Transport, report_sink: *mut Queue) {
+pub unsafe extern "C" fn engine_init(
+    _seed: u64,
+    #[cfg_attr(not(feature = "harness-queue"), expect(unused_variables))] transport: *const Transport,
+    report_sink: *mut Queue,
+) {
     let mut matcher = Matcher::new(Bounds {
         books: 1,
         orders: ORDERS,
@@ -138,6 +158,8 @@ pub unsafe extern "C" fn engine_init(_seed: u64, _transport: *const Transport, r
     assert_eq!(opened, Ok(()));
     let out = Out {
         queue: report_sink,
+        #[cfg(feature = "harness-queue")]
+        transport,
         seq: 0,
     };
     // SAFETY: no message is under way.
@@ -253,7 +275,8 @@ pub extern "C" fn engine_query_depth_at(price_ticks: i64, side: u8) -> u64 {
         .cast_unsigned()
 }
 
-#[unsafe(no_mangle)]
+#[must_use]
+#[cfg_attr(not(feature = "harness-queue"), unsafe(no_mangle))]
 pub extern "C" fn engine_get_transport() -> *const Transport {
     &raw const transport::TRANSPORT
 }

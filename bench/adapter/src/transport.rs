@@ -31,6 +31,15 @@ impl Line {
         Line([first, seq, order_id, px.cast_unsigned(), qty as u64, 0, 0, 0])
     }
 
+    /// `me_report_t` as it is.
+    #[inline]
+    pub(crate) const fn report(&self) -> [u64; 8] {
+        let mut words = self.0;
+        let kind = Commit::unpack(words[0] as u32).flags.0;
+        words[0] = kind as u64 | (words[0] >> 32) << 8;
+        words
+    }
+
     #[inline]
     pub(crate) const fn between(mut self, maker: u64, taker: u64) -> Line {
         self.0[5] = maker;
@@ -85,6 +94,7 @@ pub struct Queue {
     head: UnsafeCell<(Consumer, Frame)>,
 }
 
+#[cfg(not(feature = "harness-queue"))]
 impl Queue {
     /// # Safety
     /// The queue lives, and no other thread pushes.
@@ -150,8 +160,7 @@ unsafe extern "C" fn drain(queue: *mut Queue, out: *mut [u64; 8], max: u32) -> u
     while drained < out.len() && consumer.poll(frame) == Ok(true) {
         let line = &mut out[drained];
         line.copy_from_slice(&frame.words()[..8]);
-        let kind = Commit::unpack(line[0] as u32).flags.0;
-        line[0] = u64::from(kind) | (line[0] >> 32) << 8;
+        *line = Line(*line).report();
         drained += 1;
     }
     if drained > 0 {
