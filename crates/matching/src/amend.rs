@@ -123,7 +123,7 @@ impl Matcher {
         self.shelf.wait(book, instrument, &order, open);
         let report = report_of(instrument, &order, open, ExecType::Replaced, Reason::None);
         sink.report(&report);
-        self.settle(instrument, sink);
+        self.settle(instrument, self.steps, sink);
         Ok(())
     }
 }

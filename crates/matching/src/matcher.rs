@@ -227,7 +227,7 @@ impl Matcher {
         if is_stop(order.ord_type) {
             self.shelf
                 .wait(&mut self.books[instrument.index()], instrument, &order, open);
-            self.settle(instrument, sink);
+            self.settle(instrument, self.steps, sink);
         } else {
             self.come(instrument, &order, open, sink);
         }
@@ -245,7 +245,7 @@ impl Matcher {
     ) {
         let mut steps = self.steps;
         if self.enter(instrument, order, &mut open, &mut steps, sink) {
-            self.settle(instrument, sink);
+            self.settle(instrument, steps, sink);
         } else {
             self.work.pause(instrument, order, open);
             self.tell(instrument, sink);
@@ -327,16 +327,16 @@ impl Matcher {
         }
     }
 
-    /// After what may have set off stops, or changed the book.
+    /// After what may have set off stops, or changed the book: goes on with the steps that are left of the call.
     #[inline]
-    pub(crate) fn settle<S: Sink>(&mut self, instrument: InstrumentId, sink: &mut S) {
+    pub(crate) fn settle<S: Sink>(&mut self, instrument: InstrumentId, mut steps: usize, sink: &mut S) {
         let book = &mut self.books[instrument.index()];
         if book.is_to_look && book.phase == Phase::Continuous {
             if book.stops == 0 {
                 book.looked();
             } else {
                 self.work.book = instrument;
-                self.go_on(sink);
+                self.run(&mut steps, sink);
                 return;
             }
         }
@@ -462,7 +462,7 @@ impl Matcher {
         let book = &mut self.books[instrument.index()];
         book.reference = px;
         book.is_to_look = true;
-        self.settle(instrument, sink);
+        self.settle(instrument, self.steps, sink);
         Ok(())
     }
 

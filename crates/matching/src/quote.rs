@@ -138,6 +138,10 @@ impl Matcher {
         }
         book.config.check_qty(leg.qty)?;
         book.config.check_px(leg.px)?;
+        let cum = slot.map_or(0, |slot| self.shelf.slab.node(slot).cum());
+        if cum + leg.qty.0 > Qty::ABS_MAX {
+            return Err(Reason::QtyAboveMax);
+        }
         if slot.is_none() && (self.shelf.slab.room() <= new || !self.shelf.pool.has_room()) {
             return Err(Reason::BookFull);
         }

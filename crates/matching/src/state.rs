@@ -41,7 +41,7 @@ impl Matcher {
     }
 
     fn visit_book(&mut self, book: u32, visitor: &mut impl Visitor) -> Result<(), StateError> {
-        visit_terms(&mut self.books[book as usize], visitor)?;
+        visit_terms(&mut self.books[book as usize], self.bounds.orders, visitor)?;
         for ladder in 0..6 {
             let mut slots = if visitor.is_loading() {
                 Vec::new()
@@ -130,14 +130,14 @@ pub(crate) const NOTHING: (InstrumentId, NewOrder, Open) = (
     Open { leaves: 0, qty: 0 },
 );
 
-fn visit_terms(book: &mut Book, visitor: &mut impl Visitor) -> Result<(), StateError> {
+fn visit_terms(book: &mut Book, orders: usize, visitor: &mut impl Visitor) -> Result<(), StateError> {
     let config = &mut book.config;
     visitor.signed(&mut config.px_step)?;
     visitor.signed(&mut config.qty_step)?;
     visitor.signed(&mut config.qty_max.0)?;
     visitor.signed(&mut config.px_min.0)?;
     visitor.signed(&mut config.px_max.0)?;
-    if !config.is_sane(1) {
+    if !config.is_sane(orders) {
         return Err(visitor.bad(config.px_max.0.cast_unsigned(), "a book's terms"));
     }
     let from = |code: u64| PHASES.get(usize::try_from(code).ok()?).copied();

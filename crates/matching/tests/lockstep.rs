@@ -81,6 +81,31 @@ fn a_difference_is_found() {
     }
 }
 
+#[test]
+fn no_call_takes_more_steps_than_it_may() {
+    const STEPS: usize = 3;
+    let mut matcher = Matcher::new(bounds(40, STEPS));
+    DOMAIN.open(&mut matcher);
+    let (mut tape, mut now, mut most) = (Tape::default(), 1, 0);
+    for bytes in random(5, 40_000) {
+        let message = DOMAIN.message(now, &bytes);
+        if let Message::Advance(ts) = message {
+            now = ts;
+        }
+        let _ = matcher.send(&message, &mut tape);
+        loop {
+            let said = std::mem::take(&mut tape.said);
+            let fills = said.iter().filter(|said| matches!(said, Said::Fill(_))).count();
+            most = most.max(fills);
+            if !matcher.is_busy() {
+                break;
+            }
+            matcher.go_on(&mut tape);
+        }
+    }
+    assert_eq!(most, STEPS, "trades of one call, each a step");
+}
+
 /// What a run came across.
 #[derive(Default)]
 struct Seen {

@@ -159,12 +159,7 @@ impl<P: Pricer, O: Observer> Core<P, O> {
         }
         let mut work = 0;
         let taken = self.counts.taken;
-        while self.machine.engine.wants_continue() && self.fits() {
-            let now = self.clock.now_ns();
-            self.machine.go_on(now);
-            self.used_room();
-            work += 1;
-        }
+        work += self.go_on();
         for at in 0..self.urgent.len() {
             work += self.take(Side::Urgent, at, MESSAGES_PER_POLL);
         }
@@ -210,6 +205,19 @@ impl<P: Pricer, O: Observer> Core<P, O> {
         }
     }
 
+    /// What an earlier input left to be done, which comes before any other input.
+    #[inline]
+    fn go_on(&mut self) -> usize {
+        let mut inputs = 0;
+        while self.machine.engine.wants_continue() && self.fits() {
+            let now = self.clock.now_ns();
+            self.machine.go_on(now);
+            self.used_room();
+            inputs += 1;
+        }
+        inputs
+    }
+
     /// Takes up to `most` records from one source; from a venue, no further than the end of an update.
     #[inline]
     fn take(&mut self, side: Side, at: usize, most: usize) -> usize {
@@ -233,6 +241,12 @@ impl<P: Pricer, O: Observer> Core<P, O> {
             }
             taken += 1;
             self.process();
+            if self.machine.engine.wants_continue() {
+                self.go_on();
+                if self.machine.engine.wants_continue() {
+                    break;
+                }
+            }
             if side == Side::Venue && self.frame.flags().has(Flags::LAST) {
                 break;
             }

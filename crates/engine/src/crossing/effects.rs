@@ -114,6 +114,7 @@ impl Effects<'_> {
             exec_type: ExecType::Trade.byte(),
             ord_status: party.ord_status().byte(),
             liquidity: liquidity.byte(),
+            session: party.session,
             trade_id: fill.trade_id,
             qty: Qty(party.leaves.0 + party.cum.0),
             fee: Amount::new(fee),
@@ -179,6 +180,7 @@ impl Sink for Effects<'_> {
             ord_status: report.ord_status.byte(),
             px: report.px,
             qty: report.qty,
+            session: report.session,
             ..report_of(&order, self.out.next_id())
         });
         match (report.exec_type, report.reason) {

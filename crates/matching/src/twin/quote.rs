@@ -66,6 +66,8 @@ impl Twin {
         refuse_if(book.phase == Phase::Auction && is_post_only, Reason::WrongPhase)?;
         check_qty(&book.config, leg.qty)?;
         check_px(&book.config, leg.px)?;
+        let cum = open.map_or(0, Order::cum);
+        refuse_if(cum + leg.qty.0 > Qty::ABS_MAX, Reason::QtyAboveMax)?;
         refuse_if(
             open.is_none() && self.len() + new >= self.bounds.orders,
             Reason::BookFull,

@@ -234,7 +234,7 @@ byte_enum! {
         Auction = 1,
         /// Orders may only be cancelled.
         CancelOnly = 2,
-        /// The same, and no time limit ends an order; as every book begins.
+        /// The same: as every book begins, and where whoever watches the market stops it.
         Halted = 3,
     }
 }
