@@ -2,7 +2,7 @@
 
 use pinrail_types::Side;
 
-use crate::tree::{HEIGHT_MAX, Nodes, Tree};
+use crate::tree::{Anchor, HEIGHT_MAX, Nodes, Tree};
 
 /// No slot, node or level.
 pub(crate) const NIL: u32 = u32::MAX;
@@ -10,7 +10,7 @@ pub(crate) const NIL: u32 = u32::MAX;
 pub(crate) const NO_RANK: i64 = i64::MAX;
 
 /// Levels next to the touch that stand in a row.
-const NEAR: usize = 16;
+pub(crate) const NEAR: usize = 16;
 /// Levels that are found at once; a power of two.
 const KNOWN: usize = 128;
 
@@ -318,6 +318,41 @@ impl Ladder {
         self.len -= 1;
     }
 
+    /// How many prices stand in the row, and the tree's anchor: what does not follow from the orders.
+    pub(crate) fn shape(&self) -> (usize, Option<Anchor>) {
+        (self.len as usize, self.far.anchor())
+    }
+
+    /// Makes an empty ladder's tree as it was; false if it can't be.
+    pub(crate) fn restore(&mut self, pool: &mut Pool, anchor: Option<Anchor>) -> bool {
+        anchor.is_none_or(|anchor| self.far.restore(&mut pool.nodes, anchor))
+    }
+
+    /// The level of a rank that is read back: the best come first, `row` of them into the row. [`None`] if there is no room.
+    pub(crate) fn level_read(&mut self, pool: &mut Pool, rank: i64, row: usize) -> Option<u32> {
+        if let Some(level) = self.find(pool, rank) {
+            return Some(level);
+        }
+        let len = self.len as usize;
+        let is_near = len < row;
+        let is_next = len == 0 || rank > self.ranks[0];
+        let fits = is_near || (len > 0 && pool.nodes.room() >= self.far.needs(&pool.nodes, rank));
+        if !is_next || !fits {
+            return None;
+        }
+        let level = pool.add(rank, self.owner);
+        if is_near {
+            self.ranks.copy_within(..len, 1);
+            self.levels.copy_within(..len, 1);
+            (self.ranks[0], self.levels[0]) = (rank, level);
+            self.len += 1;
+            self.note_best();
+        } else {
+            self.far.add(&mut pool.nodes, rank, level);
+        }
+        Some(level)
+    }
+
     /// The next worse level behind one that holds orders, or [`NIL`].
     pub(crate) fn next(&self, pool: &Pool, level: u32) -> u32 {
         let rank = pool.level(level).rank;
@@ -377,6 +412,22 @@ impl StopLadder {
         let level = pool.add(rank, self.owner);
         self.tree.add(&mut pool.nodes, rank, level);
         level
+    }
+
+    /// As [`Ladder::shape`].
+    pub(crate) fn anchor(&self) -> Option<Anchor> {
+        self.tree.anchor()
+    }
+
+    /// As [`Ladder::restore`].
+    pub(crate) fn restore(&mut self, pool: &mut Pool, anchor: Option<Anchor>) -> bool {
+        anchor.is_none_or(|anchor| self.tree.restore(&mut pool.nodes, anchor))
+    }
+
+    /// As [`Ladder::level_read`].
+    pub(crate) fn level_read(&mut self, pool: &mut Pool, rank: i64) -> Option<u32> {
+        let has_room = pool.nodes.room() >= self.tree.needs(&pool.nodes, rank);
+        (self.tree.find(&pool.nodes, rank).is_some() || has_room).then(|| self.level_at(pool, rank))
     }
 
     /// Takes out a level that holds no orders any more.

@@ -5,12 +5,13 @@ use pinrail_types::state::{StateError, Visitor};
 use pinrail_types::{ClientId, InstrumentId, Px, Qty, SessionId, Side};
 
 use crate::book::{Book, Open, Shelf, at, stop_ladder};
-use crate::level::{NIL, rank_of};
+use crate::level::{NEAR, NIL, rank_of};
 use crate::matcher::Matcher;
 use crate::order::{MassCancel, NewOrder, Phase};
 use crate::report::{Top, Uncross};
 use crate::slab::{Marks, Node, Rare};
 use crate::stops::stop_rank;
+use crate::tree::Anchor;
 
 const PHASES: [Phase; 4] = [
     Phase::Continuous,
@@ -43,22 +44,63 @@ impl Matcher {
     fn visit_book(&mut self, book: u32, visitor: &mut impl Visitor) -> Result<(), StateError> {
         visit_terms(&mut self.books[book as usize], self.bounds.orders, visitor)?;
         for ladder in 0..6 {
-            let mut slots = if visitor.is_loading() {
-                Vec::new()
-            } else {
-                self.slots(book as usize, ladder)
-            };
-            let mut len = slots.len();
-            visitor.count(&mut len, self.shelf.slab.capacity())?;
-            slots.resize(len, NIL);
-            for slot in slots {
-                let slot = self.shelf.visit_order(slot, book, visitor)?;
-                if visitor.is_loading() {
-                    self.put_back(slot, ladder, visitor)?;
-                }
-            }
+            self.visit_ladder(book, ladder, visitor)?;
         }
         Ok(())
+    }
+
+    /// The prices and orders of a ladder. How many nodes of trees they take decides whether another price finds room, so that
+    /// it has to be the same when they are read back.
+    fn visit_ladder(
+        &mut self,
+        book: u32,
+        ladder: usize,
+        visitor: &mut impl Visitor,
+    ) -> Result<(), StateError> {
+        let (mut row, anchor) = match ladder {
+            0 | 1 => self.books[book as usize].sides[ladder].shape(),
+            stop => (0, self.shelf.stops[book as usize][stop - 2].anchor()),
+        };
+        visitor.count(&mut row, NEAR)?;
+        let mut has_tree = anchor.is_some();
+        visitor.flag(&mut has_tree)?;
+        let mut anchor = anchor.unwrap_or(Anchor { bias: 0, height: 0 });
+        if has_tree {
+            visitor.word(&mut anchor.bias)?;
+            visitor.u32(&mut anchor.height)?;
+        }
+        let is_loading = visitor.is_loading();
+        if is_loading && !self.restore(book as usize, ladder, has_tree.then_some(anchor)) {
+            return Err(visitor.bad(anchor.bias, "the anchor of a tree of prices"));
+        }
+        let before = self.shelf.pool.len();
+        let mut slots = if is_loading {
+            Vec::new()
+        } else {
+            self.slots(book as usize, ladder)
+        };
+        let mut len = slots.len();
+        visitor.count(&mut len, self.shelf.slab.capacity())?;
+        slots.resize(len, NIL);
+        for slot in slots {
+            let slot = self.shelf.visit_order(slot, book, visitor)?;
+            if is_loading {
+                self.put_back(slot, ladder, row, visitor)?;
+            }
+        }
+        let prices = self.shelf.pool.len() - before;
+        if is_loading && (prices < row || has_tree != (prices > row)) {
+            return Err(visitor.bad(prices as u64, "as many prices in a row"));
+        }
+        Ok(())
+    }
+
+    fn restore(&mut self, book: usize, ladder: usize, anchor: Option<Anchor>) -> bool {
+        let pool = &mut self.shelf.pool;
+        match ladder {
+            0 | 1 => self.books[book].sides[ladder].restore(pool, anchor),
+            stop => self.shelf.stops[book][stop - 2].restore(pool, anchor),
+        }
     }
 
     /// The orders of a book's ladder in order.
@@ -73,25 +115,31 @@ impl Matcher {
     }
 
     /// Puts an order that was read back where it stood.
-    fn put_back(&mut self, slot: u32, ladder: usize, visitor: &impl Visitor) -> Result<(), StateError> {
+    fn put_back(
+        &mut self,
+        slot: u32,
+        ladder: usize,
+        row: usize,
+        visitor: &impl Visitor,
+    ) -> Result<(), StateError> {
         let node = *self.shelf.slab.node(slot);
-        let side = node.marks.side();
+        let (side, book) = (node.marks.side(), node.book as usize);
         let is_here = if node.marks.is_stop() {
             ladder == 2 + stop_ladder(side, node.marks.trigger())
         } else {
             ladder == at(side)
         };
-        if !is_here || !self.shelf.pool.has_room() {
-            return Err(visitor.bad(node.order_id, "an order of its side"));
-        }
-        let (book, shelf) = (&mut self.books[node.book as usize], &mut self.shelf);
-        let level = if node.marks.is_stop() {
-            book.stops += 1;
-            let rank = stop_rank(side, shelf.slab.rare(slot).stop_px);
-            shelf.stops[node.book as usize][ladder - 2].level_at(&mut shelf.pool, rank)
-        } else {
-            book.sides[ladder].level_at(&mut shelf.pool, rank_of(side, node.px))
+        let shelf = &mut self.shelf;
+        let level = match ladder {
+            _ if !is_here => None,
+            0 | 1 => self.books[book].sides[ladder].level_read(&mut shelf.pool, rank_of(side, node.px), row),
+            stop => {
+                self.books[book].stops += 1;
+                let rank = stop_rank(side, shelf.slab.rare(slot).stop_px);
+                shelf.stops[book][stop - 2].level_read(&mut shelf.pool, rank)
+            }
         };
+        let level = level.ok_or_else(|| visitor.bad(node.order_id, "an order of its side, in order"))?;
         shelf.link(level, slot);
         Ok(())
     }

@@ -64,6 +64,13 @@ impl Nodes {
     }
 }
 
+/// What of a tree does not follow from its levels.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Anchor {
+    pub(crate) bias: u64,
+    pub(crate) height: u32,
+}
+
 /// Levels by rank, in order. Where it is empty it holds no node.
 #[derive(Clone, Debug)]
 pub(crate) struct Tree {
@@ -87,6 +94,54 @@ impl Tree {
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.root == NIL
+    }
+
+    /// What it was begun with and how high it is, which tells how many nodes the same levels take; [`None`] if it is empty.
+    pub(crate) fn anchor(&self) -> Option<Anchor> {
+        (!self.is_empty()).then_some(Anchor {
+            bias: self.bias,
+            height: self.height,
+        })
+    }
+
+    /// Makes an empty tree one that was begun so and holds nothing yet; false if there is no such tree, or no room.
+    pub(crate) fn restore(&mut self, nodes: &mut Nodes, anchor: Anchor) -> bool {
+        let begun_at = MIDDLE.wrapping_sub(anchor.bias).cast_signed();
+        if begun_at.unsigned_abs() > 1 << 47 || anchor.height as usize > HEIGHT_MAX || nodes.room() == 0 {
+            return false;
+        }
+        *self = Tree {
+            root: nodes.add(),
+            height: anchor.height,
+            prefix: MIDDLE >> (BITS * anchor.height),
+            bias: anchor.bias,
+        };
+        true
+    }
+
+    /// How many nodes a level of a rank that has none will take.
+    pub(crate) fn needs(&self, nodes: &Nodes, rank: i64) -> usize {
+        if self.is_empty() {
+            return 1;
+        }
+        let (_, key) = self.split(rank);
+        let (mut height, mut prefix) = (self.height, self.prefix);
+        while key >> (BITS * height) != prefix {
+            prefix >>= BITS;
+            height += 1;
+        }
+        let roots = (height - self.height) as usize;
+        if roots > 0 {
+            return roots + height as usize;
+        }
+        let mut at = self.root;
+        for height in (0..self.height).rev() {
+            match nodes.child(at, Tree::digit(key, height)) {
+                Some(child) => at = child,
+                None => return height as usize + 1,
+            }
+        }
+        0
     }
 
     /// The digit of a rank in its leaf, and the leaf's key.
