@@ -16,8 +16,8 @@ use pinrail_ring::Class;
 use pinrail_runtime::Playback;
 use pinrail_runtime::usage::{CountingAllocator, Usage};
 use pinrail_types::record::{
-    BookUpdate, EpochStart, ExecutionReport, InputReject, Quote, QuoteRequest, QuoteRequestReject,
-    RuntimeEvent, RuntimeEventKind, StateChange,
+    BookUpdate, Continue, EpochStart, ExecutionReport, InputReject, Quote, QuoteRequest, QuoteRequestReject,
+    RuntimeEvent, RuntimeEventKind, StateChange, TradingState, TradingStateSet,
 };
 use pinrail_types::state::{StateError, Visitor};
 use pinrail_types::{
@@ -153,6 +153,34 @@ fn requests_go_before_market_data_that_waits() {
         .filter(|frame| frame.get::<BookUpdate>().is_some())
         .count();
     assert_eq!(updates, 2, "only those of before");
+}
+
+#[test]
+fn what_an_input_leaves_to_be_done_comes_before_the_next_input() {
+    let mut live = Live::restart(Place::new());
+    live.books(1);
+    live.work();
+    live.ask(1);
+    live.work();
+    let halt = Frame::of(&TradingStateSet {
+        state: TradingState::Halted.byte(),
+        ..*activate().get::<TradingStateSet>().unwrap()
+    });
+    // In one ring, so that one poll finds both.
+    live.senders[1].send(halt);
+    live.senders[1].send(activate());
+    live.work();
+    let frames = live.finish();
+    let states: Vec<usize> = (0..frames.len())
+        .filter(|at| frames[*at].get::<TradingStateSet>().is_some())
+        .collect();
+    let [.., halted, active] = states[..] else {
+        panic!("both were taken");
+    };
+    let between = frames[halted..active].iter();
+    let continued = between.filter(|frame| frame.get::<Continue>().is_some()).count();
+    // The table of quotes is gone through in pieces.
+    assert!(continued >= BOUNDS.open_quotes / 64, "{continued} times");
 }
 
 #[test]

@@ -189,38 +189,13 @@ impl Shelf {
         sink: &mut S,
     ) {
         let (side, px) = (order.side, order.px.0);
-        let mut marks = Marks::new(side, order.post_only, order.self_trade, order.reduce_only);
-        let mut shown = open.leaves;
-        if order.display_qty.0 != 0 {
-            marks = marks.iceberg();
-            shown = shown.min(order.display_qty.0);
-        }
-        if order.expire_ts != 0 {
-            marks = marks.timed();
-        }
-        let level = book.sides[at(side)].level_at(&mut self.pool, rank_of(side, px));
-        let (slot, prev) = self.append(level, order.order_id, shown);
-        *self.slab.node_mut(slot) = Node {
-            order_id: order.order_id,
-            px,
-            shown,
-            hidden: open.leaves - shown,
-            qty: open.qty,
-            next: NIL,
-            prev,
-            level,
-            book: instrument.0,
-            client: order.client,
-            session: order.session,
-            marks,
+        let shown = match order.display_qty.0 {
+            0 => open.leaves,
+            display => open.leaves.min(display),
         };
-        if marks.is_iceberg() {
-            self.slab.rare_mut(slot).display = order.display_qty.0;
-        }
-        if marks.is_timed() {
-            self.slab.rare_mut(slot).expire_ts = order.expire_ts;
-            self.expiries.add(&mut self.slab, slot);
-        }
+        let level = book.sides[at(side)].level_at(&mut self.pool, rank_of(side, px));
+        let marks = Marks::new(side, order.post_only, order.self_trade, order.reduce_only);
+        let slot = self.put(instrument, order, open, shown, marks, level);
         self.say_order(slot, OrderDeltaKind::Add, sink);
         self.say_level(instrument, side, px, level, sink);
     }
@@ -234,25 +209,41 @@ impl Shelf {
         order: &NewOrder,
         sink: &mut S,
     ) {
-        let (side, px) = (order.side, order.px.0);
+        let (side, px, qty) = (order.side, order.px.0, order.qty.0);
         let level = book.sides[at(side)].level_at(&mut self.pool, rank_of(side, px));
-        let (slot, prev) = self.append(level, order.order_id, order.qty.0);
-        *self.slab.node_mut(slot) = Node {
-            order_id: order.order_id,
-            px,
-            shown: order.qty.0,
-            hidden: 0,
-            qty: order.qty.0,
-            next: NIL,
-            prev,
-            level,
-            book: instrument.0,
-            client: order.client,
-            session: order.session,
-            marks: Marks::new(side, PostOnly::No, order.self_trade, false),
-        };
+        let marks = Marks::new(side, PostOnly::No, order.self_trade, false);
+        let open = Open { leaves: qty, qty };
+        let slot = self.append(instrument, order, open, qty, marks, level);
         self.say_order(slot, OrderDeltaKind::Add, sink);
         self.say_level(instrument, side, px, level, sink);
+    }
+
+    /// Puts an order at the end of a level's queue, and notes what only some orders have: its slot.
+    #[inline]
+    pub(crate) fn put(
+        &mut self,
+        instrument: InstrumentId,
+        order: &NewOrder,
+        open: Open,
+        shown: i64,
+        mut marks: Marks,
+        level: u32,
+    ) -> u32 {
+        if order.display_qty.0 != 0 {
+            marks = marks.iceberg();
+        }
+        if order.expire_ts != 0 {
+            marks = marks.timed();
+        }
+        let slot = self.append(instrument, order, open, shown, marks, level);
+        if marks.is_iceberg() {
+            self.slab.rare_mut(slot).display = order.display_qty.0;
+        }
+        if marks.is_timed() {
+            self.slab.rare_mut(slot).expire_ts = order.expire_ts;
+            self.expiries.add(&mut self.slab, slot);
+        }
+        slot
     }
 
     /// Puts an order that is in no queue at the end of a level's.
@@ -269,10 +260,18 @@ impl Shelf {
         (node.level, node.prev, node.next) = (level, tail, NIL);
     }
 
-    /// Makes room for a new order at the end of a level's queue: its slot, which is to be written, and the one before it.
+    /// Writes a new order to the end of a level's queue: its slot.
     #[inline]
-    pub(crate) fn append(&mut self, level: u32, order_id: u64, shown: i64) -> (u32, u32) {
-        let slot = self.slab.add(order_id);
+    fn append(
+        &mut self,
+        instrument: InstrumentId,
+        order: &NewOrder,
+        open: Open,
+        shown: i64,
+        marks: Marks,
+        level: u32,
+    ) -> u32 {
+        let slot = self.slab.add(order.order_id);
         let queue = self.pool.level_mut(level);
         let tail = queue.tail;
         queue.shown += shown;
@@ -281,7 +280,21 @@ impl Shelf {
             NIL => queue.head = slot,
             tail => self.slab.node_mut(tail).next = slot,
         }
-        (slot, tail)
+        *self.slab.node_mut(slot) = Node {
+            order_id: order.order_id,
+            px: order.px.0,
+            shown,
+            hidden: open.leaves - shown,
+            qty: open.qty,
+            next: NIL,
+            prev: tail,
+            level,
+            book: instrument.0,
+            client: order.client,
+            session: order.session,
+            marks,
+        };
+        slot
     }
 
     /// Takes an order out of its level's queue; true if the level has none left.

@@ -7,7 +7,7 @@ use pinrail_types::{InstrumentId, Px, Qty, Side};
 use crate::book::{Book, Open, STOP_LADDERS, Shelf, stop_ladder};
 use crate::level::{NIL, rank_of};
 use crate::order::{NewOrder, Trigger};
-use crate::slab::{Marks, Node};
+use crate::slab::Marks;
 
 /// Stops that were triggered and have not come to the market yet: a queue through the slab.
 #[derive(Clone, Copy, Debug)]
@@ -86,39 +86,14 @@ impl Shelf {
     pub(crate) fn wait(&mut self, book: &mut Book, instrument: InstrumentId, order: &NewOrder, open: Open) {
         let ladder = &mut self.stops[instrument.index()][stop_ladder(order.side, order.trigger)];
         let level = ladder.level_at(&mut self.pool, stop_rank(order.side, order.stop_px));
-        let mut marks =
+        let marks =
             Marks::new(order.side, order.post_only, order.self_trade, order.reduce_only).stop(order.trigger);
-        if order.display_qty.0 != 0 {
-            marks = marks.iceberg();
-        }
-        if order.expire_ts != 0 {
-            marks = marks.timed();
-        }
-        let (slot, prev) = self.append(level, order.order_id, open.leaves);
-        *self.slab.node_mut(slot) = Node {
-            order_id: order.order_id,
-            px: order.px.0,
-            shown: open.leaves,
-            hidden: 0,
-            qty: open.qty,
-            next: NIL,
-            prev,
-            level,
-            book: instrument.0,
-            client: order.client,
-            session: order.session,
-            marks,
-        };
+        let slot = self.put(instrument, order, open, open.leaves, marks, level);
         let rare = self.slab.rare_mut(slot);
-        rare.display = order.display_qty.0;
         rare.stop_px = order.stop_px;
         rare.min_qty = order.min_qty;
-        rare.expire_ts = order.expire_ts;
         rare.ord_type = order.ord_type.byte();
         rare.time_in_force = order.time_in_force.byte();
-        if marks.is_timed() {
-            self.expiries.add(&mut self.slab, slot);
-        }
         book.stops += 1;
         book.is_to_look = true;
     }

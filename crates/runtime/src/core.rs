@@ -241,11 +241,10 @@ impl<P: Pricer, O: Observer> Core<P, O> {
             }
             taken += 1;
             self.process();
+            self.go_on();
             if self.machine.engine.wants_continue() {
-                self.go_on();
-                if self.machine.engine.wants_continue() {
-                    break;
-                }
+                // There is no room for what comes before any other input.
+                break;
             }
             if side == Side::Venue && self.frame.flags().has(Flags::LAST) {
                 break;
