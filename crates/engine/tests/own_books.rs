@@ -231,6 +231,21 @@ fn a_market_makers_quotes_are_replaced_in_place_and_taken_away() {
 }
 
 #[test]
+fn what_is_said_of_a_quote_goes_to_the_session_that_quoted_last() {
+    let mut desk = market();
+    reports(&mut desk, quote(0, &[(9_990, 10)], &[(10_010, 10)]));
+    let again = MassQuote {
+        session: SessionId(4),
+        ..quote(0, &[(9_991, 10)], &[(10_010, 4)])
+    };
+    let found = reports(&mut desk, again);
+    assert!(found.len() == 2 && found.iter().all(|report| report.session == SessionId(4)));
+    let found = reports(&mut desk, limit("H", 1, 9_991, -3));
+    let of_the_maker = found.iter().filter(|report| report.client == ClientId(0));
+    assert!(of_the_maker.map(|report| report.session).eq([SessionId(4)]));
+}
+
+#[test]
 fn a_mass_quote_that_is_none_is_refused_as_a_whole() {
     let mut desk = market();
     let good = quote(0, &[(9_990, 10)], &[(10_010, 10)]);
