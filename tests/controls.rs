@@ -542,6 +542,11 @@ const REACHED: &[(Reason, &str, &str)] = &[
         "actions_beyond_the_bound_and_orders_beyond_the_table_are_refused",
     ),
     (
+        Reason::AccountsFull,
+        "crates/oms/src/accounts.rs",
+        "clients_accounts_are_bounded",
+    ),
+    (
         Reason::ActionsFull,
         "crates/engine/tests/orders.rs",
         "actions_beyond_the_bound_and_orders_beyond_the_table_are_refused",

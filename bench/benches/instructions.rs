@@ -296,7 +296,7 @@ fn risk_and_request(side: Option<Side>) -> Box<Judged> {
     let assets: Vec<_> = desk.iter().filter_map(|frame| frame.get::<AssetDef>()).collect();
     for frame in &desk {
         if let Some(def) = frame.get::<InstrumentDef>() {
-            let meta = Instrument::new(def, assets[1]).expect("a sound definition");
+            let meta = Instrument::new(def, assets[0], assets[1]).expect("a sound definition");
             risk.define(&meta).expect("within the bounds");
         } else if let Some(def) = frame.get::<ClientDef>() {
             risk.set_client(def).expect("within the bounds");
@@ -449,7 +449,7 @@ fn venues_and_request(side: Option<Side>) -> Box<Priced> {
         let ask_px = Px(bid_px.0 + 10);
         estimates.sample(n.unsigned_abs() * Estimates::SAMPLE_NS, Top { bid_px, ask_px });
     }
-    let instrument = Instrument::new(def.expect("one"), assets[1]).expect("a sound definition");
+    let instrument = Instrument::new(def.expect("one"), assets[0], assets[1]).expect("a sound definition");
     let request = PriceRequest {
         instrument: Box::leak(Box::new(instrument)),
         tier: 0,

@@ -47,7 +47,7 @@ fn instrument(id: u32) -> Instrument {
         lot_mantissa: 1,
         ..Zeroable::zeroed()
     };
-    Instrument::new(&def, &AssetDef::zeroed()).unwrap()
+    Instrument::new(&def, &AssetDef::zeroed(), &AssetDef::zeroed()).unwrap()
 }
 
 impl Trial {

@@ -79,10 +79,7 @@ impl<P: Pricer> Engine<P> {
             };
         }
         fixed?;
-        let base = self.assets[def.base.index()].as_ref();
         self.risk.define(&traded.meta)?;
-        self.risk
-            .define_base(&traded.meta, base.ok_or(Reason::UnknownAsset)?)?;
         *held = Some(traded);
         Ok(())
     }
@@ -178,8 +175,8 @@ impl Traded {
                 .and_then(Option::as_ref)
                 .ok_or(Reason::UnknownAsset)
         };
-        asset(def.base)?;
-        let meta = Instrument::new(def, asset(def.quote)?).map_err(|_| Reason::BadDefinition)?;
+        let meta = Instrument::new(def, asset(def.base)?, asset(def.quote)?);
+        let meta = meta.map_err(|_| Reason::BadDefinition)?;
         Ok(Traded {
             places: [NOT_LISTED; VENUES_MAX],
             reported: [BookState::Empty; VENUES_MAX],

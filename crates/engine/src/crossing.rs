@@ -22,8 +22,9 @@ use gate::{Call, Gated};
 
 /// Steps of the books that one input takes, see `docs/matching.md`.
 const STEPS_PER_INPUT: usize = 4;
-/// What a step says at most: two reports, the house's position, two orders' deltas of which one is shown anew, a price's.
-const STEP_LINES: usize = 6 + 1 + 3 + 1;
+/// What a step says at most: two reports, the trade, the house's position and its cost, two orders' deltas of which one is shown
+/// anew, a price's.
+const STEP_LINES: usize = 6 + 3 + 2 + 3 + 1;
 /// The room that there must be to give a book something to do: the steps, the first report and the last, top of book and auction
 /// price, and what is said behind an answer.
 const CALL_LINES: usize = STEPS_PER_INPUT * STEP_LINES + 3 + 3 + 3 + 9;
@@ -142,6 +143,7 @@ impl<P: Pricer> Engine<P> {
             out,
             risk: &mut self.risk,
             positions: &mut self.positions,
+            accounts: &mut self.accounts,
             traded: &self.traded,
             orders,
             holdings,
@@ -157,6 +159,19 @@ impl<P: Pricer> Engine<P> {
         }
         self.report_latches(out);
         outcome
+    }
+
+    /// Makes room for what a client may come to have by a trade in a book.
+    fn admit_to_books(&mut self, client: ClientId, instrument: InstrumentId) -> Result<(), Reason> {
+        let traded = self.traded[instrument.index()].as_ref();
+        let meta = &traded.expect("its book is open").meta;
+        self.accounts.admit(client, meta.base)?;
+        self.accounts.admit(client, meta.quote)?;
+        if self.books.holdings.admit(client, instrument) {
+            Ok(())
+        } else {
+            Err(Reason::TableFull)
+        }
     }
 
     /// Lets what is over end, and sees that the books can be given something.

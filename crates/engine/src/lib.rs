@@ -21,6 +21,7 @@ mod streams;
 
 pub use hash::RollingHash;
 pub use out::{OUT_LINES_MAX, Out};
+pub use pinrail_oms::Owner;
 pub use pinrail_pricing::{Pricer, Strategy};
 pub use snapshot::hash_of;
 pub use state::{Bounds, Counts, Engine};

@@ -5,12 +5,15 @@ use pinrail_oms::OrderSlot;
 use pinrail_pricing::{Fill, FillFrom, Pricer};
 use pinrail_risk::OrderMarket;
 use pinrail_types::record::{
-    ExecType, OrdStatus, PositionReport, Scope, StateChange, TimeInForce, TradingState, VenueBalance,
-    VenueOrder, VenueOrderCancel, VenueReport,
+    ExecType, OrdStatus, PartyKind, Scope, StateChange, TimeInForce, TradeCaptureReport, TradeSource,
+    TradingState, VenueBalance, VenueOrder, VenueOrderCancel, VenueReport,
 };
-use pinrail_types::{Amount, NewVenueOrder, OpenOrder, OutId, Px, Qty, Reason, Side, StrategyId, VenueId};
+use pinrail_types::{
+    Amount, Instrument, NewVenueOrder, OpenOrder, OutId, Px, Qty, Reason, Side, StrategyId, VenueId,
+};
 
 use crate::out::Out;
+use crate::rfq::{delivers, report_position, sides};
 use crate::state::Engine;
 
 /// Places of the table of orders that one input looks through for orders to cancel; each may hold one.
@@ -24,6 +27,36 @@ fn as_of(ts_event: u64, ts_recv: u64) -> u64 {
 /// Whether a report is about the order that it names.
 fn fits(held: &NewVenueOrder, report: &VenueReport) -> bool {
     (held.venue, held.instrument, held.side.fix()) == (report.venue, report.instrument, report.side)
+}
+
+/// A fill at a venue as a trade.
+fn venue_trade(
+    report: &VenueReport,
+    side: Side,
+    meta: &Instrument,
+    out: &Out,
+) -> Result<TradeCaptureReport, Reason> {
+    let notional = meta.notional(report.last_px, report.last_qty);
+    let venue = (PartyKind::Venue, report.venue.0.into());
+    let (buyer, seller) = sides(side, (PartyKind::House, 0), venue);
+    let (buyer_fee, seller_fee) = sides(side, report.fee, Amount::ZERO);
+    Ok(TradeCaptureReport {
+        trade_id: out.next_id(),
+        buyer: buyer.1,
+        seller: seller.1,
+        buyer_kind: buyer.0.byte(),
+        seller_kind: seller.0.byte(),
+        source: TradeSource::Venue.byte(),
+        px: report.last_px,
+        qty: report.last_qty,
+        quote_units: notional.ok_or(Reason::Overflow)?,
+        buyer_fee,
+        seller_fee,
+        fee_asset: report.fee_asset,
+        ref_id: report.order_id,
+        ts_event: as_of(report.ts_event, report.ts_recv),
+        ..delivers(meta, report.last_qty)
+    })
 }
 
 /// An order goes only where the venue's own book can be seen.
@@ -243,22 +276,22 @@ impl<P: Pricer> Engine<P> {
             .get(report.instrument.index())
             .and_then(Option::as_ref)
             .ok_or(Reason::UnknownInstrument)?;
-        let elsewhere = self.fees.get_mut(report.fee_asset.index());
-        let elsewhere = elsewhere.ok_or(Reason::UnknownAsset)?;
+        self.assets
+            .get(report.fee_asset.index())
+            .ok_or(Reason::UnknownAsset)?;
         if self.executions.has(report.venue, &report.exec_id) {
             return Err(Reason::DuplicateExecId);
         }
-        let in_quote = report.fee_asset == traded.meta.quote;
-        let (fee, other) = if in_quote {
-            (report.fee, Amount::ZERO)
-        } else {
-            (Amount::ZERO, report.fee)
-        };
-        let fees = elsewhere.checked_add(other.get()).ok_or(Reason::Overflow)?;
+        let meta = &traded.meta;
+        let trade = venue_trade(report, side, meta, out)?;
+        let entries = self.accounts.check(&trade)?;
+        // Another asset's fee is in the accounts and in no position.
+        let in_quote = report.fee_asset == meta.quote;
+        let fee = if in_quote { report.fee } else { Amount::ZERO };
         let position = self
             .positions
-            .execute(&traded.meta, side, report.last_qty, report.last_px, fee)?;
-        *elsewhere = fees;
+            .execute(meta, side, report.last_qty, report.last_px, fee)?;
+        self.accounts.post(&entries);
         // Not before it is booked: what could not be may come again.
         self.executions.note(report.venue, &report.exec_id);
         let fault = self.fill_order(report);
@@ -275,12 +308,8 @@ impl<P: Pricer> Engine<P> {
         self.risk.spend(&fill, (report.fee_asset, report.fee), as_of);
         let cash = position.cash.get();
         self.risk.booked(report.instrument, position.qty, cash, out.now());
-        out.push(PositionReport {
-            instrument: report.instrument,
-            position: position.qty,
-            cash: position.cash,
-            ..bytemuck::Zeroable::zeroed()
-        });
+        out.push(trade);
+        report_position(report.instrument, &position, out);
         self.report_latches(out);
         if fault != Reason::None {
             self.halt_venue(report.venue, fault, out);

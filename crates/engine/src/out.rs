@@ -4,7 +4,7 @@ use pinrail_types::frame::LINE_WORDS;
 use pinrail_types::{Flags, Frame, OutId, Record, RecordHeader, RecordType};
 
 /// Most lines that the outputs of one input take together: the room that a journal must have before it is taken.
-pub const OUT_LINES_MAX: usize = 96;
+pub const OUT_LINES_MAX: usize = 128;
 
 // An id has 8 bits for the place of an output.
 const _: () = assert!(OUT_LINES_MAX <= 256);

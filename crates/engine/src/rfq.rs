@@ -1,13 +1,14 @@
 //! From a request to a quote, and from an accept to a fill.
 
-use pinrail_oms::{Open, OpenQuote};
+use pinrail_oms::{Open, OpenQuote, Position};
 use pinrail_pricing::{Adjustments, Fill, FillFrom, PriceRequest, Pricer, Prices};
 use pinrail_risk::{Ask, Quoted};
 use pinrail_types::record::{
-    ExecType, ExecutionReport, NewOrderSingle, OrdStatus, OrdType, PositionReport, Quote, QuoteBasis,
-    QuoteRequest, QuoteRequestReject, QuoteRespType, QuoteResponse, QuoteStatus, TWO_SIDED,
+    ExecType, ExecutionReport, NewOrderSingle, OrdStatus, OrdType, PartyKind, PositionCost, PositionReport,
+    Quote, QuoteBasis, QuoteRequest, QuoteRequestReject, QuoteRespType, QuoteResponse, QuoteStatus,
+    TWO_SIDED, TradeCaptureReport, TradeSource,
 };
-use pinrail_types::{Amount, InstrumentId, OutId, Px, Qty, Reason, Side};
+use pinrail_types::{Amount, Instrument, InstrumentId, OutId, Px, Qty, Reason, Side};
 
 use crate::out::Out;
 use crate::state::{Engine, Traded};
@@ -335,11 +336,14 @@ impl<P: Pricer> Engine<P> {
         let traded = self.traded[order.instrument.index()]
             .as_ref()
             .ok_or(Reason::UnknownInstrument)?;
-        let notional = traded
-            .meta
-            .notional(order.px, order.qty)
-            .ok_or(Reason::Overflow)?;
-        let position = self.positions.fill(&traded.meta, side, order.qty, order.px)?;
+        let meta = &traded.meta;
+        let notional = meta.notional(order.px, order.qty).ok_or(Reason::Overflow)?;
+        let trade = trade(order, side, meta, notional, out);
+        self.accounts.admit(order.client, meta.base)?;
+        self.accounts.admit(order.client, meta.quote)?;
+        let entries = self.accounts.check(&trade)?;
+        let position = self.positions.fill(meta, side, order.qty, order.px)?;
+        self.accounts.post(&entries);
         self.risk.use_credit(order.client, notional);
         let quote = self.quotes.end(slot, Reason::QuoteFilled);
         self.release(&quote);
@@ -355,12 +359,8 @@ impl<P: Pricer> Engine<P> {
             ord_status: OrdStatus::Filled.byte(),
             ..report(order, exec_id)
         });
-        out.push(PositionReport {
-            instrument: order.instrument,
-            position: position.qty,
-            cash: position.cash,
-            ..bytemuck::Zeroable::zeroed()
-        });
+        out.push(trade);
+        report_position(order.instrument, &position, out);
         self.report_latches(out);
         self.on_fill(
             &Fill {
@@ -461,6 +461,67 @@ pub(crate) fn check_sides(side: Option<Side>, prices: &Prices) -> Result<(), Rea
         Some(Side::Buy) if offer && !bid => Ok(()),
         Some(Side::Sell) if bid && !offer => Ok(()),
         _ => Err(Reason::PxUnrepresentable),
+    }
+}
+
+/// Says what the house has now in an instrument.
+pub(crate) fn report_position(instrument: InstrumentId, position: &Position, out: &mut Out) {
+    out.push(PositionReport {
+        instrument,
+        position: position.qty,
+        cash: position.cash,
+        ..bytemuck::Zeroable::zeroed()
+    });
+    out.push(PositionCost {
+        instrument,
+        cost: position.cost,
+        ..bytemuck::Zeroable::zeroed()
+    });
+}
+
+/// A client's accept as a trade, under the id of the report that tells the client of it.
+fn trade(
+    order: &NewOrderSingle,
+    side: Side,
+    meta: &Instrument,
+    notional: Amount,
+    out: &Out,
+) -> TradeCaptureReport {
+    let client = (PartyKind::Client, order.client.0);
+    let (buyer, seller) = sides(side, client, (PartyKind::House, 0));
+    TradeCaptureReport {
+        trade_id: out.next_id(),
+        buyer: buyer.1,
+        seller: seller.1,
+        buyer_kind: buyer.0.byte(),
+        seller_kind: seller.0.byte(),
+        source: TradeSource::Quote.byte(),
+        px: order.px,
+        qty: order.qty,
+        quote_units: notional,
+        ref_id: order.quote_id,
+        ts_event: out.now(),
+        ..delivers(meta, order.qty)
+    }
+}
+
+/// Who buys and who sells, where `one` does `side` and the other the opposite.
+pub(crate) fn sides<T>(side: Side, one: T, other: T) -> (T, T) {
+    match side {
+        Side::Buy => (one, other),
+        Side::Sell => (other, one),
+    }
+}
+
+/// A trade with what is delivered in it, without parties, price and fees.
+pub(crate) fn delivers(meta: &Instrument, qty: Qty) -> TradeCaptureReport {
+    TradeCaptureReport {
+        instrument: meta.id,
+        base: meta.base,
+        quote: meta.quote,
+        base_units: meta.base_units(qty),
+        fee_asset: meta.quote,
+        ..bytemuck::Zeroable::zeroed()
     }
 }
 

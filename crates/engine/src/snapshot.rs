@@ -104,9 +104,7 @@ impl<P: Pricer> Engine<P> {
             }
         }
         self.executions.visit(visitor)?;
-        for fee in &mut self.fees {
-            visitor.wide(fee)?;
-        }
+        self.accounts.visit(visitor)?;
         let mut cancels = self.cancel_from.is_some();
         visitor.flag(&mut cancels)?;
         let mut from = self.cancel_from.unwrap_or(0);

@@ -1,7 +1,7 @@
 //! The engine's state, and the way of an input through it.
 
 use pinrail_book::{Book, Consolidated, Estimates, Levels, VENUES_MAX};
-use pinrail_oms::{Executions, OrderTable, Positions, QuoteTable, Streams};
+use pinrail_oms::{Accounts, Executions, OrderTable, Owner, Positions, QuoteTable, Streams};
 use pinrail_pricing::Pricer;
 use pinrail_risk::{Ask, Risk, RiskBounds};
 use pinrail_types::record::{
@@ -201,8 +201,7 @@ pub struct Engine<P> {
     pub(crate) executions: Executions,
     /// Apart, since most inputs touch none of it.
     pub(crate) books: Box<Books>,
-    /// Fees of venues that were not taken in what the instrument is quoted in, by asset.
-    pub(crate) fees: Vec<i128>,
+    pub(crate) accounts: Accounts,
     /// When the strategy wants to be called; never if it does not.
     pub(crate) wake_at: u64,
     /// Open quotes are being withdrawn, in chunks: the place in their table to go on from.
@@ -255,7 +254,7 @@ impl<P: Pricer> Engine<P> {
             orders: OrderTable::new(),
             executions: Executions::new(),
             books: Box::new(Books::new(&bounds)),
-            fees: vec![0; bounds.assets],
+            accounts: Accounts::new(bounds.assets, bounds.venues, bounds.clients),
             wake_at: u64::MAX,
             withdraw_from: None,
             cancel_from: None,
@@ -563,13 +562,30 @@ impl<P: Pricer> Engine<P> {
         self.orders.iter()
     }
 
-    /// What venues took as fees in an asset, for fills of instruments that are quoted in another; what they took in the
-    /// instrument's own quote asset is part of its cash.
-    ///
-    /// # Panics
-    /// If the asset is beyond the engine's bounds.
-    pub fn fees(&self, asset: AssetId) -> Amount {
-        Amount::new(self.fees[asset.index()])
+    /// Who has what, in double entry.
+    pub fn accounts(&self) -> &Accounts {
+        &self.accounts
+    }
+
+    /// A balance, in the asset's smallest unit; zero where there is no such account.
+    pub fn balance(&self, owner: Owner, asset: AssetId) -> Amount {
+        self.accounts.get(owner, asset)
+    }
+
+    /// Whether the accounts balance: those of each asset sum to zero, and the house has what its positions say. Looks at
+    /// every account: for tests, tools and whoever takes a state over.
+    pub fn is_balanced(&self) -> bool {
+        (0..self.bounds.assets as u32).map(AssetId).all(|asset| {
+            let traded = self.traded.iter().flatten();
+            let held = traded.map(|traded| {
+                let position = self.positions.get(traded.meta.id);
+                let base = traded.meta.base_units(position.qty).get();
+                let paid = position.cash.get() + position.fees.get();
+                i128::from(traded.meta.base == asset) * base + i128::from(traded.meta.quote == asset) * paid
+            });
+            let is_zero = self.accounts.sum(asset) == 0;
+            is_zero && self.accounts.get(Owner::House, asset).get() == held.sum()
+        })
     }
 
     /// The house position in an instrument.

@@ -10,12 +10,13 @@ use market::{
     UNIT, all, cancel, give, held, limit, market, quote, quoted, refusal, replace, reports, resting,
     set_limit, told,
 };
+use pinrail_engine::Owner;
 use pinrail_types::record::{
     BookLevelDelta, ClientOrder, ExecInst, ExecType, ExecutionReport, InternalTop, LastLiquidityInd,
     LimitKind, OrdStatus, OrdType, OrderCancelRequest, PositionReport, RuntimeEvent, RuntimeEventKind, Scope,
-    SelfMatchPrevention, TimeInForce, TradingState, TriggerPriceType,
+    SelfMatchPrevention, TimeInForce, TradeCaptureReport, TradeSource, TradingState, TriggerPriceType,
 };
-use pinrail_types::{ClientId, InstrumentId, Px, Qty, Reason, SessionId, Side, Text, VenueId};
+use pinrail_types::{AssetId, ClientId, InstrumentId, Px, Qty, Reason, SessionId, Side, Text, VenueId};
 
 #[test]
 fn a_trade_tells_both_clients_charges_both_and_releases_what_was_held() {
@@ -49,6 +50,22 @@ fn a_trade_tells_both_clients_charges_both_and_releases_what_was_held() {
         (Qty(0), taker.fee.get() + maker.fee.get())
     );
     assert_eq!(desk.engine.position(INSTRUMENT).cash, house.cash);
+    let trade: TradeCaptureReport = only(&outs[0]);
+    assert_eq!(
+        (trade.buyer, trade.seller, trade.match_id, trade.source),
+        (1, 0, 1, TradeSource::Book.byte())
+    );
+    let has = |owner| [0, 1].map(|asset| desk.engine.balance(owner, AssetId(asset)).get());
+    let (units, paid) = (60 * 1_000, notional + taker.fee.get());
+    assert_eq!(has(Owner::Client(ClientId(1))), [units, -paid]);
+    assert_eq!(
+        has(Owner::Client(ClientId(0))),
+        [-units, notional - maker.fee.get()]
+    );
+    assert_eq!(
+        (has(Owner::House), has(Owner::Fees)),
+        ([0, 0], [0, house.cash.get()])
+    );
     assert_eq!((held(&desk, 0), held(&desk, 1)), (40 * 10_020 * UNIT, 0));
     let position = |client| desk.engine.client_position(ClientId(client), INSTRUMENT);
     assert_eq!((position(0), position(1)), (-60, 60));

@@ -7,7 +7,7 @@ mod desk;
 use bytemuck::Zeroable;
 use desk::strategies::{Puppets, balances, order, puppets, tell, tell_cancel, tell_time};
 use desk::{Desk, INSTRUMENT, STALE_NS, TTL_NS, filled, only};
-use pinrail_engine::{Engine, Out};
+use pinrail_engine::{Engine, Out, Owner};
 use pinrail_types::record::{
     ExecType, InputReject, OrdStatus, PositionReport, QuoteStatusReport, Scope, StateChange, TimeInForce,
     TradingState, TradingStateSet, VenueBalance, VenueOrder, VenueOrderCancel, VenueOrderReject, VenueReport,
@@ -135,7 +135,16 @@ fn an_order_is_filled_in_parts_and_moves_position_and_cash_exactly() {
     let position: PositionReport = only(&out);
     let cash = -10 * (9_994 * 40 + 9_995 * 60) - 123;
     assert_eq!((position.position, position.cash.get()), (Qty(100), cash));
-    assert_eq!(desk.engine.fees(AssetId(0)), Amount::new(7));
+    // What the house bought, what it paid, and its fees in either asset, against the venue.
+    let balance = |owner, asset| desk.engine.balance(owner, AssetId(asset)).get();
+    let venue = Owner::Venue(order.venue);
+    let lots = 100 * 1_000;
+    assert_eq!((balance(Owner::House, 0), balance(Owner::Fees, 0)), (lots, -7));
+    assert_eq!(
+        (balance(Owner::House, 1), balance(Owner::Fees, 1)),
+        (cash + 123, -123)
+    );
+    assert_eq!((balance(venue, 0), balance(venue, 1)), (7 - lots, -cash));
     assert_eq!(leaves(&desk), [0; 0]);
     assert!(desk.engine.nothing_reserved());
 }

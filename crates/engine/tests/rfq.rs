@@ -4,9 +4,11 @@ mod desk;
 
 use bytemuck::Zeroable;
 use desk::{Desk, INSTRUMENT, STALE_NS, TTL_NS, answer, filled, only};
+use pinrail_engine::Owner;
 use pinrail_types::record::{
-    ClientDef, InputReject, OrdStatus, OrdType, PositionReport, QuoteStatus, QuoteStatusReport, RuntimeEvent,
-    RuntimeEventKind, Scope, StateChange, Trade, TradingState, VenueStatus, VenueStatusKind,
+    ClientDef, InputReject, OrdStatus, OrdType, PartyKind, PositionCost, PositionReport, QuoteStatus,
+    QuoteStatusReport, RuntimeEvent, RuntimeEventKind, Scope, StateChange, Trade, TradeCaptureReport,
+    TradeSource, TradingState, VenueStatus, VenueStatusKind,
 };
 use pinrail_types::{
     Amount, AssetId, ClientId, Flags, InstrumentId, OutId, Px, Qty, Reason, SourceId, Text, VenueId,
@@ -71,6 +73,35 @@ fn an_accept_fills_once_and_moves_the_position() {
     );
     assert_eq!(desk.engine.position(INSTRUMENT).qty, Qty(-100));
     assert!(desk.engine.nothing_reserved());
+}
+
+#[test]
+fn a_fill_is_handed_on_as_a_trade_and_moves_the_accounts_of_both() {
+    let mut desk = Desk::active();
+    let quote = desk.ask(1, b'2', 100).unwrap();
+    let out = desk.put(Desk::order(&quote, b'2'));
+    let trade: TradeCaptureReport = only(&out);
+    let notional = i128::from(quote.bid_px.0) * 100 * 10;
+    assert_eq!(
+        (PartyKind::from_byte(trade.seller_kind), trade.seller),
+        (Some(PartyKind::Client), 1)
+    );
+    assert_eq!(PartyKind::from_byte(trade.buyer_kind), Some(PartyKind::House));
+    assert_eq!(TradeSource::from_byte(trade.source), Some(TradeSource::Quote));
+    assert_eq!(
+        (trade.px, trade.qty, trade.ref_id),
+        (quote.bid_px, Qty(100), quote.quote_id)
+    );
+    assert_eq!(trade.trade_id, filled(&out).unwrap().exec_id);
+    assert_eq!(
+        (trade.base_units.get(), trade.quote_units.get(), trade.ts_event),
+        (100 * 1_000, notional, desk.now)
+    );
+    let has = |owner| [0, 1].map(|asset| desk.engine.balance(owner, AssetId(asset)).get());
+    assert_eq!(has(Owner::House), [100 * 1_000, -notional]);
+    assert_eq!(has(Owner::Client(ClientId(1))), [-100 * 1_000, notional]);
+    let cost: PositionCost = only(&out);
+    assert_eq!((cost.instrument, cost.cost.get()), (INSTRUMENT, notional));
 }
 
 #[test]

@@ -3,78 +3,37 @@
 use pinrail_types::state::{StateError, Visitor};
 use pinrail_types::{ClientId, InstrumentId, Qty, Side};
 
-use crate::slots::Slots;
-
-/// Most pairs of client and instrument.
-const PAIRS_MAX: usize = 65_536;
-
-#[derive(Clone, Copy, Debug)]
-struct Pair {
-    client: ClientId,
-    instrument: InstrumentId,
-    /// Net lots; negative is short. No number of trades overflows it.
-    lots: i128,
-}
+use crate::pairs::Pairs;
 
 /// Net lots of each client in each instrument that it ever had an order in. Bounded at construction.
 #[derive(Clone, Debug)]
 pub struct Holdings {
-    pairs: Vec<Pair>,
-    slots: Slots,
-    capacity: usize,
-}
-
-fn hash_of(client: ClientId, instrument: InstrumentId) -> u32 {
-    let key = u64::from(client.0) << 32 | u64::from(instrument.0);
-    let hash = (key ^ key >> 29).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    (hash ^ hash >> 32)
-        .wrapping_mul(0x9e37_79b9_7f4a_7c15)
-        .wrapping_shr(32) as u32
+    pairs: Pairs,
+    /// By pair; negative is short. No number of trades overflows it.
+    lots: Vec<i128>,
 }
 
 impl Holdings {
     /// Room for every pair, but for no more than 65,536.
     pub fn new(clients: usize, instruments: usize) -> Holdings {
-        let capacity = clients.saturating_mul(instruments).min(PAIRS_MAX);
+        let pairs = Pairs::new(clients, instruments);
         Holdings {
-            pairs: Vec::with_capacity(capacity),
-            slots: Slots::new(capacity),
-            capacity,
+            lots: vec![0; pairs.capacity()],
+            pairs,
         }
-    }
-
-    fn find(&self, client: ClientId, instrument: InstrumentId) -> Option<usize> {
-        let is_it = |at: u32| {
-            let pair = &self.pairs[at as usize];
-            (pair.client, pair.instrument) == (client, instrument)
-        };
-        self.slots
-            .find(hash_of(client, instrument), is_it)
-            .map(|at| at as usize)
     }
 
     /// Makes room for a pair; false if there is none.
     #[must_use]
     pub fn admit(&mut self, client: ClientId, instrument: InstrumentId) -> bool {
-        if self.find(client, instrument).is_some() {
-            return true;
-        }
-        if self.pairs.len() == self.capacity {
-            return false;
-        }
-        self.slots
-            .insert(hash_of(client, instrument), self.pairs.len() as u32);
-        self.pairs.push(Pair {
-            client,
-            instrument,
-            lots: 0,
-        });
-        true
+        self.pairs.admit(client, instrument.0).is_some()
     }
 
     /// Net lots of a client in an instrument.
     pub fn get(&self, client: ClientId, instrument: InstrumentId) -> i128 {
-        self.find(client, instrument).map_or(0, |at| self.pairs[at].lots)
+        self.pairs
+            .find(client, instrument.0)
+            .map_or(0, |at| self.lots[at])
     }
 
     /// By how much a trade of that side may shrink a position.
@@ -88,15 +47,17 @@ impl Holdings {
     /// # Panics
     /// If there was no [`Holdings::admit`] of the pair.
     pub fn trade(&mut self, client: ClientId, instrument: InstrumentId, side: Side, qty: Qty) {
-        let at = self.find(client, instrument);
+        let at = self.pairs.find(client, instrument.0);
         let at = at.expect("who trades had an order, and then there was room");
-        self.pairs[at].lots += i128::from(qty.0) * i128::from(side.sign());
+        self.lots[at] += i128::from(qty.0) * i128::from(side.sign());
     }
 
     /// Sum of all clients' net lots in an instrument: zero, since each trade has two sides.
     pub fn sum(&self, instrument: InstrumentId) -> i128 {
-        let of = self.pairs.iter().filter(|pair| pair.instrument == instrument);
-        of.map(|pair| pair.lots).sum()
+        let of = self.pairs.iter().zip(&self.lots);
+        of.filter(|((_, of), _)| *of == instrument.0)
+            .map(|(_, lots)| lots)
+            .sum()
     }
 
     /// Goes through the state.
@@ -104,32 +65,9 @@ impl Holdings {
     /// # Errors
     /// [`StateError`], if what is read back is of other bounds.
     pub fn visit(&mut self, visitor: &mut impl Visitor) -> Result<(), StateError> {
-        let mut len = self.pairs.len();
-        visitor.count(&mut len, self.capacity)?;
-        if visitor.is_loading() {
-            *self = Holdings {
-                pairs: Vec::with_capacity(self.capacity),
-                slots: Slots::new(self.capacity),
-                capacity: self.capacity,
-            };
-        }
-        for at in 0..len {
-            let mut pair = self.pairs.get(at).copied().unwrap_or(Pair {
-                client: ClientId(0),
-                instrument: InstrumentId(0),
-                lots: 0,
-            });
-            visitor.u32(&mut pair.client.0)?;
-            visitor.u32(&mut pair.instrument.0)?;
-            visitor.wide(&mut pair.lots)?;
-            if visitor.is_loading() {
-                if self.find(pair.client, pair.instrument).is_some() {
-                    return Err(visitor.bad(pair.client.0.into(), "a pair that stands once"));
-                }
-                let admitted = self.admit(pair.client, pair.instrument);
-                debug_assert!(admitted, "no more than there is room for");
-                self.pairs[at].lots = pair.lots;
-            }
+        self.pairs.visit(visitor)?;
+        for (_, lots) in self.pairs.iter().zip(&mut self.lots) {
+            visitor.wide(lots)?;
         }
         Ok(())
     }

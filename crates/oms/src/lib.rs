@@ -3,18 +3,22 @@
 //! [`QuoteTable`] holds every open quote and remembers those that ended last; [`Streams`] what is quoted again and again;
 //! [`Positions`] the house position and cash in each instrument. [`OrderTable`] holds every order that is open at a venue,
 //! [`Executions`] the reports that were taken of them. [`ClientOrders`] holds what is open in the desk's own books, [`Holdings`]
-//! what clients traded there. All are bounded at construction and allocate nothing afterwards.
+//! what clients traded there. [`Accounts`] holds who has what, in double entry. All are bounded at construction and allocate
+//! nothing afterwards.
 
+mod accounts;
 mod client_orders;
 mod executions;
 mod holdings;
 mod orders;
+mod pairs;
 mod positions;
 mod quotes;
 mod slots;
 mod streams;
 mod timers;
 
+pub use accounts::{Accounts, Entries, Owner};
 pub use client_orders::{ClientOrderSlot, ClientOrderState, ClientOrders, Held};
 pub use executions::{EXECUTIONS_MAX, Executions};
 pub use holdings::Holdings;

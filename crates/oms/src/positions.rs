@@ -10,6 +10,60 @@ pub struct Position {
     pub qty: Qty,
     /// What was received less what was paid, in the quote asset's smallest unit.
     pub cash: Amount,
+    /// What was paid for what is held, by average cost; negative is what was received for a short position. Zero if none is
+    /// held.
+    pub cost: Amount,
+    /// What of the cash went to fees in the quote asset; negative is what was earned by them.
+    pub fees: Amount,
+}
+
+impl Position {
+    /// What closed trades earned, fees paid in the quote asset taken off: cash plus cost.
+    pub const fn realized(&self) -> Amount {
+        Amount::new(self.cash.get() + self.cost.get())
+    }
+
+    /// What the position would earn if it was closed at `px`; `None` on overflow.
+    pub fn unrealized(&self, instrument: &Instrument, px: Px) -> Option<Amount> {
+        let worth = instrument.notional(px, self.qty)?.get();
+        worth.checked_sub(self.cost.get()).map(Amount::new)
+    }
+
+    fn charge(&self, fee: i128) -> Result<Position, Reason> {
+        Ok(Position {
+            cash: within(self.cash.get().checked_sub(fee))?,
+            fees: within(self.fees.get().checked_add(fee))?,
+            ..*self
+        })
+    }
+
+    /// What the position cost, once so many lots are bought at `px`; negative lots are sold.
+    ///
+    /// What makes it smaller takes its share of the cost, rounded towards zero by less than one unit, which what is left keeps;
+    /// so that nothing is left when all is closed.
+    fn cost_after(&self, instrument: &Instrument, lots: i64, px: Px) -> Option<i128> {
+        let (held, cost) = (self.qty.0, self.cost.get());
+        let worth = |lots| instrument.notional(px, Qty(lots)).map(Amount::get);
+        if held == 0 || (held > 0) == (lots > 0) {
+            return cost.checked_add(worth(lots)?);
+        }
+        if lots.unsigned_abs() > held.unsigned_abs() {
+            return worth(held.checked_add(lots)?);
+        }
+        let (of, closed) = (i128::from(held).abs(), i128::from(lots).abs());
+        // Product first would overflow. What is left behind the quotient is below 2^63, and so is what is closed.
+        let share = cost / of * closed + cost % of * closed / of;
+        Some(cost - share)
+    }
+}
+
+/// Cash and cost beyond this are an overflow, so that their sum is none.
+const AMOUNT_MAX: u128 = 1 << 125;
+
+#[inline]
+fn within(amount: Option<i128>) -> Result<Amount, Reason> {
+    let amount = amount.filter(|amount| amount.unsigned_abs() <= AMOUNT_MAX);
+    amount.map(Amount::new).ok_or(Reason::Overflow)
 }
 
 /// Positions by instrument.
@@ -50,23 +104,16 @@ impl Positions {
         px: Px,
     ) -> Result<Position, Reason> {
         let position = &mut self.positions[instrument.id.index()];
-        let notional = instrument.notional(px, qty).ok_or(Reason::Overflow)?.get();
-        let (lots, cash) = match side {
-            Side::Buy => (
-                position.qty.checked_sub(qty),
-                position.cash.get().checked_add(notional),
-            ),
-            Side::Sell => (
-                position.qty.checked_add(qty),
-                position.cash.get().checked_sub(notional),
-            ),
-        };
-        let (Some(qty), Some(cash)) = (lots, cash) else {
-            return Err(Reason::Overflow);
-        };
+        let lots = qty.0.checked_mul(-side.sign()).ok_or(Reason::Overflow)?;
+        let paid = instrument.notional(px, Qty(lots)).ok_or(Reason::Overflow)?.get();
+        let held = position.qty.0.checked_add(lots).ok_or(Reason::Overflow)?;
+        let cash = position.cash.get().checked_sub(paid);
+        let cost = position.cost_after(instrument, lots, px);
         *position = Position {
-            qty,
-            cash: Amount::new(cash),
+            qty: Qty(held),
+            cash: within(cash)?,
+            cost: within(cost)?,
+            fees: position.fees,
         };
         Ok(*position)
     }
@@ -89,11 +136,7 @@ impl Positions {
     ) -> Result<Position, Reason> {
         let before = self.get(instrument.id);
         let filled = self.fill(instrument, side.opposite(), qty, px)?;
-        let charged = filled.cash.get().checked_sub(fee.get());
-        let after = charged.map(|cash| Position {
-            qty: filled.qty,
-            cash: Amount::new(cash),
-        });
+        let after = filled.charge(fee.get()).ok();
         let after = after.filter(|after| after.qty.0.unsigned_abs() <= Qty::ABS_MAX.unsigned_abs());
         self.positions[instrument.id.index()] = after.unwrap_or(before);
         after.ok_or(Reason::Overflow)
@@ -109,8 +152,7 @@ impl Positions {
     /// If the instrument is beyond the bound given at construction.
     pub fn earn(&mut self, instrument: InstrumentId, fees: i128) -> Result<Position, Reason> {
         let position = &mut self.positions[instrument.index()];
-        let cash = position.cash.get().checked_add(fees).ok_or(Reason::Overflow)?;
-        position.cash = Amount::new(cash);
+        *position = position.charge(fees.checked_neg().ok_or(Reason::Overflow)?)?;
         Ok(*position)
     }
 
@@ -123,6 +165,13 @@ impl Positions {
         for position in &mut self.positions {
             visitor.plain(&mut position.qty)?;
             visitor.plain(&mut position.cash)?;
+            visitor.plain(&mut position.cost)?;
+            visitor.plain(&mut position.fees)?;
+            let amounts = [position.cash, position.cost, position.fees];
+            let is_sane = amounts.map(|amount| within(Some(amount.get())).is_ok());
+            if is_sane != [true; 3] || (position.qty == Qty::ZERO && position.cost != Amount::ZERO) {
+                return Err(visitor.bad(position.qty.0.cast_unsigned(), "a position and what it cost"));
+            }
         }
         Ok(())
     }
@@ -131,6 +180,7 @@ impl Positions {
 #[cfg(test)]
 mod tests {
     use pinrail_types::record::{AssetDef, InstrumentDef};
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -146,7 +196,7 @@ mod tests {
             lot_exponent: -5,
             ..bytemuck::Zeroable::zeroed()
         };
-        Instrument::new(&def, &quote).unwrap()
+        Instrument::new(&def, &quote, &quote).unwrap()
     }
 
     #[test]
@@ -158,7 +208,9 @@ mod tests {
             position,
             Position {
                 qty: Qty(-60),
-                cash: Amount::new(7000 - 2000)
+                cash: Amount::new(7000 - 2000),
+                cost: Amount::new(-7000 + 2800),
+                fees: Amount::ZERO,
             }
         );
     }
@@ -171,6 +223,8 @@ mod tests {
         let bought = Position {
             qty: Qty(100),
             cash: Amount::new(-7000 - 3),
+            cost: Amount::new(7000),
+            fees: Amount::new(3),
         };
         assert_eq!(position, Ok(bought));
         let most = Qty(Qty::ABS_MAX);
@@ -193,5 +247,58 @@ mod tests {
             Err(Reason::Overflow)
         );
         assert_eq!(positions.get(InstrumentId(0)), before);
+    }
+
+    #[test]
+    fn profit_is_realised_by_average_cost() {
+        let mut positions = Positions::new(1);
+        let mut trade = |side, qty, px| positions.fill(&instrument(), side, Qty(qty), Px(px)).unwrap();
+        let profit = |position: &Position, px| {
+            let unrealized = position.unrealized(&instrument(), Px(px)).unwrap();
+            (position.realized().get(), unrealized.get())
+        };
+        // The house buys what clients sell: 10 at 100 and 30 at 104 are 40 at 103.
+        trade(Side::Sell, 10, 100);
+        let position = trade(Side::Sell, 30, 104);
+        assert_eq!(profit(&position, 105), (0, 10 * 40 * 2));
+        let position = trade(Side::Buy, 15, 105);
+        assert_eq!(profit(&position, 105), (10 * 15 * 2, 10 * 25 * 2));
+        // Through zero: 25 are closed, 5 are sold short at 102.
+        let position = trade(Side::Buy, 30, 102);
+        assert_eq!(profit(&position, 101), (10 * (15 * 2 - 25), 10 * 5));
+        let position = trade(Side::Sell, 5, 102);
+        assert_eq!((profit(&position, 7), position.cost), ((10 * 5, 0), Amount::ZERO));
+    }
+
+    proptest! {
+        #[test]
+        fn profit_is_all_that_was_received_and_what_is_held_is_worth(
+            trades in prop::collection::vec((any::<bool>(), 1_i64..50, -9_i64..9, -3_i128..3), 1..40),
+            mark in -9_i64..9,
+        ) {
+            let meta = instrument();
+            let mut positions = Positions::new(1);
+            let mut cash = 0;
+            for (buys, qty, px, fee) in trades {
+                let side = if buys { Side::Buy } else { Side::Sell };
+                let before = positions.get(meta.id);
+                let after = positions.execute(&meta, side, Qty(qty), Px(px), Amount::new(fee)).unwrap();
+                cash -= i128::from(10 * px * qty * side.sign()) + fee;
+                prop_assert_eq!(after.cash.get(), cash);
+                let worth = meta.notional(Px(mark), after.qty).unwrap().get();
+                let unrealized = after.unrealized(&meta, Px(mark)).unwrap().get();
+                prop_assert_eq!(after.realized().get() + unrealized, cash + worth);
+                prop_assert!(after.qty != Qty::ZERO || after.cost == Amount::ZERO);
+                // What was closed took its share of the cost, to less than a unit.
+                let held = i128::from(before.qty.0);
+                let closes = held != 0 && (held > 0) != buys && i128::from(qty) <= held.abs();
+                if closes {
+                    let share = before.cost.get() - after.cost.get();
+                    let exact = before.cost.get() * i128::from(qty);
+                    prop_assert!((share * held.abs() - exact).abs() < held.abs());
+                    prop_assert!(share.abs() * held.abs() <= exact.abs());
+                }
+            }
+        }
     }
 }

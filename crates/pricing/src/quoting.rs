@@ -245,7 +245,7 @@ mod tests {
             ..Zeroable::zeroed()
         };
         let request = PriceRequest {
-            instrument: &Instrument::new(&def, &AssetDef::zeroed()).unwrap(),
+            instrument: &Instrument::new(&def, &AssetDef::zeroed(), &AssetDef::zeroed()).unwrap(),
             tier: 0,
             side: None,
             qty: Qty(qty),

@@ -302,7 +302,7 @@ mod tests {
             lot_exponent: -5,
             ..bytemuck::Zeroable::zeroed()
         };
-        Instrument::new(&def, &quote).unwrap()
+        Instrument::new(&def, &quote, &quote).unwrap()
     }
 
     fn book(bids: &[(i64, i64)], asks: &[(i64, i64)]) -> Book {

@@ -104,7 +104,7 @@ fn every_price_is_the_exact_one() {
         lot_mantissa: 1,
         ..Zeroable::zeroed()
     };
-    let instrument = Instrument::new(&def, &AssetDef::zeroed()).unwrap();
+    let instrument = Instrument::new(&def, &AssetDef::zeroed(), &AssetDef::zeroed()).unwrap();
     let (mut compared, mut in_part, mut too_deep) = (0, 0, 0);
     while compared < cases {
         let (bids, asks, mut venues) = market(&mut draws);

@@ -169,7 +169,7 @@ impl Case {
             ..Zeroable::zeroed()
         };
         let request = PriceRequest {
-            instrument: &Instrument::new(&def, &AssetDef::zeroed()).unwrap(),
+            instrument: &Instrument::new(&def, &AssetDef::zeroed(), &AssetDef::zeroed()).unwrap(),
             tier: 0,
             side: None,
             qty: Qty(self.qty),

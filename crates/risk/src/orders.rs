@@ -1,7 +1,7 @@
 //! Orders to venues: what is checked of them, and what they could cost, reserved from when they go out until they end.
 
-use pinrail_types::record::{AssetDef, Scope, TradingState};
-use pinrail_types::{Amount, AssetId, Instrument, NewVenueOrder, Px, Qty, Reason, Side, VenueId};
+use pinrail_types::record::{Scope, TradingState};
+use pinrail_types::{Amount, AssetId, NewVenueOrder, Px, Qty, Reason, Side, VenueId};
 
 use crate::asset::Worth;
 use crate::checks::Check;
@@ -60,17 +60,6 @@ impl Risk {
         }
         self.venues.define(venue, taker_fee_e8);
         Ok(())
-    }
-
-    /// Takes what a lot of an instrument is in its base asset. To be called behind [`Risk::define`].
-    ///
-    /// # Errors
-    /// [`Reason::UnknownAsset`] beyond the bound; [`Reason::BadDefinition`] where it does not fit.
-    pub fn define_base(&mut self, meta: &Instrument, base: &AssetDef) -> Result<(), Reason> {
-        let lot = meta.lot.step();
-        let exponent = i32::from(lot.exponent) - i32::from(base.exponent);
-        self.venues
-            .define_base(meta.id, base.asset, lot.mantissa, exponent)
     }
 
     /// Takes what a venue holds for the house of an asset, by its clock `as_of`.

@@ -82,11 +82,12 @@ impl Risk {
     pub fn define(&mut self, meta: &Instrument) -> Result<(), Reason> {
         let instrument = self.instruments.get_mut(meta.id.index());
         let instrument = instrument.ok_or(Reason::UnknownInstrument)?;
-        if meta.quote.index() >= self.assets.len() {
+        if meta.quote.index().max(meta.base.index()) >= self.assets.len() {
             return Err(Reason::UnknownAsset);
         }
         instrument.units = meta.tick_lot_units;
         instrument.quote = meta.quote;
+        self.venues.define_base(meta);
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 
 use pinrail_types::record::LimitKind;
 use pinrail_types::state::{StateError, Visitor};
-use pinrail_types::{Amount, AssetId, E8, InstrumentId, Reason, VenueId};
+use pinrail_types::{Amount, AssetId, E8, Instrument, InstrumentId, Reason, VenueId};
 
 use crate::bound::Bound;
 use crate::rate::{Bucket, Rate};
@@ -30,12 +30,11 @@ struct Balance {
     reserved: i128,
 }
 
-/// What a lot of an instrument is in its base asset: `mul / div` of the smallest unit.
+/// What a lot of an instrument is in the smallest unit of its base asset.
 #[derive(Clone, Copy, Debug)]
 struct Base {
     asset: AssetId,
-    mul: i64,
-    div: i64,
+    lot_units: i64,
 }
 
 /// All venues.
@@ -60,8 +59,7 @@ impl Venues {
         };
         let base = Base {
             asset: AssetId(0),
-            mul: 1,
-            div: 1,
+            lot_units: 1,
         };
         Venues {
             each: vec![venue; bounds.venues],
@@ -75,40 +73,18 @@ impl Venues {
         self.each[venue.index()].fee_e8 = i64::from(taker_fee_e8).max(0);
     }
 
-    /// A lot is `mantissa` times ten to the power of `exponent` of the asset's smallest unit.
-    ///
-    /// # Errors
-    /// [`Reason::UnknownAsset`] beyond the bound; [`Reason::BadDefinition`] where it does not fit.
-    pub(crate) fn define_base(
-        &mut self,
-        instrument: InstrumentId,
-        asset: AssetId,
-        mantissa: i64,
-        exponent: i32,
-    ) -> Result<(), Reason> {
-        if asset.index() >= self.assets {
-            return Err(Reason::UnknownAsset);
-        }
-        let power = 10_i64.checked_pow(exponent.unsigned_abs());
-        let (mul, div) = match exponent {
-            0.. => (power.and_then(|power| power.checked_mul(mantissa)), Some(1)),
-            _ => (Some(mantissa), power),
+    /// Takes what a lot of an instrument is in its base asset, which is within the bounds.
+    pub(crate) fn define_base(&mut self, meta: &Instrument) {
+        self.bases[meta.id.index()] = Base {
+            asset: meta.base,
+            lot_units: meta.lot_units,
         };
-        let (Some(mul), Some(div)) = (mul, div) else {
-            return Err(Reason::BadDefinition);
-        };
-        self.bases[instrument.index()] = Base { asset, mul, div };
-        Ok(())
     }
 
-    /// The base asset of an instrument, and what `lots` are in its smallest unit, rounded up.
+    /// The base asset of an instrument, and what `lots` are in its smallest unit.
     pub(crate) fn base(&self, instrument: InstrumentId, lots: i64) -> (AssetId, i128) {
-        let Base { asset, mul, div } = self.bases[instrument.index()];
-        let (units, div) = (i128::from(lots) * i128::from(mul), i128::from(div));
-        (
-            asset,
-            units.div_euclid(div) + i128::from(units.rem_euclid(div) != 0),
-        )
+        let Base { asset, lot_units } = self.bases[instrument.index()];
+        (asset, i128::from(lots) * i128::from(lot_units))
     }
 
     /// The most that a venue takes for a fill of this notional, rounded up.
@@ -234,10 +210,9 @@ impl Venues {
         }
         for base in &mut self.bases {
             visitor.u32(&mut base.asset.0)?;
-            visitor.signed(&mut base.mul)?;
-            visitor.signed(&mut base.div)?;
-            if base.asset.index() >= self.assets || base.div <= 0 || base.mul <= 0 {
-                return Err(visitor.bad(base.div.cast_unsigned(), "what a lot is in its base asset"));
+            visitor.signed(&mut base.lot_units)?;
+            if base.asset.index() >= self.assets || base.lot_units <= 0 {
+                return Err(visitor.bad(base.lot_units.cast_unsigned(), "what a lot is in its base asset"));
             }
         }
         Ok(())

@@ -12,7 +12,7 @@ pub(crate) const LINES_PER_INPUT_MAX: usize = LINES_MAX + OUT_LINES_MAX;
 /// Least length of a journal's segments under a core: room for several inputs with all that they may lead to.
 pub const SEGMENT_BYTES_MIN: u64 = 64 << 10;
 
-const _: () = assert!(SEGMENT_BYTES_MIN / 64 > 10 * LINES_PER_INPUT_MAX as u64);
+const _: () = assert!(SEGMENT_BYTES_MIN / 64 > 7 * LINES_PER_INPUT_MAX as u64);
 
 /// Takes an input into the journal, through the engine, and its outputs into the journal.
 pub(crate) struct Machine<P> {

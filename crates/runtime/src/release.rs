@@ -14,8 +14,8 @@ use pinrail_journal::{ArchiverStatus, Control, From, JournalId, ReadError, Reade
 use pinrail_types::record::{
     AuctionPrice, BookLevelDelta, BookOrderDelta, BookStatus, EpochStart, ExecType, ExecutionReport,
     InputReject, InternalTop, LimitStatus, MarketPhaseReport, MassQuoteAck, OrderCancelReject,
-    OrderMassCancelReport, OutputHash, PositionReport, Quote, QuoteBasis, QuoteRequestReject,
-    QuoteStatusReport, StateChange, VenueOrder, VenueOrderCancel, VenueOrderReject,
+    OrderMassCancelReport, OutputHash, PositionCost, PositionReport, Quote, QuoteBasis, QuoteRequestReject,
+    QuoteStatusReport, StateChange, TradeCaptureReport, VenueOrder, VenueOrderCancel, VenueOrderReject,
 };
 use pinrail_types::{Frame, Reason, Record};
 use thiserror::Error;
@@ -35,6 +35,7 @@ pub enum ReleasePoint {
 /// |---|---|---|
 /// | quotes | `Quote`, and `QuoteStatusReport`, which ends one | [`ReleasePolicy::quotes`] |
 /// | fills | `ExecutionReport` of a trade, or that refuses an accept because the quote *was filled* | [`ReleasePolicy::fills`] |
+/// | trades | `TradeCaptureReport`, for settlement | [`ReleasePolicy::fills`] |
 /// | refusals | `QuoteRequestReject`, every other `ExecutionReport` that refuses | always at once |
 /// | new venue orders | `VenueOrder` | [`ReleasePolicy::orders`] |
 /// | cancels | `VenueOrderCancel` | always at once; see below |
@@ -89,9 +90,11 @@ impl ReleasePolicy {
             | BookOrderDelta::TYPE
             | InternalTop::TYPE
             | AuctionPrice::TYPE
-            | MarketPhaseReport::TYPE => Some(self.fills),
+            | MarketPhaseReport::TYPE
+            | TradeCaptureReport::TYPE => Some(self.fills),
             QuoteBasis::TYPE
             | PositionReport::TYPE
+            | PositionCost::TYPE
             | BookStatus::TYPE
             | InputReject::TYPE
             | OutputHash::TYPE

@@ -20,6 +20,10 @@ pub enum InstrumentError {
     /// be booked exactly.
     #[error("one tick times one lot is not a whole number of the quote asset's smallest unit")]
     Inexact,
+    /// One lot is no whole number of the base asset's smallest units, so that what is delivered could not be booked
+    /// exactly.
+    #[error("one lot is not a whole number of the base asset's smallest unit")]
+    InexactLot,
 }
 
 /// An instrument as the engine uses it.
@@ -37,14 +41,26 @@ pub struct Instrument {
     pub lot: Grid,
     /// Smallest units of the quote asset in one tick times one lot; at least 1.
     pub tick_lot_units: i64,
+    /// Smallest units of the base asset in one lot; at least 1.
+    pub lot_units: i64,
+}
+
+/// `mantissa` times ten to the power of `exponent`, where that is a whole number above zero.
+fn whole(mantissa: Option<i64>, exponent: i32) -> Option<i64> {
+    let scale = u32::try_from(exponent).ok().and_then(|e| 10_i64.checked_pow(e))?;
+    scale.checked_mul(mantissa?).filter(|units| *units > 0)
 }
 
 impl Instrument {
-    /// The instrument that `def` describes, quoted in the asset `quote`.
+    /// The instrument that `def` describes, which counts the asset `base` and is quoted in the asset `quote`.
     ///
     /// # Errors
-    /// [`InstrumentError`] if a step is unusable or notional would not be exact.
-    pub fn new(def: &InstrumentDef, quote: &AssetDef) -> Result<Instrument, InstrumentError> {
+    /// [`InstrumentError`] if a step is unusable, or notional or what is delivered would not be exact.
+    pub fn new(
+        def: &InstrumentDef,
+        base: &AssetDef,
+        quote: &AssetDef,
+    ) -> Result<Instrument, InstrumentError> {
         let tick = Decimal {
             mantissa: def.tick_mantissa,
             exponent: def.tick_exponent,
@@ -54,19 +70,26 @@ impl Instrument {
             exponent: def.lot_exponent,
         };
         let exponent = i32::from(tick.exponent) + i32::from(lot.exponent) - i32::from(quote.exponent);
-        let units = u32::try_from(exponent)
-            .ok()
-            .and_then(|e| 10_i64.checked_pow(e))
-            .and_then(|scale| scale.checked_mul(tick.mantissa))
-            .and_then(|scale| scale.checked_mul(lot.mantissa));
+        let tick_lot_units = whole(tick.mantissa.checked_mul(lot.mantissa), exponent);
+        let lot_units = whole(
+            Some(lot.mantissa),
+            i32::from(lot.exponent) - i32::from(base.exponent),
+        );
         Ok(Instrument {
             id: def.instrument,
             base: def.base,
             quote: def.quote,
             tick: Grid::new(tick).map_err(InstrumentError::Tick)?,
             lot: Grid::new(lot).map_err(InstrumentError::Lot)?,
-            tick_lot_units: units.filter(|u| *u > 0).ok_or(InstrumentError::Inexact)?,
+            tick_lot_units: tick_lot_units.ok_or(InstrumentError::Inexact)?,
+            lot_units: lot_units.ok_or(InstrumentError::InexactLot)?,
         })
+    }
+
+    /// A quantity in the base asset's smallest units. Cannot overflow: the factors have 64 bits each.
+    #[inline]
+    pub const fn base_units(&self, qty: Qty) -> Amount {
+        Amount::new(product(qty.0, self.lot_units))
     }
 
     /// Price times quantity in the quote asset's smallest units; `None` on overflow.
@@ -108,8 +131,9 @@ mod tests {
             exponent: -8,
             ..AssetDef::zeroed()
         };
-        let btc = Instrument::new(&def((1, -2), (1, -5)), &usd).unwrap();
-        assert_eq!(btc.tick_lot_units, 10);
+        let btc = Instrument::new(&def((1, -2), (1, -5)), &usd, &usd).unwrap();
+        assert_eq!((btc.tick_lot_units, btc.lot_units), (10, 1_000));
+        assert_eq!(btc.base_units(Qty(-7)).get(), -7_000);
         assert_eq!(
             btc.notional(Px(6_173_763), Qty(100_000)).unwrap().get(),
             6_173_763_000_000
@@ -122,11 +146,15 @@ mod tests {
             ..AssetDef::zeroed()
         };
         assert_eq!(
-            Instrument::new(&def((1, -2), (1, -5)), &cents),
+            Instrument::new(&def((1, -2), (1, -5)), &usd, &cents),
             Err(InstrumentError::Inexact)
         );
         assert_eq!(
-            Instrument::new(&def((0, -2), (1, -5)), &usd),
+            Instrument::new(&def((1, -2), (1, -5)), &cents, &usd),
+            Err(InstrumentError::InexactLot)
+        );
+        assert_eq!(
+            Instrument::new(&def((0, -2), (1, -5)), &usd, &usd),
             Err(InstrumentError::Tick(DecimalError::Step))
         );
     }

@@ -35,4 +35,4 @@ pub use text::Text;
 ///
 /// It is raised by any change that alters an output byte for some input; a journal names the one that it was
 /// written under, and only an engine of that version may replay it.
-pub const BEHAVIOUR_VERSION: u32 = 6;
+pub const BEHAVIOUR_VERSION: u32 = 7;

@@ -275,6 +275,8 @@ reasons! {
     BookFull = 611,
     /// What an earlier message led to is still under way in the books.
     BookBusy = 612,
+    /// There is no room for another account of a client.
+    AccountsFull = 614,
 
     /// Only the journal's reserve is left.
     JournalShort = 700,

@@ -38,8 +38,9 @@ pub use market::{BookLevel, BookUpdate, LEVELS_MAX, TopOfBook, Trade, VenueStatu
 pub use model::ModelInput;
 pub use order::{TimeInForce, VenueBalance, VenueOrder, VenueOrderCancel, VenueOrderReject, VenueReport};
 pub use output::{
-    BookState, BookStatus, ExecType, ExecutionReport, InputReject, OrdStatus, OutputHash, PositionReport,
-    Quote, QuoteBasis, QuoteRequestReject, QuoteStatus, QuoteStatusReport, StateChange, StreamState,
+    BookState, BookStatus, ExecType, ExecutionReport, InputReject, OrdStatus, OutputHash, PartyKind,
+    PositionCost, PositionReport, Quote, QuoteBasis, QuoteRequestReject, QuoteStatus, QuoteStatusReport,
+    StateChange, StreamState, TradeCaptureReport, TradeSource,
 };
 
 /// A fixed-layout record.
@@ -125,6 +126,8 @@ pub const RECORDS: &[Schema] = &[
     MarketPhaseReport::SCHEMA,
     OrderMassCancelReport::SCHEMA,
     MassQuoteAck::SCHEMA,
+    PositionCost::SCHEMA,
+    TradeCaptureReport::SCHEMA,
 ];
 
 /// Declares a record: its number, layout version, length in lines, and each field with its offset, all checked at

@@ -64,7 +64,8 @@ impl Definitions {
     /// An instrument, and what it is quoted in; `None` if either is not defined, or not well.
     pub(crate) fn instrument(&self, id: InstrumentId) -> Option<(Instrument, &InstrumentDef, &AssetDef)> {
         let def = self.instruments.get(&id.0)?;
+        let base = self.assets.get(&def.base.0)?;
         let quote = self.assets.get(&def.quote.0)?;
-        Some((Instrument::new(def, quote).ok()?, def, quote))
+        Some((Instrument::new(def, base, quote).ok()?, def, quote))
     }
 }

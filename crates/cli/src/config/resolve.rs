@@ -151,7 +151,7 @@ impl Desk {
             symbol: text(&section.symbol)?,
             ..InstrumentDef::zeroed()
         };
-        let instrument = match Instrument::new(&def, &self.assets[quote]) {
+        let instrument = match Instrument::new(&def, &self.assets[base], &self.assets[quote]) {
             Ok(instrument) => instrument,
             Err(InstrumentError::Tick(error)) => {
                 return at(&section.tick, format_args!("\"{tick}\": {error}"));
@@ -162,6 +162,13 @@ impl Desk {
                 return at(
                     &section.lot,
                     format_args!("{error}; expected a larger lot or tick, or a smaller unit of {asset}"),
+                );
+            }
+            Err(error @ InstrumentError::InexactLot) => {
+                let asset = section.base.get_ref();
+                return at(
+                    &section.lot,
+                    format_args!("{error}; expected a larger lot, or a smaller unit of {asset}"),
                 );
             }
         };

@@ -3,15 +3,16 @@
 use pinrail_matching::{
     Fees, Fill, LevelDelta, NewOrder, OrderDelta, OrderDeltaKind, Party, Report, Sink, Top, Uncross,
 };
-use pinrail_oms::{ClientOrderSlot, ClientOrderState, ClientOrders, Held, Holdings, Positions};
+use pinrail_oms::{Accounts, ClientOrderSlot, ClientOrderState, ClientOrders, Held, Holdings, Positions};
 use pinrail_risk::Risk;
 use pinrail_types::record::{
     AuctionPrice, BookDef, BookLevelDelta, BookOrderDelta, ExecType, ExecutionReport, InternalTop,
-    LastLiquidityInd, MdUpdateAction, OrdStatus, PositionReport,
+    LastLiquidityInd, MdUpdateAction, OrdStatus, PartyKind, TradeCaptureReport, TradeSource,
 };
 use pinrail_types::{Amount, ClientId, InstrumentId, OutId, Px, Qty, Reason, Side};
 
 use crate::out::Out;
+use crate::rfq::{delivers, report_position, sides};
 use crate::state::Traded;
 
 /// Takes what the books say: it goes out, and credit, positions and fees follow.
@@ -19,6 +20,7 @@ pub(super) struct Effects<'a> {
     pub(super) out: &'a mut Out,
     pub(super) risk: &'a mut Risk,
     pub(super) positions: &'a mut Positions,
+    pub(super) accounts: &'a mut Accounts,
     pub(super) traded: &'a [Option<Traded>],
     pub(super) orders: &'a mut ClientOrders,
     pub(super) holdings: &'a mut Holdings,
@@ -128,6 +130,36 @@ impl Effects<'_> {
         self.shrink(slot, party.leaves);
     }
 
+    /// Moves what the two sides of a trade deliver and pay between their accounts, and says so.
+    fn book(&mut self, fill: &Fill, maker_fee: i128, taker_fee: i128) {
+        let traded = self.traded[fill.instrument.index()].as_ref();
+        let meta = &traded.expect("the book is open").meta;
+        let (buyer, seller) = sides(fill.side, &fill.taker, &fill.maker);
+        let (buyer_fee, seller_fee) = sides(fill.side, taker_fee, maker_fee);
+        let notional = meta.notional(fill.px, fill.qty);
+        let trade = TradeCaptureReport {
+            trade_id: self.out.next_id(),
+            buyer: buyer.client.0,
+            seller: seller.client.0,
+            buyer_kind: PartyKind::Client.byte(),
+            seller_kind: PartyKind::Client.byte(),
+            source: TradeSource::Book.byte(),
+            px: fill.px,
+            qty: fill.qty,
+            quote_units: notional.expect("the gate saw that it fits"),
+            buyer_fee: Amount::new(buyer_fee),
+            seller_fee: Amount::new(seller_fee),
+            match_id: fill.trade_id,
+            ts_event: self.out.now(),
+            ..delivers(meta, fill.qty)
+        };
+        match self.accounts.check(&trade) {
+            Ok(entries) => self.accounts.post(&entries),
+            Err(reason) => self.fault = reason,
+        }
+        self.out.push(trade);
+    }
+
     fn fees_of(&self, fill: &Fill) -> (i128, i128) {
         let at = fill.instrument.index();
         let def = self.defs[at].as_ref().expect("the book is open");
@@ -206,6 +238,7 @@ impl Sink for Effects<'_> {
         };
         self.fill_of(fill, &fill.taker, fill.side, taker_fee, took);
         self.fill_of(fill, &fill.maker, fill.side.opposite(), maker_fee, rested);
+        self.book(fill, maker_fee, taker_fee);
         let earned = maker_fee + taker_fee;
         if earned == 0 {
             return;
@@ -213,12 +246,7 @@ impl Sink for Effects<'_> {
         match self.positions.earn(fill.instrument, earned) {
             Ok(position) => {
                 self.risk.earned(fill.instrument, position.cash.get());
-                self.out.push(PositionReport {
-                    instrument: fill.instrument,
-                    position: position.qty,
-                    cash: position.cash,
-                    ..bytemuck::Zeroable::zeroed()
-                });
+                report_position(fill.instrument, &position, self.out);
             }
             Err(reason) => self.fault = reason,
         }

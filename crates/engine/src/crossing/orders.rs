@@ -117,12 +117,12 @@ impl<P: Pricer> Engine<P> {
             return Err(Reason::BookFull);
         }
         let passed = self.pass(&ask, Held::NOTHING, now)?;
-        if !self.books.holdings.admit(order.client, order.instrument) {
+        if let Err(reason) = self.admit_to_books(order.client, order.instrument) {
             let held = passed.held();
             let nothing = (held.px, Qty::ZERO);
             self.risk
                 .hold_for_book(order.client, order.instrument, (held.px, held.qty), nothing);
-            return Err(Reason::TableFull);
+            return Err(reason);
         }
         let order_id = self.books.orders.next_id(out.next_id());
         let slot = self.books.orders.open(&ClientOrderState {

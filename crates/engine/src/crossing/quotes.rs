@@ -108,9 +108,7 @@ impl<P: Pricer> Engine<P> {
         if out.lines_left() < QUOTE_LINES {
             return Err(Reason::BookBusy);
         }
-        if !self.books.holdings.admit(quote.client, quote.instrument) {
-            return Err(Reason::TableFull);
-        }
+        self.admit_to_books(quote.client, quote.instrument)?;
         let mut legs = Legs::none(quote);
         for side in [Side::Buy, Side::Sell] {
             for n in 1..=QUOTES_MAX {

@@ -249,6 +249,7 @@ impl<P: Pricer> Desk<P> {
         let out = self.out.clone();
         self.seq += out.len() as u64;
         self.engine.seal(&mut self.out);
+        assert!(self.engine.is_balanced(), "double entry, behind every input");
         out
     }
 

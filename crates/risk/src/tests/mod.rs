@@ -23,13 +23,14 @@ fn meta(id: u32) -> Instrument {
     };
     let def = InstrumentDef {
         instrument: InstrumentId(id),
+        base: AssetId(1),
         tick_mantissa: 1,
         tick_exponent: -2,
         lot_mantissa: 1,
         lot_exponent: -5,
         ..bytemuck::Zeroable::zeroed()
     };
-    Instrument::new(&def, &quote).unwrap()
+    Instrument::new(&def, &quote, &quote).unwrap()
 }
 
 fn limits() -> InstrumentLimits {

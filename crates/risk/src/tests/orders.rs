@@ -35,12 +35,6 @@ fn order(side: Side, px: i64, qty: i64) -> NewVenueOrder {
 /// A desk with money at its one venue. A lot is a hundred-thousandth of a coin of a hundred million units.
 fn funded() -> Risk {
     let mut risk = risk();
-    let base = AssetDef {
-        asset: BASE,
-        exponent: -8,
-        ..bytemuck::Zeroable::zeroed()
-    };
-    risk.define_base(&meta(0), &base).unwrap();
     risk.define_venue(V, FEE_E8).unwrap();
     for asset in [BASE, QUOTE] {
         risk.set_balance(V, asset, Amount::new(1 << 60), 0).unwrap();
@@ -190,21 +184,6 @@ fn what_a_venue_did_not_say_is_not_there_and_orders_share_what_is() {
     assert_eq!(buy(&mut risk, 10_000, 5), Err(Reason::VenueBalance));
     risk.set_balance(V, QUOTE, Amount::new(worth(205)), 10).unwrap();
     buy(&mut risk, 10_000, 5).unwrap();
-}
-
-#[test]
-fn a_lot_that_is_no_whole_unit_is_rounded_up() {
-    let mut risk = funded();
-    // A unit is 1,000 lots.
-    let base = AssetDef {
-        asset: BASE,
-        exponent: -2,
-        ..bytemuck::Zeroable::zeroed()
-    };
-    risk.define_base(&meta(0), &base).unwrap();
-    risk.set_balance(V, BASE, Amount::new(1), 0).unwrap();
-    sell(&mut risk, 10_000, 500).unwrap();
-    assert_eq!(sell(&mut risk, 10_000, 5), Err(Reason::VenueBalance));
 }
 
 #[test]

@@ -49,13 +49,14 @@ fn quote_of(instrument: u32) -> AssetId {
 }
 
 fn meta(id: u32) -> Instrument {
-    let quote = AssetDef {
-        asset: quote_of(id),
-        exponent: -8,
+    let base = AssetId(1 - quote_of(id).0);
+    let asset = |exponent| AssetDef {
+        exponent,
         ..bytemuck::Zeroable::zeroed()
     };
     let def = InstrumentDef {
         instrument: InstrumentId(id),
+        base,
         quote: quote_of(id),
         tick_mantissa: 1,
         tick_exponent: -2,
@@ -63,7 +64,7 @@ fn meta(id: u32) -> Instrument {
         lot_exponent: -5,
         ..bytemuck::Zeroable::zeroed()
     };
-    Instrument::new(&def, &quote).unwrap()
+    Instrument::new(&def, &asset(orders::EXPONENTS[base.index()]), &asset(-8)).unwrap()
 }
 
 /// Limits that random requests pass about as often as not.

@@ -8,22 +8,14 @@ use crate::orders::OrderMarket;
 
 /// Taker fees of the venues.
 pub(super) const FEES_E8: [i32; VENUES as usize] = [100_000, -5_000];
-/// What a lot is in each asset, where it is the base of an instrument: units for so many lots.
-pub(super) const BASE_UNITS: [(i128, i128); ASSETS as usize] = [(1_000, 1), (1, 100)];
-const EXPONENTS: [i8; ASSETS as usize] = [-8, -3];
+/// Units of a lot in each asset, where it is the base of an instrument.
+pub(super) const LOT_UNITS: [i128; ASSETS as usize] = [1_000, 10];
+/// A lot is 1e-5.
+pub(super) const EXPONENTS: [i8; ASSETS as usize] = [-8, -6];
 
 pub(super) fn define(fast: &mut Risk) {
     for (venue, fee_e8) in (0..).zip(FEES_E8) {
         fast.define_venue(VenueId(venue), fee_e8).unwrap();
-    }
-    for id in 0..INSTRUMENTS {
-        let asset = AssetId(1 - quote_of(id).0);
-        let base = AssetDef {
-            asset,
-            exponent: EXPONENTS[asset.index()],
-            ..bytemuck::Zeroable::zeroed()
-        };
-        fast.define_base(&meta(id), &base).unwrap();
     }
 }
 
@@ -148,10 +140,9 @@ impl Pair {
         let venue = VenueId(self.below(VENUES.into()) as u16);
         let asset = AssetId(self.below(ASSETS.into()) as u32);
         let lots = self.pick(&[0, 20, 100, 1_000, 4_000]);
-        let (units, of) = BASE_UNITS[asset.index()];
         let amount = match self.below(2) {
             0 => 10 * 10_000 * lots,
-            _ => lots * units / of,
+            _ => lots * LOT_UNITS[asset.index()],
         };
         let as_of = self.now - self.pick(&[0, 0, 0, 5]);
         let fast = self.fast.set_balance(venue, asset, Amount::new(amount), as_of);

@@ -117,6 +117,7 @@ impl Reason {
             | Reason::OpenOrdersFull
             | Reason::BookFull
             | Reason::BookBusy
+            | Reason::AccountsFull
             | Reason::ActionsFull => BOUNDED,
             Reason::ClientRate | Reason::SessionRate | Reason::OrderToTrade | Reason::VenueRate => MESSAGES,
             Reason::ExecutionThrottle => THROTTLE,

@@ -1,7 +1,7 @@
 //! Outputs.
 
 use super::{byte_enum, record};
-use crate::ids::{ClientId, InstrumentId, OutId, SessionId, VenueId};
+use crate::ids::{AssetId, ClientId, InstrumentId, OutId, SessionId, VenueId};
 use crate::money::{Amount, Px, Qty};
 use crate::text::Text;
 
@@ -218,6 +218,98 @@ record! {
         position: Qty = 40,
         /// What was received less what was paid, in the quote asset's smallest unit.
         cash: Amount = 48,
+    }
+}
+
+record! {
+    /// What the house position in an instrument cost, behind each [`PositionReport`] of a fill. Together they say what was
+    /// earned: realised profit is cash plus cost, and what is not realised is what the position is worth less its cost.
+    PositionCost = 0x1017, version 0, lines 1 {
+        /// The instrument.
+        instrument: InstrumentId = 32,
+        /// Zero.
+        pad: [u8; 4] = 36,
+        /// What was paid for what is held, by average cost, in the quote asset's smallest unit; negative is what was received
+        /// for a short position.
+        cost: Amount = 40,
+        /// Zero.
+        pad2: [u8; 8] = 56,
+    }
+}
+
+byte_enum! {
+    /// What a party to a trade is (`PartyRole`, FIX tag 452, in our own words).
+    PartyKind {
+        /// The house. Its number is zero.
+        House = 0,
+        /// A client, by [`ClientId`].
+        Client = 1,
+        /// An external venue, by [`VenueId`].
+        Venue = 2,
+    }
+}
+
+byte_enum! {
+    /// Where a trade came about.
+    TradeSource {
+        /// A client took a quote.
+        Quote = 0,
+        /// The house traded at a venue.
+        Venue = 1,
+        /// Two clients met in a book of the desk's own.
+        Book = 2,
+    }
+}
+
+record! {
+    /// A trade, with all that settling it needs (`TradeCaptureReport`, FIX AE): who delivers what to whom, what is paid for it, and
+    /// what both are charged. There is one for each trade, whoever made it, and accounts move by nothing else.
+    ///
+    /// What was traded goes from the seller to the buyer, and what it is worth from the buyer to the seller. The fees of a trade at
+    /// a venue are the venue's, others are the house's.
+    TradeCaptureReport = 0x1018, version 0, lines 3 {
+        /// Our id of the trade (`TradeReportID` 571).
+        trade_id: OutId = 32,
+        /// Number of who buys.
+        buyer: u32 = 48,
+        /// Number of who sells.
+        seller: u32 = 52,
+        /// [`PartyKind`] of the buyer.
+        buyer_kind: u8 = 56,
+        /// [`PartyKind`] of the seller.
+        seller_kind: u8 = 57,
+        /// [`TradeSource`].
+        source: u8 = 58,
+        /// Zero.
+        pad: [u8; 1] = 59,
+        /// The instrument (`Symbol` 55).
+        instrument: InstrumentId = 60,
+        /// At which price (`LastPx` 31).
+        px: Px = 64,
+        /// How much (`LastQty` 32).
+        qty: Qty = 72,
+        /// What is delivered.
+        base: AssetId = 80,
+        /// In what it is paid.
+        quote: AssetId = 84,
+        /// How much is delivered, in the smallest unit of `base`.
+        base_units: Amount = 88,
+        /// What is paid, in the smallest unit of `quote` (`GrossTradeAmt` 381); negative where the price is.
+        quote_units: Amount = 104,
+        /// What the buyer is charged, in the smallest unit of `fee_asset` (`Commission` 12); negative is a rebate.
+        buyer_fee: Amount = 120,
+        /// What the seller is charged.
+        seller_fee: Amount = 136,
+        /// In which asset fees are charged.
+        fee_asset: AssetId = 152,
+        /// Zero.
+        pad2: [u8; 4] = 156,
+        /// The quote that was taken (`QuoteID` 117), or our order at the venue (`OrderID` 37); none in a book of the desk's own.
+        ref_id: OutId = 160,
+        /// The trade's number in a book of the desk's own (`TrdMatchID` 880); zero elsewhere.
+        match_id: u64 = 176,
+        /// When it came about (`TransactTime` 60): by the venue's clock, or core time.
+        ts_event: u64 = 184,
     }
 }
 

@@ -4,7 +4,7 @@ use pinrail_types::{StrategyId, VenueId};
 
 use super::*;
 use crate::orders::OrderMarket;
-use crate::twin::orders::{BASE_UNITS, FEES_E8};
+use crate::twin::orders::{FEES_E8, LOT_UNITS};
 
 /// What happened to what a venue holds.
 #[derive(Clone, Copy, Debug)]
@@ -28,8 +28,7 @@ fn cost(order: &NewVenueOrder, qty: Qty) -> (AssetId, i128) {
         (quote, worth + ceil(worth * fee, i128::from(E8)))
     } else {
         let base = AssetId(1 - quote.0);
-        let (units, lots) = BASE_UNITS[base.index()];
-        (base, ceil(i128::from(qty.0) * units, lots))
+        (base, i128::from(qty.0) * LOT_UNITS[base.index()])
     }
 }
 
