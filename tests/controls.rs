@@ -542,6 +542,26 @@ const REACHED: &[(Reason, &str, &str)] = &[
         "actions_beyond_the_bound_and_orders_beyond_the_table_are_refused",
     ),
     (
+        Reason::ParentMismatch,
+        "crates/oms/src/parents.rs",
+        "what_does_not_add_up_is_refused_and_changes_nothing",
+    ),
+    (
+        Reason::CostMax,
+        "crates/engine/tests/hedging.rs",
+        "it_goes_no_further_than_its_limits",
+    ),
+    (
+        Reason::TriesMax,
+        "crates/engine/tests/hedging.rs",
+        "what_no_venue_gave_is_tried_again_and_not_for_ever",
+    ),
+    (
+        Reason::ParentOrdersFull,
+        "crates/engine/tests/hedging.rs",
+        "parent_orders_are_bounded",
+    ),
+    (
         Reason::AccountsFull,
         "crates/oms/src/accounts.rs",
         "clients_accounts_are_bounded",

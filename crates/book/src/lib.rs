@@ -16,6 +16,7 @@ pub mod levels;
 mod measures;
 mod merge;
 pub mod sequence;
+mod split;
 mod tops;
 mod window;
 
@@ -25,3 +26,4 @@ pub use estimates::Estimates;
 pub use levels::Levels;
 pub use measures::Reach;
 pub use sequence::{Sequencer, Verdict};
+pub use split::{Slice, Split};

@@ -25,7 +25,7 @@ pub enum Reach {
 
 /// Whether a merge goes by prices with fees or without.
 #[derive(Clone, Copy)]
-enum Fees {
+pub(crate) enum Fees {
     Counted,
     Left,
 }
@@ -230,7 +230,12 @@ impl View<'_> {
 
     /// Shows the levels of one side to `each`, best first, until it breaks.
     #[inline]
-    fn each_step<B>(&self, side: Side, fees: Fees, each: impl FnMut(Step) -> ControlFlow<B>) -> Option<B> {
+    pub(crate) fn each_step<B>(
+        &self,
+        side: Side,
+        fees: Fees,
+        each: impl FnMut(Step) -> ControlFlow<B>,
+    ) -> Option<B> {
         match self.consolidated.sources().len() {
             0..=2 => self.each_of::<2, B>(side, fees, each),
             3..=4 => self.each_of::<4, B>(side, fees, each),

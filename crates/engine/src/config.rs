@@ -21,7 +21,7 @@ impl<P: Pricer> Engine<P> {
     /// The first input of an epoch. Open quotes of the epoch before are withdrawn, since whoever held them has lost
     /// their session, and orders, at venues and in the desk's own books, are cancelled; no venue's book is current until its venue sends a snapshot; and the runtime is a new one, with nothing to
     /// complain of yet. Positions, credit, trading states and definitions go on.
-    pub(crate) fn on_epoch_start(&mut self, start: &EpochStart) -> Result<(), Reason> {
+    pub(crate) fn on_epoch_start(&mut self, start: &EpochStart, now: u64) -> Result<(), Reason> {
         if start.behaviour_version != BEHAVIOUR_VERSION
             || start.epoch <= self.epoch
             || Bounds::of(start) != self.bounds
@@ -31,6 +31,7 @@ impl<P: Pricer> Engine<P> {
         self.epoch = start.epoch;
         self.withdraw_from = (!self.quotes.is_empty()).then_some(0);
         self.forget_cancels();
+        self.parents.stop_all(Reason::Withdrawn, now);
         self.cancel_forbidden_in_books();
         self.risk.states.begin_epoch();
         for traded in self.traded.iter_mut().flatten() {

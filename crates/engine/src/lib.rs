@@ -14,6 +14,7 @@ mod market;
 mod orders;
 mod out;
 mod rfq;
+mod routing;
 mod snapshot;
 mod state;
 mod strategy;
@@ -21,7 +22,7 @@ mod streams;
 
 pub use hash::RollingHash;
 pub use out::{OUT_LINES_MAX, Out};
-pub use pinrail_oms::Owner;
+pub use pinrail_oms::{Owner, PARENTS_MAX};
 pub use pinrail_pricing::{Pricer, Strategy};
 pub use snapshot::hash_of;
 pub use state::{Bounds, Counts, Engine};

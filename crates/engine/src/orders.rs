@@ -46,10 +46,10 @@ fn venue_trade(
         seller: seller.1,
         buyer_kind: buyer.0.byte(),
         seller_kind: seller.0.byte(),
-        source: TradeSource::Venue.byte(),
+        trade_source: TradeSource::Venue.byte(),
         px: report.last_px,
         qty: report.last_qty,
-        quote_units: notional.ok_or(Reason::Overflow)?,
+        gross_trade_amt: notional.ok_or(Reason::Overflow)?,
         buyer_fee,
         seller_fee,
         fee_asset: report.fee_asset,
@@ -69,8 +69,14 @@ fn check_source(source: &Source, now: u64) -> Result<(), Reason> {
 }
 
 impl<P: Pricer> Engine<P> {
-    /// Sends an order to a venue if risk lets it pass, and reserves what it could cost.
-    pub(crate) fn place(&mut self, order: &NewVenueOrder, out: &mut Out) -> Result<(), Reason> {
+    /// Sends an order to a venue if risk lets it pass, and reserves what it could cost. It is a part of a parent order, or of
+    /// none.
+    pub(crate) fn place(
+        &mut self,
+        order: &NewVenueOrder,
+        parent_id: OutId,
+        out: &mut Out,
+    ) -> Result<(), Reason> {
         let now = out.now();
         // A venue's day is not ours, and an order to it carries no date.
         if matches!(order.time_in_force, TimeInForce::Day | TimeInForce::GoodTillDate) {
@@ -103,7 +109,7 @@ impl<P: Pricer> Engine<P> {
         let book_seq = traded.book_seq;
         self.risk.reserve_order(order, &market, now)?;
         let order_id = self.orders.next_id(out.next_id());
-        self.orders.open(order_id, order);
+        self.orders.open(order_id, order, parent_id);
         out.push(VenueOrder {
             order_id,
             instrument: order.instrument,
@@ -115,6 +121,7 @@ impl<P: Pricer> Engine<P> {
             book_seq,
             side: order.side.fix(),
             time_in_force: order.time_in_force.byte(),
+            parent_id,
             ..bytemuck::Zeroable::zeroed()
         });
         Ok(())
@@ -247,6 +254,7 @@ impl<P: Pricer> Engine<P> {
             ExecType::Canceled | ExecType::Rejected | ExecType::Expired => {
                 self.orders.end(slot);
                 self.risk.release_order(&held.order, held.leaves, Qty::ZERO);
+                self.part_ended(held.parent_id, held.leaves, out);
                 // A fill is missing, and will be of an order that nobody knows.
                 if report.cum_qty.0 != held.order.qty.0 - held.leaves.0 {
                     self.halt_venue(report.venue, Reason::OrderMismatch, out);
@@ -294,7 +302,7 @@ impl<P: Pricer> Engine<P> {
         self.accounts.post(&entries);
         // Not before it is booked: what could not be may come again.
         self.executions.note(report.venue, &report.exec_id);
-        let fault = self.fill_order(report);
+        let fault = self.fill_order(report, fee, out);
         let fill = NewVenueOrder {
             strategy: StrategyId(0),
             venue: report.venue,
@@ -328,7 +336,7 @@ impl<P: Pricer> Engine<P> {
     }
 
     /// Takes a fill off the order that it names, and gives back why it does not fit, or [`Reason::None`].
-    fn fill_order(&mut self, report: &VenueReport) -> Reason {
+    fn fill_order(&mut self, report: &VenueReport, fee: Amount, out: &mut Out) -> Reason {
         let Some(slot) = self.orders.find(report.order_id) else {
             return Reason::UnknownOrder;
         };
@@ -340,6 +348,10 @@ impl<P: Pricer> Engine<P> {
         self.orders.fill(slot, filled);
         let left = Qty(held.leaves.0 - filled.0);
         self.risk.release_order(&held.order, held.leaves, left);
+        self.part_filled(held.parent_id, filled, report.last_px, fee, out);
+        if left == Qty::ZERO {
+            self.part_ended(held.parent_id, left, out);
+        }
         let is_worse = |px: Px| match held.order.side {
             Side::Buy => px > held.order.px,
             Side::Sell => px < held.order.px,

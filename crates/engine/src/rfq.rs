@@ -495,10 +495,10 @@ fn trade(
         seller: seller.1,
         buyer_kind: buyer.0.byte(),
         seller_kind: seller.0.byte(),
-        source: TradeSource::Quote.byte(),
+        trade_source: TradeSource::Quote.byte(),
         px: order.px,
         qty: order.qty,
-        quote_units: notional,
+        gross_trade_amt: notional,
         ref_id: order.quote_id,
         ts_event: out.now(),
         ..delivers(meta, order.qty)
@@ -519,7 +519,7 @@ pub(crate) fn delivers(meta: &Instrument, qty: Qty) -> TradeCaptureReport {
         instrument: meta.id,
         base: meta.base,
         quote: meta.quote,
-        base_units: meta.base_units(qty),
+        base_amt: meta.base_units(qty),
         fee_asset: meta.quote,
         ..bytemuck::Zeroable::zeroed()
     }

@@ -103,6 +103,19 @@ impl<P: Pricer> Engine<P> {
                 return Err(visitor.bad(order.instrument.0.into(), "an order of this desk"));
             }
         }
+        self.parents.visit(visitor)?;
+        for parent in self.parents.iter() {
+            let traded = self
+                .traded
+                .get(parent.order.instrument.index())
+                .and_then(Option::as_ref);
+            if traded.is_none() || usize::from(parent.order.strategy.0) >= STRATEGIES_MAX {
+                return Err(visitor.bad(parent.order.instrument.0.into(), "a parent order of this desk"));
+            }
+        }
+        if visitor.is_loading() && !self.are_parents_conserved() {
+            return Err(visitor.bad(0, "parent orders that their parts make up"));
+        }
         self.executions.visit(visitor)?;
         self.accounts.visit(visitor)?;
         let mut cancels = self.cancel_from.is_some();

@@ -1,14 +1,14 @@
 //! The engine's state, and the way of an input through it.
 
 use pinrail_book::{Book, Consolidated, Estimates, Levels, VENUES_MAX};
-use pinrail_oms::{Accounts, Executions, OrderTable, Owner, Positions, QuoteTable, Streams};
+use pinrail_oms::{Accounts, Executions, OrderTable, Owner, ParentTable, Positions, QuoteTable, Streams};
 use pinrail_pricing::Pricer;
 use pinrail_risk::{Ask, Risk, RiskBounds};
 use pinrail_types::record::{
-    AssetDef, BookDef, BookState, BookUpdate, ClientDef, ClientOrder, Continue, EpochStart, InputReject,
-    InstrumentDef, InstrumentLimits, LimitSet, ListingDef, MarketPhaseSet, MassQuote, ModelInput,
-    NewOrderSingle, OrderCancelReplaceRequest, OrderCancelRequest, OrderMassCancelRequest, OutputHash,
-    QuoteRequest, QuoteResponse, QuotingParams, RuntimeEvent, Tick, TierSpread, TopOfBook, Trade,
+    AssetDef, BookDef, BookState, BookUpdate, ClientDef, ClientOrder, Continue, EpochStart, HedgingParams,
+    InputReject, InstrumentDef, InstrumentLimits, LimitSet, ListingDef, MarketPhaseSet, MassQuote,
+    ModelInput, NewOrderSingle, OrderCancelReplaceRequest, OrderCancelRequest, OrderMassCancelRequest,
+    OutputHash, QuoteRequest, QuoteResponse, QuotingParams, RuntimeEvent, Tick, TierSpread, TopOfBook, Trade,
     TradingState, TradingStateSet, VenueBalance, VenueDef, VenueReport, VenueStatus,
 };
 use pinrail_types::{
@@ -198,6 +198,7 @@ pub struct Engine<P> {
     pub(crate) streams: Streams,
     pub(crate) positions: Positions,
     pub(crate) orders: OrderTable,
+    pub(crate) parents: ParentTable,
     pub(crate) executions: Executions,
     /// Apart, since most inputs touch none of it.
     pub(crate) books: Box<Books>,
@@ -252,6 +253,7 @@ impl<P: Pricer> Engine<P> {
             streams: Streams::new(bounds.open_quotes.min(STREAMS_MAX), bounds.instruments),
             positions: Positions::new(bounds.instruments),
             orders: OrderTable::new(),
+            parents: ParentTable::new(),
             executions: Executions::new(),
             books: Box::new(Books::new(&bounds)),
             accounts: Accounts::new(bounds.assets, bounds.venues, bounds.clients),
@@ -321,6 +323,7 @@ impl<P: Pricer> Engine<P> {
     pub fn conclude(&mut self, input: &Frame, out: &mut Out) {
         self.explain(out);
         self.report_latches(out);
+        self.work_parents(out);
         if !self.streams.is_empty() {
             self.tend_streams(input, out);
         }
@@ -373,7 +376,7 @@ impl<P: Pricer> Engine<P> {
     fn dispatch(&mut self, input: &Frame, out: &mut Out) -> Result<(), Reason> {
         let record_type = input.record_type();
         if record_type == EpochStart::TYPE {
-            return self.on_epoch_start(body::<EpochStart>(input)?);
+            return self.on_epoch_start(body::<EpochStart>(input)?, out.now());
         }
         if self.epoch == 0 {
             return Err(Reason::BadDefinition);
@@ -406,6 +409,7 @@ impl<P: Pricer> Engine<P> {
             ClientDef::TYPE => self.on_client(body::<ClientDef>(input)?),
             ModelInput::TYPE => self.on_model_input(body::<ModelInput>(input)?),
             QuotingParams::TYPE => self.on_quoting_params(body::<QuotingParams>(input)?),
+            HedgingParams::TYPE => self.on_hedging_params(body::<HedgingParams>(input)?),
             TierSpread::TYPE => self.on_tier_spread(body::<TierSpread>(input)?),
             InstrumentLimits::TYPE => self.risk.set_limits(body::<InstrumentLimits>(input)?),
             LimitSet::TYPE => self.on_limit(body::<LimitSet>(input)?, out),
@@ -499,6 +503,7 @@ impl<P: Pricer> Engine<P> {
             || self.reporting
             || self.streams.next_at() <= self.last_ts
             || self.books.next_at() <= self.last_ts
+            || self.parents.next_at() <= self.last_ts
     }
 
     /// When the next timer is due; `u64::MAX` if none is set. If core time reaches it without an input, a [`Tick`]
@@ -510,6 +515,7 @@ impl<P: Pricer> Engine<P> {
             .min(self.risk.next_return())
             .min(self.streams.next_at())
             .min(self.books.next_at())
+            .min(self.parents.next_at())
             .min(self.wake_at)
     }
 

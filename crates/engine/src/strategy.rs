@@ -1,10 +1,12 @@
 //! The desk's strategy: when it is called, what it sees, and what becomes of what it asks for.
 
-use pinrail_oms::OrderTable;
+use pinrail_oms::{OrderTable, ParentTable};
 use pinrail_pricing::{Action, Actions, Desk, Fill, Market, Pricer, Strategy};
 use pinrail_risk::Risk;
-use pinrail_types::record::VenueOrderReject;
-use pinrail_types::{InstrumentId, NewVenueOrder, OpenOrder, OutId, Px, Qty, Reason};
+use pinrail_types::record::{TimeInForce, VenueOrderReject};
+use pinrail_types::{
+    InstrumentId, NewParentOrder, NewVenueOrder, OpenOrder, OutId, ParentOrder, Px, Qty, Reason, VenueId,
+};
 
 use crate::out::Out;
 use crate::state::{Engine, Traded};
@@ -15,6 +17,7 @@ struct Seen<'a> {
     traded: &'a [Option<Traded>],
     risk: &'a Risk,
     orders: &'a OrderTable,
+    parents: &'a ParentTable,
 }
 
 impl Desk for Seen<'_> {
@@ -35,6 +38,10 @@ impl Desk for Seen<'_> {
 
     fn orders(&self) -> impl Iterator<Item = &OpenOrder> {
         self.orders.iter()
+    }
+
+    fn parents(&self) -> impl Iterator<Item = &ParentOrder> {
+        self.parents.iter()
     }
 }
 
@@ -88,6 +95,7 @@ impl<P: Pricer> Engine<P> {
                 traded: &self.traded,
                 risk: &self.risk,
                 orders: &self.orders,
+                parents: &self.parents,
             };
             match call {
                 Call::Book(instrument) => strategy.on_book(*instrument, &seen, &mut actions),
@@ -107,12 +115,21 @@ impl<P: Pricer> Engine<P> {
         for action in actions.list() {
             match action {
                 Action::Order(order) => {
-                    if let Err(reason) = self.place(order, out) {
+                    if let Err(reason) = self.place(order, OutId::NONE, out) {
                         out.push(order_reject(order, reason));
                     }
                     self.report_latches(out);
                 }
+                Action::Parent(order) => {
+                    if let Err(reason) = self.begin_parent(order, out) {
+                        out.push(parent_reject(order, reason));
+                    }
+                }
                 Action::Cancel(order_id) => {
+                    if let Some(slot) = self.parents.find(*order_id) {
+                        self.cancel_parent(slot, out);
+                        continue;
+                    }
                     if let Err(reason) = self.cancel(*order_id, out) {
                         out.push(reject(*order_id, Qty::ZERO, reason));
                     }
@@ -126,7 +143,18 @@ impl<P: Pricer> Engine<P> {
     }
 }
 
-fn order_reject(order: &NewVenueOrder, reason: Reason) -> VenueOrderReject {
+fn parent_reject(order: &NewParentOrder, reason: Reason) -> VenueOrderReject {
+    VenueOrderReject {
+        instrument: order.instrument,
+        venue: VenueId(u16::MAX),
+        strategy: order.strategy,
+        side: order.side.fix(),
+        time_in_force: TimeInForce::ImmediateOrCancel.byte(),
+        ..reject(OutId::NONE, order.qty, reason)
+    }
+}
+
+pub(crate) fn order_reject(order: &NewVenueOrder, reason: Reason) -> VenueOrderReject {
     VenueOrderReject {
         instrument: order.instrument,
         venue: order.venue,

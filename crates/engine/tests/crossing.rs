@@ -52,7 +52,7 @@ fn a_trade_tells_both_clients_charges_both_and_releases_what_was_held() {
     assert_eq!(desk.engine.position(INSTRUMENT).cash, house.cash);
     let trade: TradeCaptureReport = only(&outs[0]);
     assert_eq!(
-        (trade.buyer, trade.seller, trade.match_id, trade.source),
+        (trade.buyer, trade.seller, trade.match_id, trade.trade_source),
         (1, 0, 1, TradeSource::Book.byte())
     );
     let has = |owner| [0, 1].map(|asset| desk.engine.balance(owner, AssetId(asset)).get());

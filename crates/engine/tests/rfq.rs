@@ -87,14 +87,17 @@ fn a_fill_is_handed_on_as_a_trade_and_moves_the_accounts_of_both() {
         (Some(PartyKind::Client), 1)
     );
     assert_eq!(PartyKind::from_byte(trade.buyer_kind), Some(PartyKind::House));
-    assert_eq!(TradeSource::from_byte(trade.source), Some(TradeSource::Quote));
+    assert_eq!(
+        TradeSource::from_byte(trade.trade_source),
+        Some(TradeSource::Quote)
+    );
     assert_eq!(
         (trade.px, trade.qty, trade.ref_id),
         (quote.bid_px, Qty(100), quote.quote_id)
     );
     assert_eq!(trade.trade_id, filled(&out).unwrap().exec_id);
     assert_eq!(
-        (trade.base_units.get(), trade.quote_units.get(), trade.ts_event),
+        (trade.base_amt.get(), trade.gross_trade_amt.get(), trade.ts_event),
         (100 * 1_000, notional, desk.now)
     );
     let has = |owner| [0, 1].map(|asset| desk.engine.balance(owner, AssetId(asset)).get());

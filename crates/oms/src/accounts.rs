@@ -137,10 +137,10 @@ impl Accounts {
     pub fn check(&self, trade: &TradeCaptureReport) -> Result<Entries, Reason> {
         let buyer = owner(trade.buyer_kind, trade.buyer)?;
         let seller = owner(trade.seller_kind, trade.seller)?;
-        let base = self.entry(seller, buyer, trade.base, trade.base_units)?;
-        let quote = self.entry(buyer, seller, trade.quote, trade.quote_units)?;
+        let base = self.entry(seller, buyer, trade.base, trade.base_amt)?;
+        let quote = self.entry(buyer, seller, trade.quote, trade.gross_trade_amt)?;
         let mut entries = [base, quote, Entry::default(), Entry::default()];
-        let is_venues = trade.source == TradeSource::Venue.byte();
+        let is_venues = trade.trade_source == TradeSource::Venue.byte();
         for ((payer, other), fee, entry) in [
             ((buyer, seller), trade.buyer_fee, 2),
             ((seller, buyer), trade.seller_fee, 3),
@@ -249,8 +249,8 @@ mod tests {
             seller_kind: seller.0,
             base: AssetId(0),
             quote: AssetId(1),
-            base_units: Amount::new(units.0),
-            quote_units: Amount::new(units.1),
+            base_amt: Amount::new(units.0),
+            gross_trade_amt: Amount::new(units.1),
             buyer_fee: Amount::new(fees.0),
             seller_fee: Amount::new(fees.1),
             fee_asset: AssetId(2),
@@ -296,7 +296,7 @@ mod tests {
         let mut accounts = accounts();
         let venue = party(PartyKind::Venue, 1);
         let sold = TradeCaptureReport {
-            source: TradeSource::Venue.byte(),
+            trade_source: TradeSource::Venue.byte(),
             ..trade(venue, party(PartyKind::House, 0), (50, 700), (0, 7))
         };
         let entries = accounts.check(&sold).unwrap();
@@ -305,7 +305,7 @@ mod tests {
         assert_eq!(balances(&accounts, Owner::House), [-50, 700, 0]);
         assert_eq!(balances(&accounts, Owner::Fees), [0, 0, -7]);
         let crossed = TradeCaptureReport {
-            source: TradeSource::Book.byte(),
+            trade_source: TradeSource::Book.byte(),
             ..trade(
                 party(PartyKind::Client, 0),
                 party(PartyKind::Client, 1),
@@ -394,7 +394,7 @@ mod tests {
             let mut accounts = accounts();
             let mut house = [0_i128; 3];
             for (buyer, seller, units, fees, source) in trades {
-                let trade = TradeCaptureReport { source, ..trade(buyer, seller, units, fees) };
+                let trade = TradeCaptureReport { trade_source: source, ..trade(buyer, seller, units, fees) };
                 let Ok(entries) = accounts.check(&trade) else {
                     prop_assert!(buyer == party(PartyKind::Client, 2) || seller == party(PartyKind::Client, 2));
                     continue;

@@ -22,6 +22,7 @@ const EMPTY: OpenOrder = OpenOrder {
     },
     leaves: Qty::ZERO,
     is_canceling: false,
+    parent_id: OutId::NONE,
 };
 
 /// A place in the table.
@@ -99,11 +100,11 @@ impl OrderTable {
         id.with_hint(self.free() as u32)
     }
 
-    /// Opens an order whose id is from [`OrderTable::next_id`].
+    /// Opens an order whose id is from [`OrderTable::next_id`], as a part of a parent order or of none.
     ///
     /// # Panics
     /// If the table is full, the id is for another slot than the next one, or the quantity is not above zero.
-    pub fn open(&mut self, order_id: OutId, order: &NewVenueOrder) {
+    pub fn open(&mut self, order_id: OutId, order: &NewVenueOrder, parent_id: OutId) {
         let slot = self.free();
         assert!(order_id.hint() as usize == slot, "an id for another slot");
         assert!(order.qty.is_orderable(), "an order is for something");
@@ -112,6 +113,7 @@ impl OrderTable {
             order: *order,
             leaves: order.qty,
             is_canceling: false,
+            parent_id,
         };
         self.taken[slot / 64] |= 1 << (slot % 64);
         self.open += 1;
@@ -242,6 +244,7 @@ fn visit_order(held: &mut OpenOrder, slot: usize, visitor: &mut impl Visitor) ->
     if !sane {
         return Err(visitor.bad(held.leaves.0.cast_unsigned(), "what is left of an order"));
     }
+    visitor.plain(&mut held.parent_id)?;
     visitor.flag(&mut held.is_canceling)
 }
 
@@ -285,7 +288,7 @@ mod tests {
                 let ids: Vec<OutId> = model.keys().copied().collect();
                 if op < 2 || ids.is_empty() {
                     let order_id = table.next_id(id(seq));
-                    table.open(order_id, &order(venue, side, n, n));
+                    table.open(order_id, &order(venue, side, n, n), OutId::NONE);
                     model.insert(order_id, (order(venue, side, n, n), n));
                 } else {
                     let order_id = *which.get(&ids);
@@ -331,14 +334,14 @@ mod tests {
         for seq in 1..=OPEN_ORDERS_MAX as u64 {
             assert!(!table.is_full());
             let order_id = table.next_id(id(seq));
-            table.open(order_id, &order(0, Side::Buy, 1, 1));
+            table.open(order_id, &order(0, Side::Buy, 1, 1), OutId::NONE);
         }
         assert!(table.is_full());
         let old = id(70).with_hint(69);
         table.end(table.find(old).unwrap());
         let new = table.next_id(id(9_999));
         assert_eq!(new.hint(), 69);
-        table.open(new, &order(0, Side::Buy, 1, 1));
+        table.open(new, &order(0, Side::Buy, 1, 1), OutId::NONE);
         assert!(table.find(old).is_none() && table.find(new).is_some());
     }
 
@@ -348,7 +351,7 @@ mod tests {
         assert_eq!(table.scan(0, 32).1, None);
         for seq in 1..=40 {
             let order_id = table.next_id(id(seq));
-            table.open(order_id, &order(0, Side::Sell, 1, 1));
+            table.open(order_id, &order(0, Side::Sell, 1, 1), OutId::NONE);
         }
         let (open, rest) = table.scan(0, 32);
         assert_eq!((open.count(), rest), (32, Some(32)));

@@ -12,7 +12,7 @@ const PAIRS_MAX: usize = 65_536;
 /// Bounded at construction.
 #[derive(Clone, Debug)]
 pub(crate) struct Pairs {
-    pairs: Vec<(ClientId, u32)>,
+    held: Vec<(ClientId, u32)>,
     slots: Slots,
     capacity: usize,
 }
@@ -31,7 +31,7 @@ impl Pairs {
     pub(crate) fn new(clients: usize, others: usize) -> Pairs {
         let capacity = clients.saturating_mul(others).min(PAIRS_MAX);
         Pairs {
-            pairs: Vec::with_capacity(capacity),
+            held: Vec::with_capacity(capacity),
             slots: Slots::new(capacity),
             capacity,
         }
@@ -45,7 +45,7 @@ impl Pairs {
     /// The number of a pair.
     #[inline]
     pub(crate) fn find(&self, client: ClientId, other: u32) -> Option<usize> {
-        let is_it = |at: u32| self.pairs[at as usize] == (client, other);
+        let is_it = |at: u32| self.held[at as usize] == (client, other);
         self.slots
             .find(hash_of(client, other), is_it)
             .map(|at| at as usize)
@@ -57,18 +57,18 @@ impl Pairs {
         if let Some(at) = self.find(client, other) {
             return Some(at);
         }
-        let at = self.pairs.len();
+        let at = self.held.len();
         if at == self.capacity {
             return None;
         }
         self.slots.insert(hash_of(client, other), at as u32);
-        self.pairs.push((client, other));
+        self.held.push((client, other));
         Some(at)
     }
 
     /// All pairs, by number.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (ClientId, u32)> + '_ {
-        self.pairs.iter().copied()
+        self.held.iter().copied()
     }
 
     /// Goes through the state.
@@ -76,10 +76,10 @@ impl Pairs {
     /// # Errors
     /// [`StateError`], if what is read back is of other bounds, or has a pair twice.
     pub(crate) fn visit(&mut self, visitor: &mut impl Visitor) -> Result<(), StateError> {
-        let mut len = self.pairs.len();
+        let mut len = self.held.len();
         visitor.count(&mut len, self.capacity)?;
         for at in 0..len {
-            let (mut client, mut other) = self.pairs.get(at).copied().unwrap_or((ClientId(0), 0));
+            let (mut client, mut other) = self.held.get(at).copied().unwrap_or((ClientId(0), 0));
             visitor.u32(&mut client.0)?;
             visitor.u32(&mut other)?;
             if visitor.is_loading() && self.admit(client, other) != Some(at) {

@@ -5,15 +5,17 @@
 //! already rounded away from the client, or a reason not to quote. It is part of the engine's state: it must be a
 //! function of the inputs it was shown, without clock, randomness, allocation or I/O.
 
+mod hedger;
 mod quoting;
 mod strategy;
 mod sweep_pricer;
 
 use pinrail_book::{Consolidated, Estimates};
-use pinrail_types::record::{ModelInput, QuotingParams, TierSpread};
+use pinrail_types::record::{HedgingParams, ModelInput, QuotingParams, TierSpread};
 use pinrail_types::state::{StateError, Visitor};
 use pinrail_types::{Instrument, Px, Qty, Reason, Side};
 
+pub use hedger::BandHedger;
 pub use quoting::Adjustments;
 pub use strategy::{
     ACTIONS_MAX, Action, Actions, Desk, Fill, FillFrom, Market, NoStrategy, Strategy, WithStrategy,
@@ -101,6 +103,14 @@ pub trait Pricer {
     fn on_quoting_params(&mut self, params: &QuotingParams) -> Result<(), Reason> {
         let _ = params;
         Err(Reason::BadField)
+    }
+
+    /// Takes how positions are to be hedged, for the strategy beside it.
+    ///
+    /// # Errors
+    /// As [`Pricer::on_tier_spread`].
+    fn on_hedging_params(&mut self, params: &HedgingParams) -> Result<(), Reason> {
+        self.strategy().on_hedging_params(params)
     }
 
     /// Takes a value of one of the desk's own models. A pricer that knows none refuses them.

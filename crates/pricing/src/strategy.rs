@@ -1,10 +1,11 @@
 //! The [`Strategy`] trait, by which a desk trades at venues by itself, and what a strategy sees and asks for.
 
 use pinrail_book::{Consolidated, Estimates};
-use pinrail_types::record::{ModelInput, QuotingParams, TierSpread};
+use pinrail_types::record::{HedgingParams, ModelInput, QuotingParams, TierSpread};
 use pinrail_types::state::{StateError, Visitor};
 use pinrail_types::{
-    ClientId, Instrument, InstrumentId, NewVenueOrder, OpenOrder, OutId, Px, Qty, Reason, Side, VenueId,
+    ClientId, Instrument, InstrumentId, NewParentOrder, NewVenueOrder, OpenOrder, OutId, ParentOrder, Px,
+    Qty, Reason, Side, VenueId,
 };
 
 use crate::{PriceRequest, Pricer, Prices};
@@ -37,6 +38,9 @@ pub trait Desk {
 
     /// Every order that is open at a venue, of all strategies, as reports left it.
     fn orders(&self) -> impl Iterator<Item = &OpenOrder>;
+
+    /// Every parent order that has not ended, of all strategies.
+    fn parents(&self) -> impl Iterator<Item = &ParentOrder>;
 }
 
 /// A fill of the house's.
@@ -68,7 +72,9 @@ pub enum FillFrom {
 pub enum Action {
     /// An order to a venue.
     Order(NewVenueOrder),
-    /// That a venue cancels what is left of an order.
+    /// A quantity to be traded over all venues.
+    Parent(NewParentOrder),
+    /// That a venue cancels what is left of an order, or that no more is sent for a parent order.
     Cancel(OutId),
 }
 
@@ -107,7 +113,13 @@ impl Actions {
         self.push(Action::Order(order));
     }
 
-    /// Asks a venue to cancel what is left of an order. Nothing happens to one that it was asked for already.
+    /// Has a quantity traded over all venues, part by part, as a parent order says. Each part has to pass risk by itself; what no
+    /// venue gave is tried again.
+    pub fn parent(&mut self, order: NewParentOrder) {
+        self.push(Action::Parent(order));
+    }
+
+    /// Asks a venue to cancel what is left of an order, or ends a parent order once its parts have ended. Nothing happens to one that it was asked for already.
     pub fn cancel(&mut self, order_id: OutId) {
         self.push(Action::Cancel(order_id));
     }
@@ -181,6 +193,15 @@ pub trait Strategy {
         Err(Reason::UnknownModelInput)
     }
 
+    /// Takes how positions are to be hedged. A strategy that does not hedge by such parameters refuses them.
+    ///
+    /// # Errors
+    /// [`Reason::BadField`] for a value outside its domain; the input is refused with it.
+    fn on_hedging_params(&mut self, params: &HedgingParams) -> Result<(), Reason> {
+        let _ = params;
+        Err(Reason::BadField)
+    }
+
     /// Goes through its state, as [`Pricer::visit`] does.
     ///
     /// # Errors
@@ -209,6 +230,10 @@ impl<S: Strategy> Strategy for &mut S {
 
     fn on_model_input(&mut self, input: &ModelInput) -> Result<(), Reason> {
         S::on_model_input(self, input)
+    }
+
+    fn on_hedging_params(&mut self, params: &HedgingParams) -> Result<(), Reason> {
+        S::on_hedging_params(self, params)
     }
 
     fn visit(&mut self, visitor: &mut impl Visitor) -> Result<(), StateError> {
@@ -298,6 +323,10 @@ impl<P: Pricer, S: Strategy> Pricer for WithStrategy<P, S> {
         let of_pricer = self.pricer.on_model_input(input);
         let of_strategy = self.strategy.on_model_input(input);
         of_pricer.or(of_strategy)
+    }
+
+    fn on_hedging_params(&mut self, params: &HedgingParams) -> Result<(), Reason> {
+        self.strategy.on_hedging_params(params)
     }
 
     #[inline]

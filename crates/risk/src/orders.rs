@@ -1,7 +1,7 @@
 //! Orders to venues: what is checked of them, and what they could cost, reserved from when they go out until they end.
 
 use pinrail_types::record::{Scope, TradingState};
-use pinrail_types::{Amount, AssetId, NewVenueOrder, Px, Qty, Reason, Side, VenueId};
+use pinrail_types::{Amount, AssetId, InstrumentId, NewVenueOrder, Px, Qty, Reason, Side, VenueId};
 
 use crate::asset::Worth;
 use crate::checks::Check;
@@ -37,6 +37,20 @@ fn lots(side: Side, qty: Qty) -> (i64, i64) {
         Side::Buy => (qty.0, 0),
         Side::Sell => (0, qty.0),
     }
+}
+
+/// So much of `qty`, which costs `cost`, as may be had for `most`; rounded down.
+fn part_of(qty: i64, cost: i128, most: i128) -> i64 {
+    if cost <= most {
+        return qty;
+    }
+    let part = most
+        .max(0)
+        .checked_mul(i128::from(qty))
+        .map(|product| product / cost);
+    // A product that does not fit: the quotient is below `qty`, so that less precision costs less than all.
+    let part = part.unwrap_or_else(|| most / (cost / i128::from(qty.max(1)) + 1));
+    i64::try_from(part).unwrap_or(qty).clamp(0, qty.max(0))
 }
 
 impl InstrumentRisk {
@@ -158,6 +172,30 @@ impl Risk {
         instrument.open_sell += sells;
         self.venues.reserve(order.venue, cost.asset, cost.spent);
         Ok(())
+    }
+
+    /// The largest quantity for which an order to a venue at `px` or better is within the limits on its quantity and notional
+    /// and what the venue holds; other limits are left to [`Risk::reserve_order`].
+    ///
+    /// # Panics
+    /// If an id is beyond the bounds.
+    pub fn order_room(&self, venue: VenueId, instrument: InstrumentId, side: Side, px: Px) -> Qty {
+        let risk = &self.instruments[instrument.index()];
+        let qty = risk.limits.qty_max.0;
+        let px = px.0.max(0).unsigned_abs();
+        // A product that does not fit is cut to what one lot allows.
+        let worth = |qty: i64| risk.worth(px, qty).unwrap_or(i128::MAX);
+        let notional = i128::min(risk.limits.notional_max, worth(qty));
+        let qty = part_of(qty, worth(qty), notional);
+        let (asset, cost) = match side {
+            Side::Buy => {
+                let worth = worth(qty);
+                let fee = self.venues.fee(venue, worth).unwrap_or(i128::MAX);
+                (risk.quote, worth.saturating_add(fee))
+            }
+            Side::Sell => self.venues.base(instrument, qty),
+        };
+        Qty(part_of(qty, cost, self.venues.free(venue, asset)))
     }
 
     /// Checks the price alone: on the venue's grid, near the reference, and not against an order of ours.

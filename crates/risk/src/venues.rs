@@ -140,6 +140,16 @@ impl Venues {
         balance.is_known && wanted.is_some_and(|wanted| wanted <= balance.held)
     }
 
+    /// How much there is of an asset beside what open orders could cost; nothing where the venue never said.
+    pub(crate) fn free(&self, venue: VenueId, asset: AssetId) -> i128 {
+        let balance = &self.balances[venue.index() * self.assets + asset.index()];
+        if balance.is_known {
+            balance.held.saturating_sub(balance.reserved)
+        } else {
+            0
+        }
+    }
+
     pub(crate) fn reserve(&mut self, venue: VenueId, asset: AssetId, amount: i128) {
         let balance = self.balance_mut(venue, asset);
         balance.reserved = balance.reserved.saturating_add(amount);

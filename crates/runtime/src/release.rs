@@ -35,12 +35,11 @@ pub enum ReleasePoint {
 /// |---|---|---|
 /// | quotes | `Quote`, and `QuoteStatusReport`, which ends one | [`ReleasePolicy::quotes`] |
 /// | fills | `ExecutionReport` of a trade, or that refuses an accept because the quote *was filled* | [`ReleasePolicy::fills`] |
-/// | trades | `TradeCaptureReport`, for settlement | [`ReleasePolicy::fills`] |
 /// | refusals | `QuoteRequestReject`, every other `ExecutionReport` that refuses | always at once |
 /// | new venue orders | `VenueOrder` | [`ReleasePolicy::orders`] |
 /// | cancels | `VenueOrderCancel` | always at once; see below |
 /// | an embedder's own | outputs in its band | as fills |
-/// | the desk's own | `PositionReport`, `BookStatus`, `StateChange`, `VenueOrderReject` and so on | never sent |
+/// | the desk's own | `TradeCaptureReport`, `PositionReport`, `BookStatus`, `StateChange`, `VenueOrderReject` and so on | never sent |
 ///
 /// A refusal with [`Reason::QuoteFilled`] tells of the fill before it. It is released like the fill and so behind it: a
 /// client that sends its accept twice never reads "refused" first and "filled" afterwards.
@@ -90,11 +89,11 @@ impl ReleasePolicy {
             | BookOrderDelta::TYPE
             | InternalTop::TYPE
             | AuctionPrice::TYPE
-            | MarketPhaseReport::TYPE
-            | TradeCaptureReport::TYPE => Some(self.fills),
+            | MarketPhaseReport::TYPE => Some(self.fills),
             QuoteBasis::TYPE
             | PositionReport::TYPE
             | PositionCost::TYPE
+            | TradeCaptureReport::TYPE
             | BookStatus::TYPE
             | InputReject::TYPE
             | OutputHash::TYPE

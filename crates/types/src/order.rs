@@ -1,7 +1,8 @@
-//! Orders at venues, as strategies, risk and the table of open orders speak of them.
+//! Orders at venues and what they are parts of, as strategies, risk and the tables of open orders speak of them.
 
 use crate::ids::{InstrumentId, OutId, StrategyId, VenueId};
-use crate::money::{Px, Qty, Side};
+use crate::money::{Amount, Px, Qty, Side};
+use crate::reason::Reason;
 use crate::record::TimeInForce;
 
 /// A limit order that is wanted at a venue.
@@ -34,6 +35,8 @@ pub struct OpenOrder {
     pub leaves: Qty,
     /// The venue was asked to cancel it.
     pub is_canceling: bool,
+    /// What it is a part of; none if it stands alone.
+    pub parent_id: OutId,
 }
 
 impl OpenOrder {
@@ -41,5 +44,65 @@ impl OpenOrder {
     #[inline]
     pub const fn is_open(&self) -> bool {
         self.leaves.0 > 0
+    }
+}
+
+/// A quantity that is to be traded over all venues: a parent order. It is divided into immediate-or-cancel orders, by what they
+/// cost net of fees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NewParentOrder {
+    /// Whose idea it is.
+    pub strategy: StrategyId,
+    /// In what.
+    pub instrument: InstrumentId,
+    /// The house's side.
+    pub side: Side,
+    /// How much.
+    pub qty: Qty,
+    /// No worse than this, net of the venue's taker fee, in ticks times 1e8.
+    pub limit_net_e8: i128,
+    /// What its cost is measured against.
+    pub ref_px: Px,
+    /// What it may cost beyond the reference at most, fees included, in the quote asset's smallest unit. No orders are sent
+    /// that would cost more if they are filled as the books stand.
+    pub cost_max: Amount,
+    /// How often orders are sent for it at most; at least once.
+    pub tries_max: u16,
+    /// How long it waits before the next try, in nanoseconds.
+    pub retry_ns: u64,
+}
+
+/// A parent order that has not ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ParentOrder {
+    /// Our id of it.
+    pub parent_id: OutId,
+    /// As it was asked for.
+    pub order: NewParentOrder,
+    /// What venues filled of its parts.
+    pub filled: Qty,
+    /// What its parts at venues may still be filled for.
+    pub in_flight: Qty,
+    /// What the fills cost beyond the reference, fees included, in the quote asset's smallest unit.
+    pub cost: Amount,
+    /// How often orders were sent.
+    pub tries: u16,
+    /// When it is looked at again; `u64::MAX` while its parts are out.
+    pub next_at: u64,
+    /// Why nothing more is sent for it; [`Reason::None`] while it may be.
+    pub ending: Reason,
+}
+
+impl ParentOrder {
+    /// What is neither filled nor at a venue.
+    #[inline]
+    pub const fn unsent(&self) -> Qty {
+        Qty(self.order.qty.0 - self.filled.0 - self.in_flight.0)
+    }
+
+    /// Whether what was filled, what is at venues and what is left make up what was asked for.
+    #[inline]
+    pub const fn is_conserved(&self) -> bool {
+        self.filled.0 >= 0 && self.in_flight.0 >= 0 && self.unsent().0 >= 0
     }
 }

@@ -250,6 +250,12 @@ reasons! {
     CancelRequested = 539,
     /// One of many that were asked to be cancelled.
     MassCancel = 540,
+    /// What was filled, what is at venues and what is left of a parent order do not make up what was asked for.
+    ParentMismatch = 550,
+    /// A parent order would cost more beyond its reference than it may.
+    CostMax = 551,
+    /// A parent order was tried as often as it may be.
+    TriesMax = 552,
 
     /// The bound on open quotes is reached.
     OpenQuotesFull = 600,
@@ -277,6 +283,8 @@ reasons! {
     BookBusy = 612,
     /// There is no room for another account of a client.
     AccountsFull = 614,
+    /// The bound on parent orders is reached.
+    ParentOrdersFull = 615,
 
     /// Only the journal's reserve is left.
     JournalShort = 700,

@@ -29,14 +29,17 @@ pub use client::{
     NewOrderSingle, OrdType, QuoteRequest, QuoteRespType, QuoteResponse, SubscriptionRequestType, TWO_SIDED,
 };
 pub use config::{
-    AssetDef, ClientDef, EpochStart, InstrumentDef, InstrumentLimits, InventoryRule, ListingDef,
-    QuotingParams, SequenceRule, TierSpread, VenueDef,
+    AssetDef, ClientDef, EpochStart, HedgingParams, InstrumentDef, InstrumentLimits, InventoryRule,
+    ListingDef, QuotingParams, SequenceRule, TierSpread, VenueDef,
 };
 pub use control::{Continue, RuntimeEvent, RuntimeEventKind, Scope, Tick, TradingState, TradingStateSet};
 pub use limit::{LimitKind, LimitOutcome, LimitScope, LimitSet, LimitStatus};
 pub use market::{BookLevel, BookUpdate, LEVELS_MAX, TopOfBook, Trade, VenueStatus, VenueStatusKind};
 pub use model::ModelInput;
-pub use order::{TimeInForce, VenueBalance, VenueOrder, VenueOrderCancel, VenueOrderReject, VenueReport};
+pub use order::{
+    ParentOrderReport, ParentState, TimeInForce, VenueBalance, VenueOrder, VenueOrderCancel,
+    VenueOrderReject, VenueReport,
+};
 pub use output::{
     BookState, BookStatus, ExecType, ExecutionReport, InputReject, OrdStatus, OutputHash, PartyKind,
     PositionCost, PositionReport, Quote, QuoteBasis, QuoteRequestReject, QuoteStatus, QuoteStatusReport,
@@ -84,6 +87,7 @@ pub const RECORDS: &[Schema] = &[
     LimitSet::SCHEMA,
     QuotingParams::SCHEMA,
     BookDef::SCHEMA,
+    HedgingParams::SCHEMA,
     BookUpdate::SCHEMA,
     TopOfBook::SCHEMA,
     Trade::SCHEMA,
@@ -128,6 +132,7 @@ pub const RECORDS: &[Schema] = &[
     MassQuoteAck::SCHEMA,
     PositionCost::SCHEMA,
     TradeCaptureReport::SCHEMA,
+    ParentOrderReport::SCHEMA,
 ];
 
 /// Declares a record: its number, layout version, length in lines, and each field with its offset, all checked at

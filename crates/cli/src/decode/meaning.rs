@@ -4,9 +4,9 @@ use std::fmt::Debug;
 
 use pinrail_types::record::{
     BookState, CxlRejResponseTo, ExecType, InventoryRule, LastLiquidityInd, LimitKind, LimitOutcome,
-    MarketPhase, MdUpdateAction, OrdStatus, OrdType, PartyKind, QuoteRespType, QuoteStatus, RuntimeEventKind,
-    Scope, SelfMatchPrevention, SequenceRule, StreamState, SubscriptionRequestType, TWO_SIDED, TimeInForce,
-    TradeSource, TradingState, TriggerPriceType, VenueStatusKind,
+    MarketPhase, MdUpdateAction, OrdStatus, OrdType, ParentState, PartyKind, QuoteRespType, QuoteStatus,
+    RuntimeEventKind, Scope, SelfMatchPrevention, SequenceRule, StreamState, SubscriptionRequestType,
+    TWO_SIDED, TimeInForce, TradeSource, TradingState, TriggerPriceType, VenueStatusKind,
 };
 use pinrail_types::schema;
 use pinrail_types::{Reason, RecordType, Side};
@@ -63,7 +63,8 @@ pub(super) fn meaning(record: &str, field: &str) -> Meaning {
         ("VenueStatus", "kind") => Meaning::Code(|code| name(code, VenueStatusKind::from_byte)),
         ("RuntimeEvent", "kind") => Meaning::Code(|code| name(code, RuntimeEventKind::from_byte)),
         ("LimitSet" | "LimitStatus", "kind") => Meaning::Code(|code| name(code, LimitKind::from_byte)),
-        ("TradeCaptureReport", "source") => Meaning::Code(|code| name(code, TradeSource::from_byte)),
+        (_, "parent_state") => Meaning::Code(|code| name(code, ParentState::from_byte)),
+        (_, "trade_source") => Meaning::Code(|code| name(code, TradeSource::from_byte)),
         (_, "buyer_kind" | "seller_kind") => Meaning::Code(|code| name(code, PartyKind::from_byte)),
         (_, "outcome") => Meaning::Code(|code| name(code, LimitOutcome::from_byte)),
         ("BookStatus", "state" | "state_before") => Meaning::Code(|code| name(code, BookState::from_byte)),

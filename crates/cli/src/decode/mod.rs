@@ -281,7 +281,7 @@ impl Decoder {
                 });
             }
             Kind::Amount => {
-                let asset = match id_field(schema, frame, "credit_asset") {
+                let asset = match id_field(schema, frame, asset_of(field.name)) {
                     Some(id) => self.assets.get(&id),
                     // What a limit counts depends on its kind.
                     None if id_field(schema, frame, "target").is_some() => None,
@@ -315,6 +315,17 @@ impl Decoder {
             Meaning::Client => Value::Id(raw, name(&self.clients)),
             Meaning::Code(name_of) => Value::Code(raw, name_of(raw)),
         }
+    }
+}
+
+/// The field that says in which asset an amount is, if the record has it.
+fn asset_of(amount: &str) -> &'static str {
+    match amount {
+        "base_amt" => "base",
+        "gross_trade_amt" => "quote",
+        "balance" => "asset",
+        fee if fee.ends_with("fee") => "fee_asset",
+        _ => "credit_asset",
     }
 }
 

@@ -116,6 +116,10 @@ fn is_code(column: &str, dump: &Map<String, Value>) -> bool {
         "action",
         "liquidity",
         "response_to",
+        "trade_source",
+        "parent_state",
+        "buyer_kind",
+        "seller_kind",
     ];
     let of_type =
         ["VenueStatus", "RuntimeEvent", "LimitSet", "LimitStatus"].contains(&dump["type"].as_str().unwrap());

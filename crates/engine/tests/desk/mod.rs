@@ -250,6 +250,10 @@ impl<P: Pricer> Desk<P> {
         self.seq += out.len() as u64;
         self.engine.seal(&mut self.out);
         assert!(self.engine.is_balanced(), "double entry, behind every input");
+        assert!(
+            self.engine.are_parents_conserved(),
+            "parts make up their parent orders"
+        );
         out
     }
 

@@ -21,6 +21,7 @@ const GRID: &str = "own: money is integers on a grid";
 const BOUNDED: &str = "own: everything is bounded";
 const FOUR_EYES: &str = "RTS 6 Art. 15(6); SEC 15c3-5(d)";
 const SELF_TRADE: &str = "RTS 6 Art. 13; CME Rule 534";
+const PARENTS: &str = "SEC 15c3-5(c)(1)(ii); SEC Release 34-70694 (Knight Capital), para. 17";
 const MACHINE: &str = "own: fail closed";
 
 impl Reason {
@@ -92,6 +93,7 @@ impl Reason {
             | Reason::QuoteFilled
             | Reason::QuoteMismatch
             | Reason::QuoteEpochUnknown => "FIX QuoteID (117)",
+            Reason::ParentMismatch | Reason::CostMax | Reason::TriesMax => PARENTS,
             Reason::UnknownOrder | Reason::OrderMismatch => "FIX ClOrdID (11)",
             Reason::DuplicateOrderId => "FIX OrderID (37)",
             Reason::WrongPhase => "FIX TradingSessionID (336)",
@@ -118,6 +120,7 @@ impl Reason {
             | Reason::BookFull
             | Reason::BookBusy
             | Reason::AccountsFull
+            | Reason::ParentOrdersFull
             | Reason::ActionsFull => BOUNDED,
             Reason::ClientRate | Reason::SessionRate | Reason::OrderToTrade | Reason::VenueRate => MESSAGES,
             Reason::ExecutionThrottle => THROTTLE,

@@ -1,7 +1,7 @@
 //! Inputs that configure the engine. A journal carries the configuration that it ran under, as these.
 
 use super::{byte_enum, record};
-use crate::ids::{AssetId, ClientId, InstrumentId, VenueId};
+use crate::ids::{AssetId, ClientId, InstrumentId, StrategyId, VenueId};
 use crate::money::{Amount, Qty};
 use crate::text::Text;
 
@@ -254,5 +254,32 @@ record! {
         requote_e8: i64 = 112,
         /// A stream is not quoted again sooner than this after its last quote; at most a day.
         requote_ns_min: u64 = 120,
+    }
+}
+
+record! {
+    /// How the position in an instrument is brought back by orders at venues, for the default hedger.
+    HedgingParams = 0x010c, version 0, lines 2 {
+        /// The instrument.
+        instrument: InstrumentId = 32,
+        /// Under which strategy its orders go out.
+        strategy: StrategyId = 36,
+        /// How often orders are sent for one hedge at most; zero hedges nothing.
+        tries_max: u16 = 38,
+        /// How far the position may be away from zero before it is hedged.
+        band_lots: Qty = 40,
+        /// How far it is brought back then; at most the band.
+        target_lots: Qty = 48,
+        /// How far the worst price of a hedge, net of taker fee, may be from the reference when it begins, as a fraction times
+        /// 1e8: 0 to 1e8.
+        chase_e8: i64 = 56,
+        /// What a hedge may cost beyond the reference at most, fees included, in the quote asset's smallest unit.
+        cost_max: Amount = 64,
+        /// How long it waits between two tries; at most an hour.
+        retry_ns: u64 = 80,
+        /// How long a hedge that no fill asks for is not begun behind the last; at most an hour.
+        rest_ns: u64 = 88,
+        /// Zero.
+        pad: [u8; 32] = 96,
     }
 }

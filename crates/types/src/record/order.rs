@@ -23,7 +23,7 @@ byte_enum! {
 
 record! {
     /// A limit order to a venue (`NewOrderSingle`, FIX D). Everything that it could cost is reserved until it ends.
-    VenueOrder = 0x100c, version 0, lines 2 {
+    VenueOrder = 0x100c, version 1, lines 2 {
         /// Our id of the order (`ClOrdID` 11 at the venue).
         order_id: OutId = 32,
         /// In what (`Symbol` 55).
@@ -45,7 +45,55 @@ record! {
         /// [`TimeInForce`].
         time_in_force: u8 = 89,
         /// Zero.
-        pad: [u8; 38] = 90,
+        pad: [u8; 6] = 90,
+        /// The parent order that it is a part of; none if it stands alone.
+        parent_id: OutId = 96,
+        /// Zero.
+        pad2: [u8; 16] = 112,
+    }
+}
+
+byte_enum! {
+    /// What a parent order does.
+    ParentState {
+        /// Its parts are at venues.
+        Working = 0,
+        /// It waits for its next try.
+        Waiting = 1,
+        /// It has ended: filled if the reason is none.
+        Done = 2,
+    }
+}
+
+record! {
+    /// A parent order changed its state. Its parts are [`VenueOrder`]s that name it.
+    ParentOrderReport = 0x1019, version 0, lines 2 {
+        /// Our id of it.
+        parent_id: OutId = 32,
+        /// In what (`Symbol` 55).
+        instrument: InstrumentId = 48,
+        /// Whose idea it was.
+        strategy: StrategyId = 52,
+        /// `Side` 54, the house's.
+        side: u8 = 54,
+        /// [`ParentState`].
+        parent_state: u8 = 55,
+        /// How much was asked for (`OrderQty` 38).
+        qty: Qty = 56,
+        /// How much was filled (`CumQty` 14).
+        cum_qty: Qty = 64,
+        /// How much is at venues.
+        in_flight_qty: Qty = 72,
+        /// What its cost is measured against.
+        ref_px: Px = 80,
+        /// What the fills cost beyond the reference, fees included, in the quote asset's smallest unit.
+        cost: Amount = 88,
+        /// [`Reason`](crate::Reason) for which it waits or has ended; zero where it was filled, or works.
+        reason: u16 = 104,
+        /// How often orders were sent.
+        tries: u16 = 106,
+        /// Zero.
+        pad: [u8; 20] = 108,
     }
 }
 

@@ -279,7 +279,7 @@ record! {
         /// [`PartyKind`] of the seller.
         seller_kind: u8 = 57,
         /// [`TradeSource`].
-        source: u8 = 58,
+        trade_source: u8 = 58,
         /// Zero.
         pad: [u8; 1] = 59,
         /// The instrument (`Symbol` 55).
@@ -293,9 +293,9 @@ record! {
         /// In what it is paid.
         quote: AssetId = 84,
         /// How much is delivered, in the smallest unit of `base`.
-        base_units: Amount = 88,
+        base_amt: Amount = 88,
         /// What is paid, in the smallest unit of `quote` (`GrossTradeAmt` 381); negative where the price is.
-        quote_units: Amount = 104,
+        gross_trade_amt: Amount = 104,
         /// What the buyer is charged, in the smallest unit of `fee_asset` (`Commission` 12); negative is a rebate.
         buyer_fee: Amount = 120,
         /// What the seller is charged.

@@ -1,0 +1,292 @@
+//! Parent orders: how they are divided among venues, and what becomes of them.
+
+use pinrail_book::{Split, VENUES_MAX};
+use pinrail_oms::ParentSlot;
+use pinrail_pricing::Pricer;
+use pinrail_risk::STRATEGIES_MAX;
+use pinrail_types::record::{HedgingParams, ParentOrderReport, ParentState, TimeInForce};
+use pinrail_types::{Amount, E8, NewParentOrder, NewVenueOrder, OutId, ParentOrder, Px, Qty, Reason};
+
+use crate::out::Out;
+use crate::state::{Engine, Traded};
+use crate::strategy::order_reject;
+
+/// Parts that one try sends at most; what is left waits for the next.
+const PARTS_PER_TRY: usize = 8;
+/// What a try says at most: each part or why it was refused, a state that risk set by it, and what the parent order does.
+const TRY_LINES: usize = PARTS_PER_TRY * 3 + 2;
+/// A parent order may wait so long between two tries.
+const RETRY_NS_MAX: u64 = 3_600_000_000_000;
+/// Limits of prices are below this, so that sums of products fit.
+const LIMIT_NET_E8_MAX: u128 = 1 << 84;
+
+/// What became of a try.
+enum Tried {
+    /// Parts of it are at venues.
+    Sent,
+    /// Nothing was sent, and it may be tried again.
+    Nothing(Reason),
+}
+
+/// Whether there is no use in trying again: it can't be, or a trading state forbids it.
+const fn is_final(reason: Reason) -> bool {
+    matches!(reason.code(), 1..=199)
+}
+
+/// What `qty` at a price cost the house beyond the reference, with the fee.
+fn cost_beyond(traded: &Traded, order: &NewParentOrder, px: Px, qty: Qty, fee: Amount) -> Option<i128> {
+    let away = px.checked_sub(order.ref_px)?.checked_mul(order.side.sign())?;
+    let beyond = traded.meta.notional(Px(away), qty)?;
+    beyond.get().checked_add(fee.get())
+}
+
+/// What a split would cost beyond the reference, rounded up.
+fn expected_cost(traded: &Traded, order: &NewParentOrder, split: &Split) -> Option<i128> {
+    let at_ref = i128::from(order.ref_px.0) * i128::from(split.qty.0);
+    let beyond = split.cost.checked_sub(at_ref.checked_mul(i128::from(E8))?)?;
+    let units = beyond.checked_mul(i128::from(order.side.sign() * traded.meta.tick_lot_units))?;
+    let e8 = i128::from(E8);
+    Some(units.div_euclid(e8) + i128::from(units.rem_euclid(e8) != 0))
+}
+
+impl<P: Pricer> Engine<P> {
+    pub(crate) fn on_hedging_params(&mut self, params: &HedgingParams) -> Result<(), Reason> {
+        let known = self
+            .traded
+            .get(params.instrument.index())
+            .and_then(Option::as_ref);
+        known.ok_or(Reason::UnknownInstrument)?;
+        if usize::from(params.strategy.0) >= STRATEGIES_MAX {
+            return Err(Reason::UnknownStrategy);
+        }
+        self.pricer.on_hedging_params(params)
+    }
+
+    /// Takes a parent order and sends its first parts.
+    pub(crate) fn begin_parent(&mut self, order: &NewParentOrder, out: &mut Out) -> Result<(), Reason> {
+        let known = self.traded.get(order.instrument.index()).and_then(Option::as_ref);
+        known.ok_or(Reason::UnknownInstrument)?;
+        if usize::from(order.strategy.0) >= STRATEGIES_MAX {
+            return Err(Reason::UnknownStrategy);
+        }
+        if !order.qty.is_orderable() {
+            return Err(Reason::QtyUnrepresentable);
+        }
+        let is_sane = order.tries_max > 0
+            && order.retry_ns <= RETRY_NS_MAX
+            && order.ref_px.is_representable()
+            && order.limit_net_e8.unsigned_abs() < LIMIT_NET_E8_MAX;
+        if !is_sane {
+            return Err(Reason::BadField);
+        }
+        if self.parents.is_full() {
+            return Err(Reason::ParentOrdersFull);
+        }
+        let parent_id = self.parents.next_id(out.next_id());
+        let slot = self.parents.open(parent_id, order, out.now());
+        out.push(report(self.parents.get(slot), ParentState::Working, Reason::None));
+        self.work_parent(slot, out);
+        Ok(())
+    }
+
+    /// No more is sent for a parent order; it ends when its parts have.
+    pub(crate) fn cancel_parent(&mut self, slot: ParentSlot, out: &mut Out) {
+        self.parents.stop(slot, Reason::CancelRequested);
+        self.work_parent(slot, out);
+    }
+
+    /// Looks at one parent order whose time has come, if there is room for what that leads to.
+    #[inline]
+    pub(crate) fn work_parents(&mut self, out: &mut Out) {
+        if self.parents.next_at() <= out.now() {
+            self.work_due_parent(out);
+        }
+    }
+
+    #[cold]
+    fn work_due_parent(&mut self, out: &mut Out) {
+        if let Some(slot) = self.parents.due(out.now()) {
+            self.work_parent(slot, out);
+        }
+    }
+
+    /// Ends a parent order that is over, or sends more of it, or has it wait. One for which there is no room is looked at again
+    /// at the next input.
+    fn work_parent(&mut self, slot: ParentSlot, out: &mut Out) {
+        let parent = *self.parents.get(slot);
+        if parent.in_flight > Qty::ZERO {
+            self.parents.wait(slot, u64::MAX);
+            return;
+        }
+        if parent.ending != Reason::None || parent.unsent() == Qty::ZERO {
+            self.end_parent(slot, parent.ending, out);
+            return;
+        }
+        if parent.tries >= parent.order.tries_max {
+            self.end_parent(slot, Reason::TriesMax, out);
+            return;
+        }
+        if out.lines_left() < TRY_LINES {
+            self.parents.wait(slot, out.now());
+            return;
+        }
+        self.parents.tried(slot);
+        match self.send_parts(slot, &parent, out) {
+            Ok(Tried::Sent) => {}
+            Ok(Tried::Nothing(reason)) if !is_final(reason) => {
+                let until = out.now().saturating_add(parent.order.retry_ns.max(1));
+                self.parents.wait(slot, until);
+                out.push(report(self.parents.get(slot), ParentState::Waiting, reason));
+            }
+            Ok(Tried::Nothing(reason)) | Err(reason) => self.end_parent(slot, reason, out),
+        }
+    }
+
+    /// Says that a parent order has ended, and for what: for nothing if it was filled.
+    fn end_parent(&mut self, slot: ParentSlot, reason: Reason, out: &mut Out) {
+        let parent = self.parents.end(slot);
+        let reason = if parent.unsent() == Qty::ZERO {
+            Reason::None
+        } else {
+            reason
+        };
+        out.push(report(&parent, ParentState::Done, reason));
+    }
+
+    fn send_parts(&mut self, slot: ParentSlot, parent: &ParentOrder, out: &mut Out) -> Result<Tried, Reason> {
+        let order = &parent.order;
+        let traded = self.traded[order.instrument.index()].as_ref();
+        let traded = traded.ok_or(Reason::UnknownInstrument)?;
+        let venues: [_; VENUES_MAX] =
+            core::array::from_fn(|at| traded.listings.get(at).map(|listing| listing.venue));
+        let limit_px = Px(i64::try_from(order.limit_net_e8.div_euclid(i128::from(E8))).unwrap_or(i64::MAX));
+        let most = core::array::from_fn(|at| match venues[at] {
+            Some(venue) => self
+                .risk
+                .order_room(venue, order.instrument, order.side, limit_px),
+            None => Qty::ZERO,
+        });
+        let view = traded.venues.view(out.now())?;
+        // A hedger does what its client did.
+        let split = view.split(order.side, parent.unsent(), order.limit_net_e8, &most);
+        if split.qty == Qty::ZERO {
+            return Ok(Tried::Nothing(Reason::InsufficientDepth));
+        }
+        let expected = expected_cost(traded, order, &split).ok_or(Reason::Overflow)?;
+        let cost = parent.cost.get().checked_add(expected).ok_or(Reason::Overflow)?;
+        if cost > order.cost_max.get() {
+            return Err(Reason::CostMax);
+        }
+        let slices = split.slices.iter().zip(venues);
+        let slices = slices
+            .filter(|(slice, _)| slice.qty > Qty::ZERO)
+            .take(PARTS_PER_TRY);
+        let mut outcome = Tried::Nothing(Reason::InsufficientDepth);
+        for (slice, venue) in slices {
+            let Some(venue) = venue else { continue };
+            let part = NewVenueOrder {
+                strategy: order.strategy,
+                venue,
+                instrument: order.instrument,
+                side: order.side,
+                px: slice.px,
+                qty: slice.qty,
+                time_in_force: TimeInForce::ImmediateOrCancel,
+            };
+            match self.place(&part, parent.parent_id, out) {
+                Ok(()) => {
+                    outcome = Tried::Sent;
+                    self.keep(slot, |parents, slot| parents.sent(slot, part.qty), out);
+                }
+                Err(reason) => {
+                    out.push(order_reject(&part, reason));
+                    if let Tried::Nothing(held) = &mut outcome {
+                        *held = reason;
+                    }
+                }
+            }
+            self.report_latches(out);
+        }
+        Ok(outcome)
+    }
+
+    /// Notes what happened to a part of a parent order. What does not add up halts the desk.
+    fn keep(
+        &mut self,
+        slot: ParentSlot,
+        note: impl FnOnce(&mut pinrail_oms::ParentTable, ParentSlot) -> Result<(), Reason>,
+        out: &mut Out,
+    ) {
+        if let Err(reason) = note(&mut self.parents, slot) {
+            self.halt(reason, out);
+        }
+    }
+
+    /// A venue filled `qty` of a part, at `px` and for a fee in the quote asset.
+    pub(crate) fn part_filled(&mut self, parent_id: OutId, qty: Qty, px: Px, fee: Amount, out: &mut Out) {
+        let Some(slot) = self.parents.find(parent_id) else {
+            return;
+        };
+        let order = self.parents.get(slot).order;
+        let traded = self.traded[order.instrument.index()].as_ref();
+        let cost = traded.and_then(|traded| cost_beyond(traded, &order, px, qty, fee));
+        let cost = cost.unwrap_or(i128::MAX);
+        self.keep(slot, |parents, slot| parents.filled(slot, qty, cost), out);
+    }
+
+    /// A part ended at its venue with so much of it not filled.
+    pub(crate) fn part_ended(&mut self, parent_id: OutId, leaves: Qty, out: &mut Out) {
+        let Some(slot) = self.parents.find(parent_id) else {
+            return;
+        };
+        self.keep(slot, |parents, slot| parents.returned(slot, leaves), out);
+        let parent = self.parents.get(slot);
+        if parent.in_flight > Qty::ZERO {
+            return;
+        }
+        let is_over = parent.unsent() == Qty::ZERO || parent.ending != Reason::None;
+        let until = if is_over {
+            out.now()
+        } else {
+            out.now().saturating_add(parent.order.retry_ns)
+        };
+        self.parents.wait(slot, until);
+    }
+
+    /// Whether the parts that are open make up what each parent order says is at venues. Looks at every open order: for tests,
+    /// tools and whoever takes a state over.
+    pub fn are_parents_conserved(&self) -> bool {
+        self.parents.iter().all(|parent| {
+            let parts = self
+                .orders
+                .iter()
+                .filter(|held| held.parent_id == parent.parent_id);
+            let in_flight: i64 = parts.map(|held| held.leaves.0).sum();
+            parent.is_conserved() && parent.in_flight.0 == in_flight
+        })
+    }
+
+    /// Parent orders that have not ended.
+    pub fn parent_orders(&self) -> impl Iterator<Item = &ParentOrder> {
+        self.parents.iter()
+    }
+}
+
+fn report(parent: &ParentOrder, state: ParentState, reason: Reason) -> ParentOrderReport {
+    let order = &parent.order;
+    ParentOrderReport {
+        parent_id: parent.parent_id,
+        instrument: order.instrument,
+        strategy: order.strategy,
+        side: order.side.fix(),
+        parent_state: state.byte(),
+        qty: order.qty,
+        cum_qty: parent.filled,
+        in_flight_qty: parent.in_flight,
+        ref_px: order.ref_px,
+        cost: parent.cost,
+        reason: reason.code(),
+        tries: parent.tries,
+        ..bytemuck::Zeroable::zeroed()
+    }
+}
