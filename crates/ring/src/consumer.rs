@@ -45,6 +45,8 @@ impl Consumer {
     /// or is padding elsewhere than at the end.
     #[inline]
     pub fn poll(&mut self, frame: &mut Frame) -> Result<bool, Corrupt> {
+        // Most records have a second line. It is on its way with the first, and not only when the first was seen.
+        self.memory.expect(self.position.wrapping_add(1));
         let mut word = self.memory.commit(self.position).load(Ordering::Acquire);
         if word as u32 == 0 {
             return Ok(false);

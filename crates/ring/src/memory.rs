@@ -233,6 +233,19 @@ impl Memory {
         let _ = address;
     }
 
+    /// The same for a line that is to be read.
+    #[inline]
+    pub(crate) fn expect(&self, position: u64) {
+        let address = core::ptr::from_ref(self.commit(position)).addr();
+        #[cfg(all(target_arch = "x86_64", not(any(miri, loom))))]
+        // SAFETY: as `claim`; PREFETCHT0 is in every x86_64 processor.
+        unsafe {
+            core::arch::asm!("prefetcht0 [{}]", in(reg) address, options(nomem, nostack, preserves_flags));
+        }
+        #[cfg(not(all(target_arch = "x86_64", not(any(miri, loom)))))]
+        let _ = address;
+    }
+
     /// The `count` lines from `position` on.
     ///
     /// # Panics

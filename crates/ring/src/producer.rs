@@ -133,8 +133,11 @@ impl Producer {
     #[expect(clippy::inline_always, reason = "a call costs a quarter of a round trip")]
     #[inline(always)]
     fn write(&mut self, start: u64, words: &[u64], class: Class) -> Result<Written, Full> {
-        // The consumer polls this line, so it has to come back first; the rest is done while it does.
-        self.memory.claim(start);
+        // The consumer polls this line, so it has to come back first; the rest is done while it does. It looks at the
+        // next one as well, and that behind a record of two lines has to be zero before the record is shown.
+        for line in 0..3 {
+            self.memory.claim(start.wrapping_add(line));
+        }
         let first = words.first().copied().unwrap_or(0);
         let commit = Commit::unpack(first as u32);
         let lines = usize::from(commit.lines);
@@ -181,6 +184,10 @@ impl Producer {
         // the records behind it and their causes.
         memory.last_cause().store(last_cause, Ordering::Release);
         memory.tail().store(end, Ordering::Release);
+        // A lap ago these lines were the consumer's. The two before them it looks at, so that they would not stay.
+        for line in 2..=LINES_MAX as u64 {
+            memory.claim(end.wrapping_add(line));
+        }
     }
 }
 
