@@ -107,6 +107,7 @@ fn what_happened(summary: &Summary) -> Table {
 fn latencies(summary: &Summary) -> Table {
     let mut table = Table::figures(&["latency", "count", "min", "p50", "p90", "p99", "p99.9", "max"]);
     let mut rows = vec![
+        ("request, planned to taken", &summary.planned_to_taken),
         ("request to quote, on the core", &summary.on_core),
         (
             "request to quote, planned to committed",

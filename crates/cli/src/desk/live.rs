@@ -74,6 +74,8 @@ pub(crate) struct Summary {
     pub(crate) inputs_per_s: u64,
     /// From taking a request to its answer in the journal.
     pub(crate) on_core: Latency,
+    /// From the request's planned time at the producer to the core's first stamp of it.
+    pub(crate) planned_to_taken: Latency,
     /// From the request's planned time at the producer to its answer in the journal.
     pub(crate) planned_to_committed: Latency,
     /// What the machine itself takes, if that was measured.
@@ -127,6 +129,7 @@ pub(crate) struct Clients {
 struct Latencies {
     from_ts: u64,
     on_core: Recorder,
+    planned_to_taken: Recorder,
     planned_to_committed: Recorder,
 }
 
@@ -135,6 +138,7 @@ impl Latencies {
         Latencies {
             from_ts,
             on_core: Recorder::new(),
+            planned_to_taken: Recorder::new(),
             planned_to_committed: Recorder::new(),
         }
     }
@@ -146,6 +150,8 @@ impl Observer for Latencies {
         let ts_committed = clock.now_ordered_ns();
         if ts_planned >= self.from_ts {
             self.on_core.record_ns(ts_committed - ts_taken);
+            self.planned_to_taken
+                .record_ns(ts_taken.saturating_sub(ts_planned));
             self.planned_to_committed
                 .record_ns(ts_committed.saturating_sub(ts_planned));
         }
@@ -189,6 +195,7 @@ fn run_out(options: &Options, running: Running<Latencies>) -> Result<Summary, Ri
         core_cpu: ended.core_cpu,
         inputs_per_s: ended.usage_inputs / options.seconds.max(1),
         on_core: ended.observer.on_core.summary(),
+        planned_to_taken: ended.observer.planned_to_taken.summary(),
         planned_to_committed: ended.observer.planned_to_committed.summary(),
         floor: ended.floor,
         core_usage: ended.usage,
