@@ -125,6 +125,26 @@ impl Book {
         self.change_since(before)
     }
 
+    /// Reads what every update touches, so that it is in the cache. Changes nothing.
+    #[inline]
+    pub fn warm(&self) {
+        self.bids.warm();
+        self.asks.warm();
+        core::hint::black_box((self.state, self.sequencer.last_id(), self.ts_recv));
+    }
+
+    /// Reads what an update will touch of the levels, once [`Book::warm`] was called. Changes nothing.
+    #[inline]
+    pub fn warm_levels(&self, update: &BookUpdate) {
+        if let Some((bids, asks)) = update.sides() {
+            for (side, levels) in [(&self.bids, bids), (&self.asks, asks)] {
+                for level in levels {
+                    side.warm_at(level.px);
+                }
+            }
+        }
+    }
+
     fn take_part(&mut self, update: &BookUpdate) -> Result<(), Reason> {
         let flags = Commit::unpack(update.header.commit).flags;
         let starts_snapshot = flags.has(Flags::SNAPSHOT.with(Flags::FIRST));

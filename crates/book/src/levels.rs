@@ -103,6 +103,18 @@ impl Levels {
         }
     }
 
+    /// Reads what every change touches.
+    #[inline]
+    pub(crate) fn warm(&self) {
+        core::hint::black_box((self.window.base(), self.len, self.horizon));
+    }
+
+    /// Reads what [`Levels::set`] at a price will touch, of the window.
+    #[inline]
+    pub(crate) fn warm_at(&self, px: Px) {
+        self.window.warm(px.0.wrapping_mul(self.sign));
+    }
+
     fn set_outside(&mut self, key: i64, qty: i64) -> i64 {
         if key >= self.window.end() {
             return self.tail.set(key, qty);

@@ -40,6 +40,12 @@ impl Window {
         }
     }
 
+    /// Reads what [`Window::set`] at a key will touch.
+    #[inline]
+    pub(crate) fn warm(&self, key: i64) {
+        core::hint::black_box((self.bits[word(key)], self.qtys[slot(key)]));
+    }
+
     pub(crate) fn clear(&mut self) {
         self.bits.fill(0);
         self.base = NOWHERE;

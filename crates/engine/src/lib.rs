@@ -9,6 +9,7 @@
 mod config;
 mod control;
 mod crossing;
+mod foresee;
 mod hash;
 mod market;
 mod orders;
@@ -20,6 +21,7 @@ mod state;
 mod strategy;
 mod streams;
 
+pub use foresee::FORESEEN_MAX;
 pub use hash::RollingHash;
 pub use out::{OUT_LINES_MAX, Out};
 pub use pinrail_oms::{Owner, PARENTS_MAX};

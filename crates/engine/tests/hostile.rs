@@ -74,6 +74,13 @@ fn run(ops: &[Op], idle: bool) -> (Vec<u64>, u64) {
     let mut desk = Desk::active();
     let mut quotes = Vec::new();
     let mut words = Vec::new();
+    let hostile: Vec<Frame> = ops
+        .iter()
+        .filter_map(|op| match op {
+            Op::Hostile(frame) => Some(**frame),
+            _ => None,
+        })
+        .collect();
     for (n, op) in ops.iter().enumerate() {
         let out = match op {
             Op::Hostile(frame) => {
@@ -107,6 +114,7 @@ fn run(ops: &[Op], idle: bool) -> (Vec<u64>, u64) {
                 desk.engine.refresh();
             }
             desk.engine.warm(n);
+            desk.engine.foresee(&hostile[n.min(hostile.len())..]);
         }
         assert!(out.words().len() <= OUT_LINES_MAX * 8);
         assert!(out.types().all(pinrail_types::RecordType::is_output));

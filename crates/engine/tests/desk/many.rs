@@ -24,6 +24,17 @@ const LOTS_MAX: i64 = 100;
 /// What stands at each level, bids first.
 type Sides = [[i64; LEVELS]; 2];
 
+/// Which instruments and clients are drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Drawn {
+    /// All alike.
+    Evenly,
+    /// By Zipf's law: the Nth a Nth as often as the first.
+    Skewed,
+    /// Ten of all, and these alike.
+    Ten,
+}
+
 pub struct Many {
     pub engine: Engine<SweepPricer>,
     pub out: Out,
@@ -32,8 +43,8 @@ pub struct Many {
     source_seq: u64,
     requests: u64,
     random: u64,
-    /// Instruments and clients are drawn by Zipf's law, the Nth a Nth as often as the first; else evenly.
-    pub skewed: bool,
+    /// Which instruments and clients are drawn.
+    pub drawn: Drawn,
     /// By instrument and venue: the last update's id, and the twin.
     books: Vec<(u64, Sides)>,
 }
@@ -60,7 +71,7 @@ impl Many {
             source_seq: 0,
             requests: 0,
             random: 0x9e37_79b9_7f4a_7c15,
-            skewed: false,
+            drawn: Drawn::Evenly,
             books: vec![(1, [[LOTS_MAX; LEVELS]; 2]); instruments * VENUES],
         };
         desk.put(Frame::of(&bounds.epoch_start(1)));
@@ -188,11 +199,14 @@ impl Many {
 
     /// One of so many instruments or clients.
     fn one_of(&mut self, bound: usize) -> usize {
-        if !self.skewed {
-            return self.below(bound);
+        match self.drawn {
+            Drawn::Evenly => self.below(bound),
+            Drawn::Skewed => {
+                let exponent = self.below(1 << 30) as f64 / f64::from(1 << 30);
+                ((bound as f64 + 1.0).powf(exponent) as usize - 1).min(bound - 1)
+            }
+            Drawn::Ten => self.below(10) * (bound / 10),
         }
-        let exponent = self.below(1 << 30) as f64 / f64::from(1 << 30);
-        ((bound as f64 + 1.0).powf(exponent) as usize - 1).min(bound - 1)
     }
 
     /// The next update of a book that is drawn: another quantity at one of the first levels.
