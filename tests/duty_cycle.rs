@@ -54,6 +54,29 @@ fn every_input_stands_in_the_journal_with_its_outputs_behind_it() {
 }
 
 #[test]
+fn updates_that_wait_together_are_each_taken_once_and_in_order() {
+    let mut live = Live::with_books();
+    // Not all at once: the core has looked at some when others come.
+    for (first, last) in [(2, 2), (3, 40), (41, 43)] {
+        for id in first..=last {
+            live.books(id);
+        }
+        live.core.do_work();
+    }
+    live.work();
+    live.ask(1);
+    let frames = live.finish();
+    for venue in [VenueId(0), VenueId(1)] {
+        let updates = found::<BookUpdate>(&frames).into_iter();
+        let ids = updates
+            .filter(|update| update.venue == venue)
+            .map(|update| update.last_id);
+        assert!(ids.eq(1..=43), "{venue:?}");
+    }
+    assert_eq!(found::<Quote>(&frames).len(), 1);
+}
+
+#[test]
 fn a_record_that_was_taken_before_is_dropped() {
     let mut live = Live::with_books();
     live.ask(1);

@@ -24,7 +24,8 @@ pub const CLIENTS: SourceId = SourceId(1);
 pub const VENUES: [SourceId; 2] = [SourceId(2), SourceId(3)];
 pub const BOUNDS: Bounds = Bounds {
     assets: 2,
-    instruments: 1,
+    // So many that the core looks ahead in the venues' rings; one is used.
+    instruments: 300,
     venues: 2,
     clients: 3,
     open_quotes: 256,

@@ -79,6 +79,22 @@ impl Consumer {
         Ok(true)
     }
 
+    /// Copies the next records into `frames`, as many as there are, and steps over none; gives how many. What is no record
+    /// ends them: [`Consumer::poll`] tells of it.
+    #[inline]
+    pub fn peek(&mut self, frames: &mut [Frame]) -> usize {
+        let position = self.position;
+        let mut found = 0;
+        for frame in frames {
+            if self.poll(frame) != Ok(true) {
+                break;
+            }
+            found += 1;
+        }
+        self.position = position;
+        found
+    }
+
     /// Gives the room of all that was polled back to the producer. Once a batch is enough; a consumer that attaches
     /// anew reads again whatever was polled and not released.
     #[inline]

@@ -184,6 +184,13 @@ impl Pair {
     }
 
     fn poll(&mut self) {
+        let mut ahead = [Frame::default(); 5];
+        let found = self.consumer().peek(&mut ahead);
+        let waiting: Vec<_> = self.queue.iter().skip(self.polled).take(ahead.len()).collect();
+        assert_eq!(found, waiting.len());
+        for (frame, (seq, lines, _)) in ahead.iter().zip(waiting) {
+            assert_eq!(frame.words(), record(*seq, *lines));
+        }
         let mut frame = Frame::default();
         let got = self.consumer().poll(&mut frame).unwrap();
         match self.queue.get(self.polled) {

@@ -1,6 +1,6 @@
 //! The duty cycle of the core in live trading.
 
-use pinrail_engine::{Engine, Pricer};
+use pinrail_engine::{Engine, FORESEEN_MAX, Pricer};
 use pinrail_journal::{Room, Writer};
 use pinrail_types::record::{QuoteRequest, RuntimeEventKind};
 use pinrail_types::{Flags, Frame, Record};
@@ -18,6 +18,9 @@ const RECORDS_PER_UPDATE: usize = 128;
 const INPUTS_OF_ROOM_MIN: usize = 2;
 /// With room for this many it is no longer.
 const INPUTS_OF_ROOM: usize = 8;
+
+/// With no more instruments than this what updates touch stays in the cache, and is not looked for ahead.
+const INSTRUMENTS_NEAR: usize = 256;
 
 /// Idle duty cycles from one look at what the next request will touch to the next.
 const CYCLES_PER_WARMING: u32 = 64;
@@ -103,6 +106,8 @@ pub struct Core<P, O = ()> {
     venues: Vec<Inlet>,
     next_venue: usize,
     frame: Frame,
+    /// Updates that wait behind the next one, where there are many instruments; else empty.
+    ahead: Vec<Frame>,
     observer: O,
     /// No more than what the journal has room for; see [`Core::fits`].
     room: Room,
@@ -132,6 +137,11 @@ impl<P: Pricer, O: Observer> Core<P, O> {
             writer.next_seq() == engine.next_seq().max(1),
             "the engine has seen every record of the journal"
         );
+        let foreseen = if engine.bounds().instruments > INSTRUMENTS_NEAR {
+            FORESEEN_MAX
+        } else {
+            0
+        };
         let mut machine = Machine::new(engine, writer);
         machine.start(configuration, false, clock.now_ns());
         let room = machine.writer.room();
@@ -142,6 +152,7 @@ impl<P: Pricer, O: Observer> Core<P, O> {
             venues,
             next_venue: 0,
             frame: Frame::default(),
+            ahead: vec![Frame::default(); foreseen],
             observer,
             room,
             short: false,
@@ -227,6 +238,9 @@ impl<P: Pricer, O: Observer> Core<P, O> {
                 Side::Urgent => &mut self.urgent[at],
                 Side::Venue => &mut self.venues[at],
             };
+            if side == Side::Venue && !self.ahead.is_empty() {
+                self.machine.engine.foresee(inlet.look_ahead(&mut self.ahead));
+            }
             match inlet.poll(&mut self.frame) {
                 Polled::Nothing => break,
                 Polled::Record => {}

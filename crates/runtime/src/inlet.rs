@@ -45,6 +45,8 @@ pub struct Inlet {
     role: Role,
     /// Bytes that are no record, or a record that this source may not send: the ring is not read any more.
     closed: bool,
+    /// How many of the next records were looked at already.
+    foreseen: usize,
 }
 
 /// What a poll of an inlet found.
@@ -68,6 +70,7 @@ impl Inlet {
             source,
             role,
             closed: false,
+            foreseen: 0,
         }
     }
 
@@ -99,6 +102,19 @@ impl Inlet {
                 Polled::Corrupt
             }
         }
+    }
+
+    /// Copies the records that wait into `frames`, once for as many as it can hold; to be called before each poll. Gives
+    /// nothing where less than two wait, or they were given already.
+    #[inline]
+    pub(crate) fn look_ahead<'a>(&mut self, frames: &'a mut [Frame]) -> &'a [Frame] {
+        if self.foreseen > 0 || self.closed {
+            self.foreseen = self.foreseen.saturating_sub(1);
+            return &[];
+        }
+        let waiting = self.consumer.peek(frames);
+        self.foreseen = waiting.saturating_sub(1);
+        if waiting < 2 { &[] } else { &frames[..waiting] }
     }
 
     #[inline]
