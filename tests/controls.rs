@@ -322,6 +322,11 @@ const REACHED: &[(Reason, &str, &str)] = &[
         "each_limit_refuses_with_its_own_reason_before_and_after_a_restart",
     ),
     (
+        Reason::ClientOpenOrders,
+        "crates/engine/tests/crossing.rs",
+        "open_orders_at_below_and_above_their_bound",
+    ),
+    (
         Reason::Busy,
         "crates/cli/src/desk/feed.rs",
         "a_request_that_finds_no_room_is_answered_as_busy",

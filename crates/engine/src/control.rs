@@ -13,9 +13,9 @@ use crate::out::Out;
 use crate::state::Engine;
 
 /// Open quotes that one input ends for lack of time at most.
-const EXPIRES_PER_INPUT: usize = 16;
+pub(crate) const EXPIRES_PER_INPUT: usize = 16;
 /// Limits that one input brings back at most.
-const RETURNS_PER_INPUT: usize = 2;
+pub(crate) const RETURNS_PER_INPUT: usize = 2;
 /// Places of the quote table that one input looks through for quotes to withdraw; each may hold one.
 const SCANS_PER_INPUT: u32 = 32;
 
@@ -77,6 +77,10 @@ impl<P: Pricer> Engine<P> {
             reason: reason.code(),
             ..bytemuck::Zeroable::zeroed()
         });
+        if reason != Reason::None {
+            // What rests there makes new risk when it is hit.
+            self.cancel_forbidden_in_books();
+        }
         Ok(())
     }
 

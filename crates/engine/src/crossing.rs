@@ -12,11 +12,13 @@ use pinrail_types::{ClientId, E8, InstrumentId, Px, Reason};
 use crate::out::{OUT_LINES_MAX, Out};
 use crate::state::{Bounds, Engine};
 
+mod cancels;
 mod effects;
 mod gate;
 mod orders;
 mod quotes;
 
+use cancels::MassCanceling;
 use effects::Effects;
 use gate::{Call, Gated};
 
@@ -25,19 +27,22 @@ const STEPS_PER_INPUT: usize = 4;
 /// What a step says at most: two reports, the trade, the house's position and its cost, two orders' deltas of which one is shown
 /// anew, a price's.
 const STEP_LINES: usize = 6 + 3 + 2 + 3 + 1;
-/// The room that there must be to give a book something to do: the steps, the first report and the last, top of book and auction
-/// price, and what is said behind an answer.
-const CALL_LINES: usize = STEPS_PER_INPUT * STEP_LINES + 3 + 3 + 3 + 9;
+/// The same of an auction, where both may be shown anew, each at its price.
+const PAIR_LINES: usize = 6 + 3 + 2 + 4 + 2;
+/// What there is beside steps: the first report and the last, top of book and auction price.
+const AROUND_LINES: usize = 3 + 3 + 3;
+/// What is said behind an answer.
+const BEHIND_LINES: usize = 9;
+/// The room that there must be to give a book something to do.
+const CALL_LINES: usize = STEPS_PER_INPUT * STEP_LINES + AROUND_LINES + BEHIND_LINES;
+/// The same where a book may be uncrossed.
+const UNCROSS_LINES: usize = STEPS_PER_INPUT * PAIR_LINES + AROUND_LINES + BEHIND_LINES;
 /// The same for a mass quote, whose quotes are first refused or taken out.
 const QUOTE_LINES: usize = CALL_LINES + 6 * 3;
 const _: () = assert!(
-    QUOTE_LINES <= OUT_LINES_MAX - 16,
+    QUOTE_LINES <= OUT_LINES_MAX - 16 && UNCROSS_LINES <= OUT_LINES_MAX - 16,
     "it fits, even if as many quotes of the desk expire as may"
 );
-/// Places of the table of orders that one input looks through for orders to cancel.
-const SCANS_PER_INPUT: u32 = 256;
-/// Orders that it cancels at most.
-const CANCELS_PER_INPUT: usize = 4;
 
 /// The books and what stands beside them.
 #[derive(Debug)]
@@ -49,6 +54,7 @@ pub(crate) struct Books {
     defs: Vec<Option<BookDef>>,
     /// Orders that are no longer allowed are being cancelled: the place in the table to go on from.
     cancel_from: Option<u32>,
+    mass_canceling: Option<MassCanceling>,
     /// When there is something to do: zero for now, `u64::MAX` for never.
     next_at: u64,
 }
@@ -62,10 +68,11 @@ impl Books {
                 pages: bounds.pages,
                 steps: STEPS_PER_INPUT,
             }),
-            orders: ClientOrders::new(bounds.orders),
+            orders: ClientOrders::new(bounds.orders, bounds.clients),
             holdings: Holdings::new(bounds.clients, bounds.instruments),
             defs: vec![None; bounds.instruments],
             cancel_from: None,
+            mass_canceling: None,
             next_at: u64::MAX,
         }
     }
@@ -94,7 +101,7 @@ impl Books {
 
     /// Whether what came before is still under way.
     fn is_busy(&self) -> bool {
-        self.matcher.get().is_busy() || self.cancel_from.is_some()
+        self.matcher.get().is_busy() || self.cancel_from.is_some() || self.mass_canceling.is_some()
     }
 
     fn def(&self, instrument: InstrumentId) -> Result<&BookDef, Reason> {
@@ -128,6 +135,28 @@ fn phase_of(phase: MarketPhase) -> Phase {
     }
 }
 
+/// What the books say at most when they are asked for something.
+fn lines_of(call: &Call<'_>) -> usize {
+    match call {
+        Call::Cancel(_) | Call::Restrict(..) => cancels::CANCEL_LINES,
+        Call::Quote(..) => QUOTE_LINES - BEHIND_LINES,
+        Call::Phase(..) | Call::GoOn => UNCROSS_LINES - BEHIND_LINES,
+        Call::Submit(..) | Call::Amend(..) | Call::Reference(..) | Call::Advance(_) => {
+            CALL_LINES - BEHIND_LINES
+        }
+    }
+}
+
+fn report_of(set: &MarketPhaseSet) -> MarketPhaseReport {
+    MarketPhaseReport {
+        instrument: set.instrument,
+        phase: set.phase,
+        day_end_ts: set.day_end_ts,
+        actor: set.actor,
+        ..bytemuck::Zeroable::zeroed()
+    }
+}
+
 impl<P: Pricer> Engine<P> {
     /// Asks the books for something, and takes what they say of it. `why` is the reason of what they cancel at our wish.
     #[inline(never)]
@@ -151,7 +180,13 @@ impl<P: Pricer> Engine<P> {
             why,
             fault: Reason::None,
         };
+        let room = effects.out.lines_left();
         let outcome = matcher.ask(call, &mut effects);
+        let said = room - effects.out.lines_left();
+        debug_assert!(
+            said <= lines_of(call),
+            "more was said than there was room for: {said}"
+        );
         let fault = effects.fault;
         self.books.derive();
         if fault != Reason::None {
@@ -212,7 +247,10 @@ impl<P: Pricer> Engine<P> {
             header: bytemuck::Zeroable::zeroed(),
             ..*def
         };
-        self.books.open(&def)
+        self.books.open(&def)?;
+        // In an auction both pay what a taker does.
+        self.risk
+            .set_book_fee(def.instrument, def.taker_fee_e8.max(def.maker_fee_e8))
     }
 
     /// Begins another phase in a book, by the reference as it is now.
@@ -222,22 +260,30 @@ impl<P: Pricer> Engine<P> {
         if set.actor.is_empty() {
             return Err(Reason::ActorMissing);
         }
+        if matches!(phase, MarketPhase::CancelOnly | MarketPhase::Halted) {
+            return self.stop_market(set, phase, out);
+        }
         self.turn_to_books(out)?;
         if let Ok(px) = self.reference(set.instrument, out.now()) {
             self.ask_books(&Call::Reference(set.instrument, px), Reason::None, out)?;
         }
-        if self.books.is_busy() || out.lines_left() < CALL_LINES {
+        if self.books.is_busy() || out.lines_left() < UNCROSS_LINES {
             return Err(Reason::BookBusy);
         }
         self.books.matcher.set_day_end(set.instrument, set.day_end_ts)?;
-        out.push(MarketPhaseReport {
-            instrument: set.instrument,
-            phase: set.phase,
-            day_end_ts: set.day_end_ts,
-            actor: set.actor,
-            ..bytemuck::Zeroable::zeroed()
-        });
+        out.push(report_of(set));
         self.ask_books(&Call::Phase(set.instrument, phase_of(phase)), Reason::None, out)
+    }
+
+    /// Ends trading in a book, which always passes, whatever the books are at.
+    fn stop_market(&mut self, set: &MarketPhaseSet, phase: MarketPhase, out: &mut Out) -> Result<(), Reason> {
+        self.books.matcher.set_day_end(set.instrument, set.day_end_ts)?;
+        out.push(report_of(set));
+        self.ask_books(
+            &Call::Restrict(set.instrument, phase_of(phase)),
+            Reason::None,
+            out,
+        )
     }
 
     /// Tells a book where the market is, for stops that wait for that. Where there is no room it is told the next time.
@@ -250,67 +296,23 @@ impl<P: Pricer> Engine<P> {
         }
     }
 
-    /// Begins to cancel, from the next input on, the orders that are allowed no longer.
-    #[cold]
-    pub(crate) fn cancel_forbidden_in_books(&mut self) {
-        if !self.books.orders.is_empty() {
-            self.books.cancel_from = Some(0);
-            self.books.derive();
-        }
-    }
-
-    /// The next chunk of what is left to do in the books: what they are at, then what is forbidden, then what is over.
+    /// The next chunk of what is left to do in the books: what is forbidden ends, then what they are at goes on, then what is over
+    /// ends. So nothing trades on that is forbidden.
     #[inline(never)]
     pub(crate) fn go_on_in_books(&mut self, out: &mut Out) {
-        if out.lines_left() < CALL_LINES {
-            return;
-        }
-        if self.books.matcher.get().is_busy() {
+        if self.books.cancel_from.is_some() {
+            self.cancel_some_in_books(out);
+        } else if self.books.mass_canceling.is_some() {
+            self.go_on_mass_canceling(out);
+        } else if out.lines_left() < UNCROSS_LINES {
+            // The next input has more room.
+        } else if self.books.matcher.get().is_busy() {
             let done = self.ask_books(&Call::GoOn, Reason::None, out);
             debug_assert!(done.is_ok(), "to go on is never refused");
-        } else if self.books.cancel_from.is_some() {
-            self.cancel_some_in_books(out);
         } else {
             let done = self.ask_books(&Call::Advance(out.now()), Reason::None, out);
             debug_assert!(done.is_ok(), "the books have nothing else to do");
         }
-    }
-
-    /// Cancels some of the orders that are allowed no longer; `cancel_from` stays set while there may be more.
-    fn cancel_some_in_books(&mut self, out: &mut Out) {
-        let Some(from) = self.books.cancel_from else {
-            return;
-        };
-        let (open, mut rest) = self.books.orders.scan(from, SCANS_PER_INPUT);
-        let mut forbidden = [None; CANCELS_PER_INPUT];
-        let mut found = 0;
-        for slot in open {
-            let order = self.books.orders.get(slot);
-            let is_orphaned = order.order_id.epoch != self.epoch;
-            if !is_orphaned
-                && !self
-                    .risk
-                    .forbids_in_book(order.client, order.instrument, order.reduces)
-            {
-                continue;
-            }
-            if found == CANCELS_PER_INPUT {
-                rest = Some(slot.place());
-                break;
-            }
-            forbidden[found] = Some(slot);
-            found += 1;
-        }
-        self.books.cancel_from = rest;
-        for slot in forbidden.into_iter().flatten() {
-            let canceled = self.ask_books(&Call::Cancel(slot.book_id()), Reason::Withdrawn, out);
-            if canceled.is_err() {
-                // The books are at something first: from here again.
-                self.books.cancel_from = Some(slot.place());
-                break;
-            }
-        }
-        self.books.derive();
     }
 }
 
@@ -331,11 +333,7 @@ impl Books {
         self.matcher.visit(visitor)?;
         self.check_matcher(visitor)?;
         self.holdings.visit(visitor)?;
-        let mut cancels = self.cancel_from.is_some();
-        visitor.flag(&mut cancels)?;
-        let mut from = self.cancel_from.unwrap_or(0);
-        visitor.u32(&mut from)?;
-        self.cancel_from = cancels.then_some(from);
+        self.visit_cancels(visitor)?;
         self.derive();
         Ok(())
     }

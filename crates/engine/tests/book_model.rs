@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytemuck::Zeroable;
 use desk::{Desk, INSTRUMENT};
-use market::{UNIT, cancel, held, limit, market, quote, replace};
+use market::{cancel, cost, held, limit, market, quote, replace};
 use pinrail_engine::{Engine, Out};
 use pinrail_pricing::SweepPricer;
 use pinrail_types::record::{
@@ -131,7 +131,7 @@ impl Listener {
                 } else {
                     order.px.0.max(10_000)
                 };
-                worth[order.client.index()] += i128::from(px * order.leaves.0) * UNIT;
+                worth[order.client.index()] += cost(px, order.leaves.0);
             }
         }
         if let Some(top) = self.top {

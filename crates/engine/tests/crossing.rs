@@ -7,14 +7,15 @@ mod market;
 use bytemuck::Zeroable;
 use desk::{Desk, INSTRUMENT, only};
 use market::{
-    UNIT, all, cancel, give, held, limit, market, quote, quoted, refusal, replace, reports, resting,
-    set_limit, told,
+    UNIT, all, cancel, cost, give, held, limit, market, quote, quoted, refusal, replace, reports, resting,
+    set_limit, set_phase, told,
 };
 use pinrail_engine::Owner;
 use pinrail_types::record::{
     BookLevelDelta, ClientOrder, ExecInst, ExecType, ExecutionReport, InternalTop, LastLiquidityInd,
-    LimitKind, OrdStatus, OrdType, OrderCancelRequest, PositionReport, RuntimeEvent, RuntimeEventKind, Scope,
-    SelfMatchPrevention, TimeInForce, TradeCaptureReport, TradeSource, TradingState, TriggerPriceType,
+    LimitKind, MarketPhase, OrdStatus, OrdType, OrderCancelRequest, PositionReport, RuntimeEvent,
+    RuntimeEventKind, Scope, SelfMatchPrevention, TimeInForce, TradeCaptureReport, TradeSource, TradingState,
+    TriggerPriceType,
 };
 use pinrail_types::{AssetId, ClientId, InstrumentId, Px, Qty, Reason, SessionId, Side, Text, VenueId};
 
@@ -22,7 +23,7 @@ use pinrail_types::{AssetId, ClientId, InstrumentId, Px, Qty, Reason, SessionId,
 fn a_trade_tells_both_clients_charges_both_and_releases_what_was_held() {
     let mut desk = market();
     let sold = give(&mut desk, limit("S", 0, 10_020, -100)).unwrap();
-    assert_eq!(held(&desk, 0), 100 * 10_020 * UNIT);
+    assert_eq!(held(&desk, 0), cost(10_020, 100));
     let outs = all(&mut desk, limit("B", 1, 10_030, 60));
     let found: Vec<ExecutionReport> = outs[0].find().collect();
     assert_eq!(told(&found), [('0', 1, 60), ('F', 1, 60), ('F', 0, 60)]);
@@ -66,7 +67,7 @@ fn a_trade_tells_both_clients_charges_both_and_releases_what_was_held() {
         (has(Owner::House), has(Owner::Fees)),
         ([0, 0], [0, house.cash.get()])
     );
-    assert_eq!((held(&desk, 0), held(&desk, 1)), (40 * 10_020 * UNIT, 0));
+    assert_eq!((held(&desk, 0), held(&desk, 1)), (cost(10_020, 40), 0));
     let position = |client| desk.engine.client_position(ClientId(client), INSTRUMENT);
     assert_eq!((position(0), position(1)), (-60, 60));
     let top: InternalTop = only(&outs[0]);
@@ -90,11 +91,11 @@ fn who_sells_owes_what_it_is_worth_and_who_buys_what_it_would_pay() {
     give(&mut desk, limit("S", 0, 9_500, -10)).unwrap();
     assert_eq!(
         held(&desk, 0),
-        10 * 10_000 * UNIT,
+        cost(10_000, 10),
         "at the reference, not at what it would take"
     );
     give(&mut desk, limit("B", 1, 9_400, 10)).unwrap();
-    assert_eq!(held(&desk, 1), 10 * 9_400 * UNIT);
+    assert_eq!(held(&desk, 1), cost(9_400, 10));
     let market_order = ClientOrder {
         ord_type: OrdType::Market.byte(),
         time_in_force: TimeInForce::ImmediateOrCancel.byte(),
@@ -107,7 +108,7 @@ fn who_sells_owes_what_it_is_worth_and_who_buys_what_it_would_pay() {
     );
     assert_eq!(found[0].px, Px(10_990), "as far as the collar and the book go");
     assert_eq!(found[3].reason, Reason::ImmediateOrCancel.code());
-    assert_eq!(held(&desk, 1), 10 * 9_400 * UNIT);
+    assert_eq!(held(&desk, 1), cost(9_400, 10));
 }
 
 #[test]
@@ -353,7 +354,7 @@ fn give_at_once(desk: &mut Desk, order: ClientOrder) -> Reason {
 #[test]
 fn a_change_holds_what_the_order_is_from_then_on() {
     let mut desk = market();
-    set_limit(&mut desk, LimitKind::ClientUnexecuted, 0, 100 * 9_900 * UNIT, 0);
+    set_limit(&mut desk, LimitKind::ClientUnexecuted, 0, cost(9_900, 100), 0);
     let order_id = give(&mut desk, limit("A", 0, 9_900, 80)).unwrap();
     assert_eq!(
         refusal(&mut desk, replace("A", "B", 0, 9_900, 101)),
@@ -363,16 +364,13 @@ fn a_change_holds_what_the_order_is_from_then_on() {
         refusal(&mut desk, replace("A", "B", 0, 9_901, 100)),
         Reason::ClientUnexecuted
     );
-    assert_eq!(held(&desk, 0), 80 * 9_900 * UNIT);
+    assert_eq!(held(&desk, 0), cost(9_900, 80));
     let found = reports(&mut desk, replace("A", "B", 0, 9_900, 100));
     assert_eq!(
         (told(&found), found[0].cl_ord_id),
         (vec![('5', 0, 100)], Text::new("B").unwrap())
     );
-    assert_eq!(
-        (found[0].order_id, held(&desk, 0)),
-        (order_id, 100 * 9_900 * UNIT)
-    );
+    assert_eq!((found[0].order_id, held(&desk, 0)), (order_id, cost(9_900, 100)));
     assert_eq!(
         refusal(&mut desk, replace("A", "C", 0, 9_900, 10)),
         Reason::UnknownOrder
@@ -383,13 +381,13 @@ fn a_change_holds_what_the_order_is_from_then_on() {
         "another's"
     );
     give(&mut desk, limit("S", 1, 9_900, -30)).unwrap();
-    assert_eq!(held(&desk, 0), 70 * 9_900 * UNIT);
+    assert_eq!(held(&desk, 0), cost(9_900, 70));
     assert_eq!(
         refusal(&mut desk, replace("B", "C", 0, 9_900, 30)),
         Reason::QtyBelowFilled
     );
     assert_eq!(refusal(&mut desk, replace("B", "C", 0, 9_900, 31)), Reason::None);
-    assert_eq!(held(&desk, 0), 9_900 * UNIT);
+    assert_eq!(held(&desk, 0), cost(9_900, 1));
     give(&mut desk, limit("D", 0, 9_800, 1)).unwrap();
     assert_eq!(
         refusal(&mut desk, replace("C", "D", 0, 9_900, 31)),
@@ -425,7 +423,7 @@ fn a_change_to_less_is_let_through_where_only_reducing_is_allowed_or_limits_are_
         Reason::CreditLimit
     );
     assert_eq!(refusal(&mut desk, replace("A", "A", 0, 9_900, 79)), Reason::None);
-    assert_eq!(held(&desk, 0), 79 * 9_900 * UNIT);
+    assert_eq!(held(&desk, 0), cost(9_900, 79));
 }
 
 #[test]
@@ -452,7 +450,7 @@ fn a_refused_change_leaves_name_and_reservation_as_they_were() {
         refusal(&mut desk, replace("B", "B2", 0, 10_020, 10)),
         Reason::PostOnly
     );
-    assert_eq!(held(&desk, 0), 10 * 9_990 * UNIT);
+    assert_eq!(held(&desk, 0), cost(9_990, 10));
     assert_eq!(refusal(&mut desk, cancel("B2", 0)), Reason::UnknownOrder);
     assert_eq!(refusal(&mut desk, cancel("B", 0)), Reason::None);
 }
@@ -476,7 +474,7 @@ fn a_stop_is_held_for_when_it_comes_and_trades_when_it_is_triggered() {
     let collar = 10_990;
     assert_eq!(
         held(&desk, 0),
-        5 * collar * UNIT,
+        cost(collar, 5),
         "as far as the collar goes from its stop price, and the book"
     );
     give(&mut desk, stop("R", TriggerPriceType::Reference, 10_100, 10_050)).unwrap();
@@ -551,7 +549,7 @@ fn one_does_not_trade_with_oneself_unless_one_says_so() {
         let last = found.last().unwrap();
         let prevented = policy != SelfMatchPrevention::Allow;
         assert_eq!(last.reason == Reason::SelfTradePrevented.code(), prevented);
-        assert_eq!(held(&desk, 0), left * 10_000 * UNIT);
+        assert_eq!(held(&desk, 0), cost(10_000, left));
     }
 }
 
@@ -613,7 +611,7 @@ fn the_table_of_orders_is_bounded() {
     assert_eq!(report.reason, Reason::BookFull.code());
     assert_eq!(refusal(&mut desk, cancel("A3", 0)), Reason::None);
     give(&mut desk, limit("MORE", 1, 9_900, 5)).unwrap();
-    assert_eq!(held(&desk, 1), 5 * 9_900 * UNIT);
+    assert_eq!(held(&desk, 1), cost(9_900, 5));
 }
 
 #[test]
@@ -675,4 +673,91 @@ fn a_trade_in_the_book_earns_its_clients_messages_and_a_cancel_spends_one() {
     give(&mut desk, limit("S", 1, 10_000, -2)).unwrap();
     give(&mut desk, limit("S2", 1, 10_000, -2)).unwrap();
     give(&mut desk, limit("C", 0, 9_990, 5)).unwrap();
+}
+
+#[test]
+fn a_fee_is_held_with_its_order_and_counts_against_the_credit() {
+    for (short_of, first) in [(0, Ok(())), (1, Err(Reason::CreditLimit))] {
+        let mut desk = market();
+        set_limit(&mut desk, LimitKind::Credit, 0, cost(10_000, 10) - short_of, 0);
+        give(&mut desk, limit("S", 1, 10_000, -10)).unwrap();
+        assert_eq!(give(&mut desk, limit("B", 0, 10_000, 10)).map(drop), first);
+    }
+    // What was paid as a taker is what was held, to the unit: nothing is left, and one unit more is enough for that much.
+    let mut desk = market();
+    set_limit(
+        &mut desk,
+        LimitKind::Credit,
+        0,
+        cost(10_000, 10) + cost(9_900, 1) - 1,
+        0,
+    );
+    give(&mut desk, limit("S", 1, 10_000, -10)).unwrap();
+    give(&mut desk, limit("B", 0, 10_000, 10)).unwrap();
+    assert_eq!(held(&desk, 0), 0);
+    assert_eq!(give(&mut desk, limit("C", 0, 9_900, 1)), Err(Reason::CreditLimit));
+    set_limit(
+        &mut desk,
+        LimitKind::Credit,
+        0,
+        cost(10_000, 10) + cost(9_900, 1),
+        0,
+    );
+    give(&mut desk, limit("C", 0, 9_900, 1)).unwrap();
+}
+
+#[test]
+fn a_sale_at_a_better_price_than_it_was_held_at_does_not_pass_the_credit() {
+    for auction in [false, true] {
+        let mut desk = market();
+        if auction {
+            set_phase(&mut desk, MarketPhase::Auction, 0);
+        }
+        // The seller's credit is for ten lots at the reference, and then for one more bid.
+        let credit = cost(10_000, 10) + cost(9_900, 1);
+        set_limit(&mut desk, LimitKind::Credit, 0, credit, 0);
+        give(&mut desk, limit("B", 1, 10_900, 10)).unwrap();
+        give(&mut desk, limit("S", 0, 9_500, -10)).unwrap();
+        if auction {
+            set_phase(&mut desk, MarketPhase::Continuous, 0);
+        }
+        assert_eq!(desk.engine.client_position(ClientId(0), INSTRUMENT), -10);
+        give(&mut desk, limit("C", 0, 9_900, 1)).unwrap();
+        assert_eq!(give(&mut desk, limit("D", 0, 1, 1)), Err(Reason::Collar));
+        assert_eq!(give(&mut desk, limit("D", 0, 9_100, 1)), Err(Reason::CreditLimit));
+    }
+}
+
+#[test]
+fn open_orders_at_below_and_above_their_bound() {
+    let mut desk = market();
+    set_limit(&mut desk, LimitKind::ClientOpenOrders, 0, 3, 0);
+    for name in ["A", "B"] {
+        give(&mut desk, limit(name, 0, 9_900, 5)).unwrap();
+    }
+    let reasons = |desk: &mut Desk, bids: &[(i64, i64)]| {
+        let found = reports(desk, quote(0, bids, &[]));
+        found.iter().map(|report| report.reason).collect::<Vec<_>>()
+    };
+    let above = Reason::ClientOpenOrders.code();
+    assert_eq!(
+        reasons(&mut desk, &[(9_900, 5), (9_901, 5)]),
+        [above, 0],
+        "a quote is an order"
+    );
+    assert_eq!(
+        give(&mut desk, limit("C", 0, 9_900, 5)),
+        Err(Reason::ClientOpenOrders)
+    );
+    give(&mut desk, limit("C", 1, 9_900, 5)).unwrap();
+    // What changes in place, and what ends, is no further one.
+    assert_eq!(refusal(&mut desk, replace("A", "A", 0, 9_950, 6)), Reason::None);
+    assert_eq!(reasons(&mut desk, &[(9_902, 5)]), [0]);
+    assert_eq!(refusal(&mut desk, cancel("B", 0)), Reason::None);
+    give(&mut desk, limit("C", 0, 9_900, 5)).unwrap();
+    assert_eq!(
+        give(&mut desk, limit("D", 0, 9_900, 5)),
+        Err(Reason::ClientOpenOrders)
+    );
+    assert_eq!(held(&desk, 0), cost(9_950, 6) + cost(9_902, 5) + cost(9_900, 5));
 }

@@ -7,7 +7,7 @@ mod market;
 use bytemuck::Zeroable;
 use desk::{Desk, INSTRUMENT, only};
 use market::{
-    UNIT, all, book_def, give, held, limit, market, quote, quoted, reports, resting, set_phase, told,
+    all, book_def, cost, give, held, limit, market, quote, quoted, reports, resting, set_phase, told,
 };
 use pinrail_types::record::{
     AuctionPrice, BookDef, ClientOrder, ExecInst, ExecType, ExecutionReport, InputReject, LastLiquidityInd,
@@ -47,7 +47,7 @@ fn orders_end_by_their_own_time_and_by_the_days_end() {
     let found = reports(&mut desk, Tick::zeroed());
     assert_eq!(told(&found), [('C', 1, 0); 9]);
     assert_eq!((resting(&desk).len(), desk.engine.next_timer()), (1, u64::MAX));
-    assert_eq!(held(&desk, 1), 5 * 9_900 * UNIT);
+    assert_eq!(held(&desk, 1), cost(9_900, 5));
 }
 
 #[test]
@@ -188,7 +188,7 @@ fn a_market_makers_quotes_are_replaced_in_place_and_taken_away() {
     assert_eq!(told(&found), [('0', 0, 10); 3]);
     let ids: Vec<OutId> = found.iter().map(|report| report.order_id).collect();
     assert!(ids[0] != ids[1] && ids[1] != ids[2]);
-    let held_at_first = (9_990 + 9_980 + 10_010) * 10 * UNIT;
+    let held_at_first = cost(9_990, 10) + cost(9_980, 10) + cost(10_010, 10);
     assert_eq!(held(&desk, 0), held_at_first);
     // The second bid goes, the first moves, the offer is for less.
     let found = reports(&mut desk, quote(0, &[(9_991, 10)], &[(10_010, 4)]));
@@ -203,7 +203,7 @@ fn a_market_makers_quotes_are_replaced_in_place_and_taken_away() {
         (of(ids[2]).exec_type, of(ids[2]).leaves_qty),
         (ExecType::Replaced.byte(), Qty(4))
     );
-    assert_eq!(held(&desk, 0), (9_991 * 10 + 10_010 * 4) * UNIT);
+    assert_eq!(held(&desk, 0), cost(9_991, 10) + cost(10_010, 4));
     // One leg fails: it stays as it was, and the other is changed.
     let outs = all(&mut desk, quote(0, &[(12_000, 10)], &[(10_020, 4)]));
     let found: Vec<ExecutionReport> = outs[0].find().collect();
@@ -218,14 +218,14 @@ fn a_market_makers_quotes_are_replaced_in_place_and_taken_away() {
     );
     // The bid is hit, in part.
     give(&mut desk, limit("H", 1, 9_991, -3)).unwrap();
-    assert_eq!(held(&desk, 0), (9_991 * 7 + 10_020 * 4) * UNIT);
+    assert_eq!(held(&desk, 0), cost(9_991, 7) + cost(10_020, 4));
     let found = reports(&mut desk, quote(0, &[(9_991, 10)], &[(10_020, 4)]));
     assert!(
         found
             .iter()
             .any(|report| report.leaves_qty == Qty(10) && report.cum_qty == Qty(3))
     );
-    assert_eq!(held(&desk, 0), (9_991 * 10 + 10_020 * 4) * UNIT);
+    assert_eq!(held(&desk, 0), cost(9_991, 10) + cost(10_020, 4));
     reports(&mut desk, quote(0, &[], &[]));
     assert!(desk.engine.nothing_reserved() && resting(&desk).is_empty());
 }
@@ -335,10 +335,7 @@ fn a_mass_cancel_takes_what_is_named_of_ones_own() {
                 .into_iter()
                 .all(|report| report.reason == Reason::MassCancel.code())
         );
-        let open: i128 = resting(&desk)
-            .iter()
-            .map(|(_, px, qty)| i128::from(px.0 * qty.0) * UNIT)
-            .sum();
+        let open: i128 = resting(&desk).iter().map(|(_, px, qty)| cost(px.0, qty.0)).sum();
         assert_eq!(held(&desk, 0) + held(&desk, 1), open);
     }
 }

@@ -20,7 +20,11 @@ impl Matcher {
         let node = self.shelf.slab.node(slot);
         let instrument = InstrumentId(node.book);
         let book = &self.books[instrument.index()];
-        check_phase(book)?;
+        if let Err(reason) = check_phase(book)
+            && !self.only_reduces(slot, amend)
+        {
+            return Err(reason);
+        }
         book.config.check_qty(amend.qty)?;
         book.config.check_px(amend.px)?;
         if amend.qty.0 <= node.cum() {
@@ -60,6 +64,14 @@ impl Matcher {
         ));
         self.come(instrument, &order, open, sink);
         Ok(())
+    }
+
+    /// Whether it is a change to less at the same prices, which is taken in every phase.
+    #[cold]
+    fn only_reduces(&self, slot: u32, amend: &Amend) -> bool {
+        let order = self.shelf.order(slot);
+        let keeps_stop = amend.stop_px == Px::NONE || amend.stop_px == order.stop_px;
+        amend.px == order.px && amend.qty <= order.qty && keeps_stop
     }
 
     /// Whether an order in the market keeps its place with that price and as much open.

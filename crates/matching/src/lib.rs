@@ -18,6 +18,7 @@ mod level;
 mod matcher;
 mod order;
 mod quote;
+mod reach;
 mod report;
 mod slab;
 mod state;
@@ -26,6 +27,7 @@ mod take;
 mod tree;
 #[cfg(feature = "twin")]
 pub mod twin;
+mod withdraw;
 mod work;
 
 pub use config::{BookConfig, Bounds};

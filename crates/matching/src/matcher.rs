@@ -10,6 +10,7 @@ use crate::entry::{check, is_plain, is_stop};
 use crate::expiry::Expiries;
 use crate::level::{Ladder, NIL, Pool, StopLadder, px_of, rank_of};
 use crate::order::{BookOrder, MassCancel, NewOrder, Phase, PostOnly, Trigger};
+use crate::reach::Reach;
 use crate::report::{Report, Sink, Top, Uncross};
 use crate::slab::Slab;
 use crate::take::{End, behind_best, can_rest};
@@ -268,10 +269,10 @@ impl Matcher {
             return true;
         }
         let least = Shelf::least(order).min(open.leaves);
-        if least > 0 && !self.shelf.reaches(book, instrument, order, least, sink) {
-            let report = report_of(instrument, order, *open, ExecType::Canceled, Reason::MinQty);
-            sink.report(&report);
-            return true;
+        if least > 0
+            && let Some(is_done) = self.look_ahead(instrument, order, *open, Reach::new(least), steps, sink)
+        {
+            return is_done;
         }
         self.go_on_taking(instrument, order, open, steps, sink)
     }
@@ -469,9 +470,8 @@ impl Matcher {
     /// Tells a book when its day ends, for Day orders that come from then on; zero if it has no end.
     ///
     /// # Errors
-    /// `BookBusy`, `UnknownInstrument`.
+    /// `UnknownInstrument`.
     pub fn set_day_end(&mut self, instrument: InstrumentId, ts: u64) -> Result<(), Reason> {
-        self.check_idle()?;
         self.check_open(instrument)?;
         self.books[instrument.index()].day_end_ts = ts;
         Ok(())

@@ -25,12 +25,31 @@ enum Turn {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Leg {
+pub(crate) struct Leg {
     instrument: InstrumentId,
     turn: Turn,
     /// As it is to come, or as it was.
     order: NewOrder,
     open: Open,
+    /// Price and quantity of its order as told last; its own where it has none.
+    told: (Px, Qty),
+}
+
+impl Leg {
+    /// Its order as told last, of which nothing is in the book; none if all of it is until its turn.
+    pub(crate) fn out_of_book(&self) -> Option<(InstrumentId, NewOrder, Open)> {
+        let ((px, qty), cum) = (self.told, self.open.cum());
+        let order = NewOrder { px, ..self.order };
+        let open = Open {
+            leaves: qty.0 - cum,
+            qty: qty.0,
+        };
+        (!matches!(self.turn, Turn::Keep)).then_some((self.instrument, order, open))
+    }
+
+    pub(crate) fn is_new(&self) -> bool {
+        matches!(self.turn, Turn::New)
+    }
 }
 
 /// The legs of a mass quote whose turn has not come.
@@ -48,6 +67,7 @@ impl Legs {
             turn: Turn::New,
             order: NewOrder::limit(0, pinrail_types::ClientId(0), Side::Buy, Px(0), Qty::ZERO),
             open: Open { leaves: 0, qty: 0 },
+            told: (Px(0), Qty::ZERO),
         }; Matcher::LEGS_MAX],
         at: 0,
         len: 0,
@@ -67,6 +87,11 @@ impl Legs {
             let mut coming = (leg.instrument, leg.order, leg.open);
             visit_coming(&mut coming, books, visitor)?;
             (leg.instrument, leg.order, leg.open) = coming;
+            visitor.signed(&mut leg.told.0.0)?;
+            visitor.signed(&mut leg.told.1.0)?;
+            if leg.told.1.0 < leg.open.cum() {
+                return Err(visitor.bad(leg.order.order_id, "a quote as told"));
+            }
         }
         Ok(())
     }
@@ -74,6 +99,16 @@ impl Legs {
     fn push(&mut self, leg: Leg) {
         self.all[self.len] = leg;
         self.len += 1;
+    }
+
+    /// The leg of an order whose turn has not come; it has none any more.
+    pub(crate) fn take(&mut self, order_id: u64) -> Option<Leg> {
+        let left = &self.all[self.at..self.len];
+        let at = self.at + left.iter().position(|leg| leg.order.order_id == order_id)?;
+        let leg = self.all[at];
+        self.all.copy_within(at + 1..self.len, at);
+        self.len -= 1;
+        Some(leg)
     }
 }
 
@@ -168,12 +203,14 @@ impl Matcher {
                     turn: Turn::New,
                     order,
                     open,
+                    told: (leg.px, leg.qty),
                 });
             }
             return;
         };
         let cum = self.shelf.slab.node(slot).cum();
         let before = self.shelf.as_new(slot);
+        let told = (before.px, before.qty);
         let turn = if leg.qty.0 == 0 {
             order = before;
             let node = self.shelf.slab.node(slot);
@@ -200,6 +237,7 @@ impl Matcher {
             turn,
             order,
             open,
+            told,
         });
     }
 
@@ -213,6 +251,7 @@ impl Matcher {
             turn,
             order,
             open,
+            ..
         } = self.work.legs.all[self.work.legs.at];
         self.work.legs.at += 1;
         *steps -= 1;
@@ -234,6 +273,9 @@ impl Matcher {
         let checked = self.check_post_only(instrument, &order);
         let coming = checked.unwrap_or(order);
         sink.report(&report_of(instrument, &coming, open, exec_type, Reason::None));
+        if self.is_stopped(instrument, &coming, open, sink) {
+            return true;
+        }
         match checked {
             Ok(order) => self.come_in_work(instrument, &order, open, steps, sink),
             Err(reason) => sink.report(&report_of(instrument, &order, open, ExecType::Canceled, reason)),

@@ -8,6 +8,7 @@ use crate::book::{Book, Open, Shelf, at, stop_ladder};
 use crate::level::{NEAR, NIL, rank_of};
 use crate::matcher::Matcher;
 use crate::order::{MassCancel, NewOrder, Phase};
+use crate::reach::Reach;
 use crate::report::{Top, Uncross};
 use crate::slab::{Marks, Node, Rare};
 use crate::stops::stop_rank;
@@ -155,6 +156,13 @@ impl Matcher {
         if is_taking {
             visit_coming(&mut taking, books, visitor)?;
             work.taking = Some(taking);
+        }
+        let mut is_looking = work.reach.is_some();
+        visitor.flag(&mut is_looking)?;
+        if is_looking {
+            let mut reach = work.reach.unwrap_or(Reach::new(0));
+            reach.visit(shelf, visitor)?;
+            work.reach = Some(reach);
         }
         visit_px(work.uncrossing.get_or_insert(Px::NONE), visitor)?;
         work.uncrossing = work.uncrossing.filter(|px| *px != Px::NONE);

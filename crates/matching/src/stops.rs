@@ -7,7 +7,8 @@ use pinrail_types::{InstrumentId, Px, Qty, Side};
 use crate::book::{Book, Open, STOP_LADDERS, Shelf, stop_ladder};
 use crate::level::{NIL, rank_of};
 use crate::order::{NewOrder, Trigger};
-use crate::slab::Marks;
+use crate::slab::{Marks, Node};
+use crate::work::LOOKS_PER_STEP;
 
 /// Stops that were triggered and have not come to the market yet: a queue through the slab.
 #[derive(Clone, Copy, Debug)]
@@ -20,13 +21,29 @@ impl Triggered {
     pub(crate) const NONE: Triggered = Triggered { head: NIL, tail: NIL };
 
     /// The first, if there is one; it leaves the queue.
-    pub(crate) fn pop(&mut self, shelf: &Shelf) -> Option<u32> {
+    pub(crate) fn pop(&mut self, shelf: &mut Shelf) -> Option<u32> {
         let slot = (self.head != NIL).then_some(self.head)?;
-        self.head = shelf.slab.node(slot).next;
-        if self.head == NIL {
-            self.tail = NIL;
-        }
+        self.remove(shelf, slot);
         Some(slot)
+    }
+
+    /// Whether an open order is in the queue: a stop on no ladder.
+    pub(crate) fn has(self, shelf: &Shelf, slot: u32) -> bool {
+        let node = shelf.slab.node(slot);
+        self.head != NIL && node.marks.is_stop() && node.level == NIL
+    }
+
+    /// Takes a stop out of the queue; it is still an open order.
+    pub(crate) fn remove(&mut self, shelf: &mut Shelf, slot: u32) {
+        let &Node { next, prev, .. } = shelf.slab.node(slot);
+        match prev {
+            NIL => self.head = next,
+            prev => shelf.slab.node_mut(prev).next = next,
+        }
+        match next {
+            NIL => self.tail = prev,
+            next => shelf.slab.node_mut(next).prev = prev,
+        }
     }
 
     /// The stops in the queue, all of one book.
@@ -55,7 +72,8 @@ impl Triggered {
     }
 
     fn push(&mut self, shelf: &mut Shelf, slot: u32) {
-        shelf.slab.node_mut(slot).next = NIL;
+        let node = shelf.slab.node_mut(slot);
+        (node.level, node.prev, node.next) = (NIL, self.tail, NIL);
         if self.tail == NIL {
             self.head = slot;
         } else {
@@ -98,8 +116,15 @@ impl Shelf {
         book.is_to_look = true;
     }
 
-    /// Looks which stops are reached, and lines them up.
-    pub(crate) fn look(&mut self, book: &mut Book, instrument: InstrumentId, triggered: &mut Triggered) {
+    /// Looks which stops are reached, and lines them up; false if there may be more than it looks at. The next look goes on then,
+    /// as nothing trades before.
+    pub(crate) fn look(
+        &mut self,
+        book: &mut Book,
+        instrument: InstrumentId,
+        triggered: &mut Triggered,
+    ) -> bool {
+        let mut looks = LOOKS_PER_STEP;
         for (at, (side, trigger)) in STOP_LADDERS.into_iter().enumerate() {
             let Some(worst) = reached(book, side, trigger) else {
                 continue;
@@ -109,12 +134,17 @@ impl Shelf {
                 if level == NIL || self.pool.level(level).rank > worst {
                     break;
                 }
+                if looks == 0 {
+                    return false;
+                }
+                looks -= 1;
                 let slot = self.pool.level(level).head;
                 self.detach_stop(book, slot);
                 triggered.push(self, slot);
             }
         }
         book.looked();
+        true
     }
 
     /// A waiting stop, or one that was triggered, as it came: what is open of it.

@@ -255,61 +255,6 @@ impl Shelf {
             _ => order.min_qty.0,
         }
     }
-
-    /// Whether as much as `least` can be reached by an order as it comes.
-    pub(crate) fn reaches<S: Sink>(
-        &self,
-        book: &Book,
-        instrument: InstrumentId,
-        order: &NewOrder,
-        least: i64,
-        sink: &S,
-    ) -> bool {
-        if order.reduce_only && sink.reducible(instrument, order.client, order.side).0 < least {
-            return false;
-        }
-        let opposite = order.side.opposite();
-        let ladder = &book.sides[at(opposite)];
-        let worst = rank_of(opposite, order.px.0);
-        let mut level = ladder.best_level();
-        let mut left = least;
-        while level != NIL && self.pool.level(level).rank <= worst {
-            let (shown, hidden, ends) = self.reached_at(level, order);
-            left -= shown;
-            if left <= 0 {
-                return true;
-            }
-            // What icebergs show anew stands behind the order that ends it.
-            if ends {
-                return false;
-            }
-            left -= hidden;
-            if left <= 0 {
-                return true;
-            }
-            level = ladder.next(&self.pool, level);
-        }
-        false
-    }
-
-    /// What an order reaches at one price: shown, then hidden, and whether it meets an own one there that it does not get past.
-    fn reached_at(&self, level: u32, order: &NewOrder) -> (i64, i64, bool) {
-        let (mut shown, mut hidden) = (0, 0);
-        let mut slot = self.pool.level(level).head;
-        while slot != NIL {
-            let node = self.slab.node(slot);
-            slot = node.next;
-            if node.client == order.client && order.self_trade != SelfTrade::Allow {
-                if order.self_trade != SelfTrade::CancelOldest {
-                    return (shown, hidden, true);
-                }
-            } else if !node.marks.is_reduce_only() {
-                shown += node.shown;
-                hidden += node.hidden;
-            }
-        }
-        (shown, hidden, false)
-    }
 }
 
 #[expect(clippy::needless_bitwise_bool, reason = "one branch for all of it")]

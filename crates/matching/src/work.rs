@@ -10,10 +10,14 @@ use crate::level::NIL;
 use crate::matcher::Matcher;
 use crate::order::{MassCancel, NewOrder, Phase};
 use crate::quote::Legs;
+use crate::reach::{Reach, visit_slot};
 use crate::report::{Fill, Sink};
 use crate::state::visit_which;
 use crate::stops::{Triggered, in_the_market};
 use crate::take::party;
+
+/// Orders, or sides of books, that one step looks at, most.
+pub(crate) const LOOKS_PER_STEP: usize = 64;
 
 /// A mass cancel that is under way: where it goes on.
 #[derive(Clone, Copy, Debug)]
@@ -55,18 +59,7 @@ impl Canceling {
         visitor.count(&mut self.end, books)?;
         visitor.count(&mut self.ladder, 2 + STOP_LADDERS.len())?;
         visitor.flag(&mut self.is_begun)?;
-        // Slots may be others when they are read back; ids are not.
-        let mut has_next = self.slot != NIL;
-        visitor.flag(&mut has_next)?;
-        if has_next {
-            let mut order_id = match self.slot {
-                NIL => 0,
-                slot => shelf.slab.node(slot).order_id,
-            };
-            visitor.word(&mut order_id)?;
-            let slot = shelf.slab.find(order_id);
-            self.slot = slot.ok_or_else(|| visitor.bad(order_id, "an open order"))?;
-        }
+        self.slot = visit_slot(self.slot, shelf, visitor)?;
         Ok(())
     }
 }
@@ -78,6 +71,8 @@ pub(crate) struct Work {
     /// In which book stops are looked at.
     pub(crate) book: InstrumentId,
     pub(crate) taking: Option<(InstrumentId, NewOrder, Open)>,
+    /// It is still looked what that order reaches.
+    pub(crate) reach: Option<Reach>,
     pub(crate) triggered: Triggered,
     /// The price at which a book is being uncrossed.
     pub(crate) uncrossing: Option<Px>,
@@ -91,6 +86,7 @@ impl Work {
             is_busy: false,
             book: InstrumentId(0),
             taking: None,
+            reach: None,
             triggered: Triggered::NONE,
             uncrossing: None,
             legs: Legs::NONE,
@@ -142,7 +138,16 @@ impl Matcher {
     /// One piece of what is left; false if nothing is.
     fn step<S: Sink>(&mut self, steps: &mut usize, sink: &mut S) -> bool {
         if let Some((instrument, order, mut open)) = self.work.taking.take() {
-            if !self.go_on_taking(instrument, &order, &mut open, steps, sink) {
+            let reach = self.work.reach.take();
+            if self.is_stopped(instrument, &order, open, sink) {
+                return true;
+            }
+            let ahead = reach.and_then(|reach| self.look_ahead(instrument, &order, open, reach, steps, sink));
+            let is_done = match ahead {
+                Some(is_done) => is_done,
+                None => self.go_on_taking(instrument, &order, &mut open, steps, sink),
+            };
+            if !is_done {
                 self.work.taking = Some((instrument, order, open));
             }
             return true;
@@ -151,10 +156,10 @@ impl Matcher {
             self.uncross_step(px, steps, sink);
             return true;
         }
-        if self.look() {
+        if self.look(steps) {
             return true;
         }
-        if let Some(slot) = self.work.triggered.pop(&self.shelf) {
+        if let Some(slot) = self.work.triggered.pop(&mut self.shelf) {
             self.trigger(slot, steps, sink);
             return true;
         }
@@ -162,7 +167,7 @@ impl Matcher {
     }
 
     /// Looks whether the book that work is done in is to be uncrossed, or its stops are reached; true if so.
-    fn look(&mut self) -> bool {
+    fn look(&mut self, steps: &mut usize) -> bool {
         let instrument = self.work.book;
         let book = &mut self.books[instrument.index()];
         if book.phase != Phase::Continuous {
@@ -175,7 +180,9 @@ impl Matcher {
         if !book.is_to_look {
             return false;
         }
-        self.shelf.look(book, instrument, &mut self.work.triggered);
+        if !self.shelf.look(book, instrument, &mut self.work.triggered) {
+            *steps -= 1;
+        }
         true
     }
 
@@ -186,6 +193,9 @@ impl Matcher {
         let instrument = InstrumentId(self.shelf.slab.node(slot).book);
         self.shelf.drop_stop(slot);
         let order = in_the_market(stop);
+        if self.is_stopped(instrument, &order, open, sink) {
+            return;
+        }
         let refused = sink.may_trigger(instrument, &order);
         if refused != Reason::None {
             sink.report(&report_of(instrument, &order, open, ExecType::Canceled, refused));
@@ -210,7 +220,8 @@ impl Matcher {
     fn uncross_step<S: Sink>(&mut self, px: Px, steps: &mut usize, sink: &mut S) {
         let instrument = self.work.book;
         let (book, shelf) = (&mut self.books[instrument.index()], &mut self.shelf);
-        let Some(pair) = auction::pair(book, shelf, px.0) else {
+        let pair = auction::pair(book, shelf, px.0).filter(|_| book.phase == Phase::Continuous);
+        let Some(pair) = pair else {
             self.work.uncrossing = None;
             return;
         };
@@ -273,30 +284,38 @@ impl Matcher {
         let Some(mut canceling) = self.work.canceling else {
             return false;
         };
-        let Some(slot) = self.next_to_cancel(&mut canceling) else {
-            self.work.canceling = None;
-            return false;
-        };
-        self.work.canceling = Some(canceling);
         *steps -= 1;
-        let node = self.shelf.slab.node(slot);
-        let which = &canceling.which;
-        let is_meant = which.client.is_none_or(|client| client == node.client)
-            && which.session.is_none_or(|session| session == node.session);
-        if is_meant {
-            let instrument = self.end(slot, OrdStatus::Canceled, Reason::MassCancel, sink);
-            self.tell(instrument, sink);
+        let mut looks = LOOKS_PER_STEP;
+        while let Some(slot) = self.next_to_cancel(&mut canceling, &mut looks) {
+            let node = self.shelf.slab.node(slot);
+            let which = &canceling.which;
+            let is_meant = which.client.is_none_or(|client| client == node.client)
+                && which.session.is_none_or(|session| session == node.session);
+            if is_meant {
+                self.work.canceling = Some(canceling);
+                let instrument = self.end(slot, OrdStatus::Canceled, Reason::MassCancel, sink);
+                self.tell(instrument, sink);
+                return true;
+            }
         }
+        self.work.canceling = (canceling.book < canceling.end).then_some(canceling);
         true
     }
 
-    /// The next order of the sides and books that are meant.
-    fn next_to_cancel(&self, canceling: &mut Canceling) -> Option<u32> {
-        while canceling.book < canceling.end {
-            if canceling.ladder == 2 + STOP_LADDERS.len() {
-                (canceling.book, canceling.ladder) = (canceling.book + 1, 0);
-                continue;
-            }
+    /// An order is to end: a mass cancel that would look at it next looks at the one behind.
+    pub(crate) fn step_over(&mut self, slot: u32) {
+        if let Some(mut canceling) = self.work.canceling
+            && canceling.slot == slot
+        {
+            canceling.slot = self.behind(canceling.book, canceling.ladder, slot);
+            self.work.canceling = Some(canceling);
+        }
+    }
+
+    /// The next order of the sides and books that are meant; none behind the last, or when there were as many looks.
+    fn next_to_cancel(&self, canceling: &mut Canceling, looks: &mut usize) -> Option<u32> {
+        while canceling.book < canceling.end && *looks > 0 {
+            *looks -= 1;
             let is_meant = |side| canceling.which.side.is_none_or(|meant| meant == side);
             if !canceling.is_begun && is_meant(side_of(canceling.ladder)) {
                 canceling.is_begun = true;
@@ -307,8 +326,11 @@ impl Matcher {
                 canceling.slot = self.behind(canceling.book, canceling.ladder, slot);
                 return Some(slot);
             }
-            canceling.ladder += 1;
             canceling.is_begun = false;
+            canceling.ladder += 1;
+            if canceling.ladder == 2 + STOP_LADDERS.len() {
+                (canceling.book, canceling.ladder) = (canceling.book + 1, 0);
+            }
         }
         None
     }

@@ -3,6 +3,7 @@
 use pinrail_types::state::{StateError, Visitor};
 use pinrail_types::{ClientId, InstrumentId, OutId, Px, Qty, SessionId, Side, Text};
 
+use crate::chains::Chains;
 use crate::quotes::request_hash;
 use crate::slots::Slots;
 
@@ -92,6 +93,7 @@ const EMPTY: ClientOrderState = ClientOrderState {
 pub struct ClientOrders {
     entries: Vec<Entry>,
     by_name: Slots,
+    by_client: Chains,
     /// Free places; the last is used next.
     free: Vec<u32>,
     /// Places from here on were never used.
@@ -116,11 +118,11 @@ fn leg_hash(client: ClientId, instrument: InstrumentId, side: Side, leg: u8) -> 
 }
 
 impl ClientOrders {
-    /// Room for `capacity` orders.
+    /// Room for `capacity` orders of clients that are numbered below `clients`.
     ///
     /// # Panics
     /// If `capacity` is zero or above 2^24.
-    pub fn new(capacity: usize) -> ClientOrders {
+    pub fn new(capacity: usize, clients: usize) -> ClientOrders {
         assert!(capacity > 0 && capacity <= 1 << 24, "1 to 2^24 orders");
         let empty = Entry {
             order: EMPTY,
@@ -129,6 +131,7 @@ impl ClientOrders {
         ClientOrders {
             entries: vec![empty; capacity],
             by_name: Slots::new(capacity),
+            by_client: Chains::new(clients, capacity),
             free: Vec::with_capacity(capacity),
             fresh: 0,
         }
@@ -175,7 +178,7 @@ impl ClientOrders {
     /// Opens an order whose id is from [`ClientOrders::next_id`], and whose name no other open order has.
     ///
     /// # Panics
-    /// If the table is full, or the id is for another place than the next one.
+    /// If the table is full, the id is for another place than the next one, or the client is beyond the bounds.
     pub fn open(&mut self, order: &ClientOrderState) -> ClientOrderSlot {
         let place = self.next_place();
         assert!(!self.is_full(), "the table of clients' orders is full");
@@ -188,6 +191,7 @@ impl ClientOrders {
             is_open: true,
         };
         self.by_name.insert(hash_of(order), place);
+        self.by_client.push(order.client, place);
         ClientOrderSlot(place)
     }
 
@@ -286,7 +290,38 @@ impl ClientOrders {
         assert!(entry.order.held.qty == Qty::ZERO, "what has ended holds nothing");
         entry.is_open = false;
         self.by_name.remove(hash_of(&entry.order), slot.0);
+        self.by_client.remove(entry.order.client, slot.0);
         self.free.push(slot.0);
+    }
+
+    /// How many orders a client has open.
+    pub fn count_of(&self, client: ClientId) -> u32 {
+        self.by_client.len(client)
+    }
+
+    /// The order that came first of those that a client has open.
+    pub fn first_of(&self, client: ClientId) -> Option<ClientOrderSlot> {
+        self.by_client.first(client).map(ClientOrderSlot)
+    }
+
+    /// The open order of the same client that came after an open one.
+    pub fn next_of(&self, slot: ClientOrderSlot) -> Option<ClientOrderSlot> {
+        self.by_client.next(slot.0).map(ClientOrderSlot)
+    }
+
+    /// The open order in a place, if there is one.
+    pub fn open_at(&self, place: u32) -> Option<ClientOrderSlot> {
+        let entry = self.entries.get(place as usize)?;
+        entry.is_open.then_some(ClientOrderSlot(place))
+    }
+
+    /// A quote is another mass quote's from now on.
+    ///
+    /// # Panics
+    /// If it has ended.
+    pub fn quote_again(&mut self, slot: ClientOrderSlot, quote_id: &Text<24>, session: SessionId) {
+        self.rename(slot, quote_id);
+        self.entries[slot.0 as usize].order.session = session;
     }
 
     /// Looks at up to `most` places from the `from`th on and gives back the open orders there with the place to go on from,
@@ -332,6 +367,9 @@ impl ClientOrders {
                 return Err(visitor.bad(place, "a place that is free"));
             }
         }
+        let client_of = |entry: &Entry| entry.is_open.then_some(entry.order.client);
+        let taken: Vec<Option<ClientId>> = self.entries[..fresh].iter().map(client_of).collect();
+        self.by_client.visit(&taken, visitor)?;
         if visitor.is_loading() {
             self.by_name = Slots::new(capacity);
             for (place, entry) in (0..).zip(&self.entries[..fresh]) {
@@ -421,7 +459,7 @@ mod tests {
         fn agrees_with_a_map(
             ops in prop::collection::vec((0_u8..4, 0_u32..2, 0_u32..12, any::<prop::sample::Index>()), 0..300),
         ) {
-            let mut table = ClientOrders::new(16);
+            let mut table = ClientOrders::new(16, 2);
             let mut model: BTreeMap<(u32, u32), OutId> = BTreeMap::new();
             for (seq, (op, client, named, which)) in (1..).zip(ops) {
                 let is_new = !model.contains_key(&(client, named));
@@ -444,6 +482,19 @@ mod tests {
                 }
                 prop_assert_eq!(table.len(), model.len());
                 for client in 0..2 {
+                    let id = ClientId(client);
+                    let first = table.first_of(id);
+                    let chain: Vec<OutId> = core::iter::successors(first, |slot| table.next_of(*slot))
+                        .map(|slot| table.get(slot).order_id)
+                        .collect();
+                    let mut own: Vec<OutId> = model
+                        .iter()
+                        .filter(|((of, _), _)| *of == client)
+                        .map(|(_, order_id)| *order_id)
+                        .collect();
+                    own.sort_by_key(|order_id| order_id.seq);
+                    prop_assert_eq!(table.count_of(id) as usize, own.len());
+                    prop_assert_eq!(chain, own, "in the order in which they came");
                     for named in 0..12 {
                         let slot = table.find_named(ClientId(client), &name(named));
                         let order_id = slot.map(|slot| table.get(slot).order_id);
@@ -453,17 +504,41 @@ mod tests {
                 }
                 let mut save = Save::default();
                 table.visit(&mut save).unwrap();
-                let mut loaded = ClientOrders::new(16);
+                let mut loaded = ClientOrders::new(16, 2);
                 loaded.visit(&mut Load::new(&save.words)).unwrap();
                 prop_assert!(loaded.iter().eq(table.iter()));
+                let mut again = Save::default();
+                loaded.visit(&mut again).unwrap();
+                prop_assert_eq!(again.words, save.words);
                 prop_assert_eq!(loaded.next_place(), table.next_place());
             }
         }
     }
 
     #[test]
+    fn a_state_whose_chains_do_not_hang_together_is_refused() {
+        let mut table = ClientOrders::new(4, 2);
+        for n in 0..4_u32 {
+            table.open(&order(&table, u64::from(n) + 1, n % 2, n));
+        }
+        let mut save = Save::default();
+        table.visit(&mut save).unwrap();
+        let whole = save.words.len();
+        let links = whole - 4..whole;
+        for at in links {
+            for next in 0..5 {
+                let mut words = save.words.clone();
+                if core::mem::replace(&mut words[at], next) != next {
+                    let loaded = ClientOrders::new(4, 2).visit(&mut Load::new(&words));
+                    assert!(loaded.is_err(), "{next} behind {at} of {whole}");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn a_leg_is_found_by_what_it_quotes_and_by_no_name() {
-        let mut table = ClientOrders::new(4);
+        let mut table = ClientOrders::new(4, 2);
         let leg = ClientOrderState {
             leg: 2,
             ..order(&table, 1, 1, 1)

@@ -7,6 +7,7 @@
 //! nothing afterwards.
 
 mod accounts;
+mod chains;
 mod client_orders;
 mod executions;
 mod holdings;

@@ -1,7 +1,8 @@
 //! Clients' orders for the desk's own books: what is checked of them, and what they hold of their client's credit.
 //!
 //! Clients trade with one another there, so that an order is no risk of the house's position. What the house risks is that a
-//! client does not settle: each order holds credit for all that is open of it, at the worst price that it could have.
+//! client does not settle: each order holds credit for all that is open of it, at the worst price that it could have, and for the
+//! fees on it.
 
 use pinrail_types::record::LimitKind;
 use pinrail_types::{Amount, ClientId, E8, InstrumentId, Px, Qty, Reason, Side};
@@ -54,6 +55,20 @@ impl BookAsk {
 }
 
 impl InstrumentRisk {
+    /// What so many lots at a price could cost a client: what they are worth, and the most that each lot's trade takes as a fee.
+    /// A fee is rounded up for each trade, and a trade may be of one lot; so what is left of an order holds exactly what it would
+    /// hold if it were new.
+    fn cost(&self, px: Px, qty: Qty) -> Result<i128, Reason> {
+        let lot_e8 = self
+            .worth(px.0.unsigned_abs(), 1)?
+            .checked_mul(self.book_fee_e8.into());
+        let fee = -(-lot_e8.ok_or(Reason::Overflow)?).div_euclid(E8.into());
+        let fees = fee.checked_mul(qty.0.into()).ok_or(Reason::Overflow)?;
+        self.worth(px.0.unsigned_abs(), qty.0)?
+            .checked_add(fees)
+            .ok_or(Reason::Overflow)
+    }
+
     /// Checks the price alone: on the grid, and near the reference, or of a stop near what it waits for.
     fn check_book_px(
         &self,
@@ -146,14 +161,30 @@ impl Risk {
         let client = &self.clients[order.client.index()];
         let asset = &self.assets[instrument.quote.index()];
         omitted.require(Check::CreditAsset, client.credit_asset == instrument.quote)?;
+        let owed = instrument.cost(px, order.open)? - instrument.cost(before.0, before.1)?;
+        if owed > 0 {
+            client.check_held(owed, omitted)?;
+        }
         let held = instrument.worth(px.0.unsigned_abs(), order.open.0)?;
         let added = held - instrument.worth(before.0.0.unsigned_abs(), before.1.0)?;
         if added > 0 {
-            client.check_held(added, omitted)?;
             omitted.require(Check::AssetUnexecuted, asset.unexecuted.allows(added))?;
         }
         self.hold_for_book(order.client, order.instrument, before, (px, order.open));
         Ok(px)
+    }
+
+    /// Checks that a client that has so many orders open in the desk's own books may have one more.
+    ///
+    /// # Errors
+    /// [`Reason::ClientOpenOrders`].
+    ///
+    /// # Panics
+    /// If the client is beyond the bounds.
+    pub fn check_open_orders(&self, client: ClientId, open: u32) -> Result<(), Reason> {
+        let most = self.clients[client.index()].most(LimitKind::ClientOpenOrders);
+        self.omitted
+            .require(Check::ClientOpenOrders, i128::from(open) < most)
     }
 
     /// Checks that no order like it was taken just before.
@@ -196,27 +227,54 @@ impl Risk {
         after: (Px, Qty),
     ) {
         let instrument = &self.instruments[instrument.index()];
-        let [was, is] = [before, after].map(|(px, qty)| {
-            let worth = instrument.worth(px.0.unsigned_abs(), qty.0);
-            worth.expect("it was worked out when all of it was reserved")
-        });
+        let change = |of: &dyn Fn(Px, Qty) -> Result<i128, Reason>| {
+            let [was, is] = [before, after]
+                .map(|(px, qty)| of(px, qty).expect("it was worked out when all of it was reserved"));
+            is - was
+        };
+        let owed = change(&|px, qty| instrument.cost(px, qty));
+        let worth = change(&|px, qty| instrument.worth(px.0.unsigned_abs(), qty.0));
         let client = &mut self.clients[client.index()];
         let asset = &mut self.assets[instrument.quote.index()];
-        client.reserved.add(is - was);
-        asset.unexecuted.add(is - was);
+        client.reserved.add(owed);
+        asset.unexecuted.add(worth);
         assert!(
             client.reserved.sum() >= 0 && asset.unexecuted.sum() >= 0,
             "released more than was reserved"
         );
     }
 
-    /// Counts a trade of a client with another against its credit, and as a trade of its messages; what it held is released
-    /// beside it.
+    /// Sets the most that a client pays for a trade in the desk's own book, as a fraction of it, before there was an order.
+    ///
+    /// # Errors
+    /// [`Reason::UnknownInstrument`] beyond the bounds; [`Reason::BadDefinition`] if it is all of it or more.
+    pub fn set_book_fee(&mut self, instrument: InstrumentId, fee_e8: i32) -> Result<(), Reason> {
+        if i64::from(fee_e8) >= E8 {
+            return Err(Reason::BadDefinition);
+        }
+        let held = self.instruments.get_mut(instrument.index());
+        held.ok_or(Reason::UnknownInstrument)?.book_fee_e8 = fee_e8.max(0);
+        Ok(())
+    }
+
+    /// Counts a trade of a client with another against its credit, with the `fee` if it pays one, and as a trade of its messages.
+    /// What it `held` for the lots, at which price, is released beside it, and never is more counted than that. Who buys owes no
+    /// more. Who sells for more than it was held at gets all that is beyond.
     ///
     /// # Panics
-    /// If the client is beyond the bounds or the sum does not fit: it was reserved, so it does.
-    pub fn traded_in_book(&mut self, client: ClientId, notional: Amount, now: u64) {
-        self.use_credit(client, notional);
+    /// If an id is beyond the bounds or the sum does not fit: it was reserved, so it does.
+    pub fn traded_in_book(
+        &mut self,
+        (client, instrument): (ClientId, InstrumentId),
+        held: (Px, Qty),
+        notional: Amount,
+        fee: i128,
+        now: u64,
+    ) {
+        let cost = self.instruments[instrument.index()].cost(held.0, held.1);
+        let cost = cost.expect("it was worked out when all of it was reserved");
+        let owed = notional.get().saturating_add(fee.max(0)).min(cost);
+        self.use_credit(client, Amount::new(owed));
         self.clients[client.index()].trade(now);
     }
 

@@ -20,6 +20,7 @@ fn values(kind: LimitKind) -> (i128, i128) {
         | LimitKind::SessionRate
         | LimitKind::VenueRate
         | LimitKind::OrderToTrade
+        | LimitKind::ClientOpenOrders
         | LimitKind::Executions => (1, COUNT_MAX),
         LimitKind::ProtectionFills => (1, FILLS_MAX as i128),
         LimitKind::VenueSpread | LimitKind::ReferenceMove | LimitKind::Collar => (0, i128::from(E8)),

@@ -138,6 +138,8 @@ checks! {
     SelfTrade => SelfTrade,
     /// The venue holds what the order could cost, open orders included.
     VenueBalance => VenueBalance,
+    /// The client's open orders in the desk's own books.
+    ClientOpenOrders => ClientOpenOrders,
     /// Two people loosen a limit.
     FourEyes => SecondActorNeeded,
 }

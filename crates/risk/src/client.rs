@@ -9,13 +9,15 @@ use crate::checks::{Check, Omitted};
 use crate::gauge::Gauge;
 use crate::rate::{Bucket, Rate};
 
-/// Kinds of limits that a client has; the first is the restricted list's, which is kept elsewhere.
-const KINDS: [LimitKind; 5] = [
+/// Kinds of limits that a client has, by their place; the restricted list and the credit are kept elsewhere.
+const KINDS: [LimitKind; 7] = [
     LimitKind::Permitted,
     LimitKind::ClientUnexecuted,
     LimitKind::ClientRate,
     LimitKind::DuplicateWindow,
     LimitKind::OrderToTrade,
+    LimitKind::Credit,
+    LimitKind::ClientOpenOrders,
 ];
 
 /// One client; what every request reads comes first.

@@ -60,6 +60,8 @@ pub(crate) struct InstrumentRisk {
     pub(crate) reference: Reference,
     /// Fills since a person turned it on.
     pub(crate) executions: u32,
+    /// The most that a client pays for a trade in the desk's own book, as a fraction of it; zero if it never pays.
+    pub(crate) book_fee_e8: i32,
 }
 
 /// The part of [`InstrumentLimits`] that checks read, wide types widened once.
@@ -95,6 +97,7 @@ impl InstrumentRisk {
             bounds: KINDS.map(Bound::none),
             reference: Reference::new(),
             executions: 0,
+            book_fee_e8: 0,
         }
     }
 
@@ -237,6 +240,9 @@ impl InstrumentRisk {
         self.derive();
         self.reference.visit(visitor)?;
         self.plan();
+        let mut fee_e8 = u64::from(self.book_fee_e8.unsigned_abs());
+        visitor.below(&mut fee_e8, E8 as u64)?;
+        self.book_fee_e8 = fee_e8 as i32;
         visitor.u32(&mut self.executions)
     }
 }

@@ -191,6 +191,8 @@ reasons! {
     SelfTrade = 419,
     /// The venue does not hold what the order could cost, open orders counted, or has not said what it holds.
     VenueBalance = 420,
+    /// The client has as many orders open in the desk's own books as it may.
+    ClientOpenOrders = 421,
 
     /// No open quote has this id.
     UnknownQuote = 500,

@@ -247,6 +247,7 @@ pub(super) struct ClientLimits {
     pub(super) rate: Option<Windowed>,
     pub(super) duplicate_ms: Option<Spanned<i64>>,
     pub(super) order_to_trade: Option<Windowed>,
+    pub(super) open_orders_max: Option<Spanned<i64>>,
 }
 
 #[derive(Debug, Deserialize)]

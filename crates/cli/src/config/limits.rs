@@ -137,6 +137,10 @@ impl Desk {
         if let Some(ratio) = &limits.order_to_trade {
             self.put(id, windowed(LimitKind::OrderToTrade, ratio)?);
         }
+        if let Some(most) = &limits.open_orders_max {
+            let most = Amount::new((*most.get_ref()).into());
+            self.put(id, limit(LimitKind::ClientOpenOrders, most));
+        }
         Ok(())
     }
 

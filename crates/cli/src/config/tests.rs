@@ -424,6 +424,7 @@ unexecuted_max = "9"
 rate = { most = 20, window_ms = 100 }
 duplicate_ms = 3
 order_to_trade = { most = 40, window_ms = 60000 }
+open_orders_max = 200
 "#;
     SMALL
         .replacen("\n[flow]", more, 1)
@@ -456,6 +457,7 @@ fn limits_that_may_be_left_out_become_one_record_each() {
             (LimitKind::ClientRate, 0, 20, 100_000_000, 0),
             (LimitKind::DuplicateWindow, 0, 0, 3_000_000, 0),
             (LimitKind::OrderToTrade, 0, 40, 60_000_000_000, 0),
+            (LimitKind::ClientOpenOrders, 0, 200, 0, 0),
             (LimitKind::NotionalMin, 0, 1_500_000, 0, 0),
             (LimitKind::VenueSpread, 0, 200_000, 0, 0),
             (LimitKind::ReferenceMove, 0, 1_000_000, 1_000_000_000, 0),

@@ -125,7 +125,14 @@ impl Effects<'_> {
         let traded = self.traded[fill.instrument.index()].as_ref();
         let notional = traded.and_then(|traded| traded.meta.notional(fill.px, fill.qty));
         let notional = notional.expect("the gate saw that it fits");
-        self.risk.traded_in_book(order.client, notional, self.out.now());
+        let held = (order.held.px, fill.qty);
+        self.risk.traded_in_book(
+            (order.client, fill.instrument),
+            held,
+            notional,
+            fee,
+            self.out.now(),
+        );
         self.holdings.trade(order.client, fill.instrument, side, fill.qty);
         self.shrink(slot, party.leaves);
     }

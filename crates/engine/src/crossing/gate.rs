@@ -3,7 +3,7 @@
 //! *Architecture invariant:* nothing else has the matcher to give anything to, and nothing else can say that risk lets something
 //! pass.
 
-use pinrail_matching::{Amend, BookConfig, Bounds, MassCancel, Matcher, NewOrder, Phase, QuoteLeg, Quoter};
+use pinrail_matching::{Amend, BookConfig, BookOrder, Bounds, Matcher, NewOrder, Phase, QuoteLeg, Quoter};
 use pinrail_oms::Held;
 use pinrail_pricing::Pricer;
 use pinrail_risk::{BookAsk, BookMarket};
@@ -38,9 +38,11 @@ pub(super) enum Call<'a> {
     Amend(Passed, &'a Amend),
     /// Beside each leg the gate's word for it; none where it takes a quote away.
     Quote(&'a [Option<Passed>], &'a Quoter, &'a [QuoteLeg]),
+    /// Also in the midst of what the books are at.
     Cancel(u64),
-    MassCancel(&'a MassCancel),
     Phase(InstrumentId, Phase),
+    /// Stops a market, also in the midst of what the books are at.
+    Restrict(InstrumentId, Phase),
     Reference(InstrumentId, Px),
     Advance(u64),
     GoOn,
@@ -109,9 +111,9 @@ impl Gated {
                 );
                 matcher.mass_quote(**quoter, legs, effects)
             }
-            Call::Cancel(book_id) => matcher.cancel(*book_id, effects),
-            Call::MassCancel(which) => matcher.mass_cancel(which, effects),
+            Call::Cancel(book_id) => matcher.withdraw(*book_id, effects),
             Call::Phase(instrument, phase) => matcher.set_phase(*instrument, *phase, effects),
+            Call::Restrict(instrument, phase) => matcher.restrict(*instrument, *phase, effects),
             Call::Reference(instrument, px) => matcher.set_reference(*instrument, *px, effects),
             Call::Advance(now) => matcher.advance(*now, effects),
             Call::GoOn => {
@@ -141,6 +143,30 @@ impl<P: Pricer> Engine<P> {
             ask: *ask,
             held: Held { px, qty: ask.open },
         })
+    }
+
+    /// Lets an order that rests become less at its price, whatever the market, a limit or a trading state says: it adds no risk. Less
+    /// is held for it then.
+    ///
+    /// # Panics
+    /// If it is anything else.
+    pub(super) fn pass_less(&mut self, ask: &BookAsk, before: Held, resting: &BookOrder) -> Passed {
+        let is_it = (ask.client, ask.instrument, ask.side)
+            == (resting.client, resting.instrument, resting.side)
+            && (ask.px, ask.stop_px) == (resting.px, resting.stop_px)
+            && ask.open <= resting.leaves;
+        assert!(is_it, "only what becomes less passes without being judged");
+        let held = Held {
+            px: before.px,
+            qty: ask.open.min(before.qty),
+        };
+        self.risk.hold_for_book(
+            ask.client,
+            ask.instrument,
+            (before.px, before.qty),
+            (held.px, held.qty),
+        );
+        Passed { ask: *ask, held }
     }
 
     /// Where the market is: the middle of the venues' consolidated best.

@@ -1,17 +1,15 @@
-//! Clients' orders for the desk's own books: new, changed and cancelled.
+//! Clients' orders for the desk's own books: new and changed.
 
-use pinrail_matching::{Amend, MassCancel, NewOrder, PostOnly, SelfTrade, Trigger};
-use pinrail_oms::{ClientOrderSlot, ClientOrderState, Held};
+use pinrail_matching::{Amend, NewOrder, PostOnly, SelfTrade, Trigger};
+use pinrail_oms::{ClientOrderState, Held};
 use pinrail_pricing::Pricer;
 use pinrail_risk::BookAsk;
 use pinrail_types::record::{
     ClientOrder, CxlRejResponseTo, ExecInst, OrdType, OrderCancelReject, OrderCancelReplaceRequest,
-    OrderCancelRequest, OrderMassCancelReport, OrderMassCancelRequest, SelfMatchPrevention, TimeInForce,
-    TriggerPriceType,
+    SelfMatchPrevention, TimeInForce, TriggerPriceType,
 };
-use pinrail_types::{ClientId, OutId, Px, Qty, Reason, Side, Text};
+use pinrail_types::{OutId, Px, Qty, Reason, Side};
 
-use super::CALL_LINES;
 use super::effects::{rejected, revert};
 use super::gate::Call;
 use crate::out::Out;
@@ -116,6 +114,8 @@ impl<P: Pricer> Engine<P> {
         if self.books.orders.is_full() {
             return Err(Reason::BookFull);
         }
+        let open = self.books.orders.count_of(order.client);
+        self.risk.check_open_orders(order.client, open)?;
         let passed = self.pass(&ask, Held::NOTHING, now)?;
         if let Err(reason) = self.admit_to_books(order.client, order.instrument) {
             let held = passed.held();
@@ -160,46 +160,6 @@ impl<P: Pricer> Engine<P> {
         })
     }
 
-    /// The client's open order that it names, by our id or by its own.
-    fn named(
-        &self,
-        client: ClientId,
-        order_id: OutId,
-        orig_cl_ord_id: &Text<24>,
-    ) -> Result<ClientOrderSlot, Reason> {
-        let orders = &self.books.orders;
-        let slot = if order_id.is_none() {
-            orders.find_named(client, orig_cl_ord_id)
-        } else {
-            orders.find(order_id)
-        };
-        // Nobody learns anything about another client's.
-        let slot = slot.filter(|slot| orders.get(*slot).client == client);
-        slot.ok_or(Reason::UnknownOrder)
-    }
-
-    /// Cancels an order, or says why not. Whatever a trading state or a limit says, what ends risk is let through.
-    pub(crate) fn on_order_cancel(&mut self, request: &OrderCancelRequest, out: &mut Out) {
-        self.risk
-            .count_message(request.session, request.client, out.now());
-        let canceled = self.turn_to_books(out).and_then(|()| {
-            let slot = self.named(request.client, request.order_id, &request.orig_cl_ord_id)?;
-            self.ask_books(&Call::Cancel(slot.book_id()), Reason::None, out)
-        });
-        if let Err(reason) = canceled {
-            out.push(OrderCancelReject {
-                cl_ord_id: request.cl_ord_id,
-                orig_cl_ord_id: request.orig_cl_ord_id,
-                order_id: request.order_id,
-                client: request.client,
-                session: request.session,
-                reason: reason.code(),
-                response_to: CxlRejResponseTo::CancelRequest.byte(),
-                ..bytemuck::Zeroable::zeroed()
-            });
-        }
-    }
-
     /// Changes an order, or says why not.
     pub(crate) fn on_order_replace(&mut self, request: &OrderCancelReplaceRequest, out: &mut Out) {
         if let Err(reason) = self.replace(request, out) {
@@ -216,10 +176,29 @@ impl<P: Pricer> Engine<P> {
         }
     }
 
+    /// Whether a change is one to less at the same price. It adds no risk, so that it passes as a cancel does.
+    fn only_reduces(&self, request: &OrderCancelReplaceRequest) -> bool {
+        let slot = self.named(request.client, request.order_id, &request.orig_cl_ord_id);
+        let resting = slot
+            .ok()
+            .and_then(|slot| self.books.matcher.get().order(slot.book_id()));
+        let is_same = |px: Px, held: Px| px == Px::NONE || px == held;
+        resting.is_some_and(|resting| {
+            is_same(request.px, resting.px)
+                && is_same(request.stop_px, resting.stop_px)
+                && request.qty <= resting.qty
+        })
+    }
+
     fn replace(&mut self, request: &OrderCancelReplaceRequest, out: &mut Out) -> Result<(), Reason> {
         let now = out.now();
-        self.risk.admit_message(request.session, request.client, now)?;
-        self.turn_to_books(out)?;
+        let is_less = self.only_reduces(request);
+        if is_less {
+            self.risk.count_message(request.session, request.client, now);
+        } else {
+            self.risk.admit_message(request.session, request.client, now)?;
+            self.turn_to_books(out)?;
+        }
         let slot = self.named(request.client, request.order_id, &request.orig_cl_ord_id)?;
         if request.cl_ord_id.is_empty() {
             return Err(Reason::BadField);
@@ -249,7 +228,6 @@ impl<P: Pricer> Engine<P> {
         } else {
             request.stop_px
         };
-        let is_less = (amend.px, stop_px) == (resting.px, resting.stop_px) && amend.qty <= resting.qty;
         let ask = BookAsk {
             client: held.client,
             instrument: held.instrument,
@@ -258,9 +236,13 @@ impl<P: Pricer> Engine<P> {
             open: Qty(amend.qty.0 - resting.cum().0),
             px: amend.px,
             stop_px,
-            reduces: held.reduces || is_less,
+            reduces: held.reduces,
         };
-        let passed = self.pass(&ask, held.held, now)?;
+        let passed = if is_less {
+            self.pass_less(&ask, held.held, &resting)
+        } else {
+            self.pass(&ask, held.held, now)?
+        };
         let (now_held, before) = self.books.orders.reservation(slot);
         (*now_held, *before) = (passed.held(), Some(held.held));
         self.books.orders.rename(slot, &request.cl_ord_id);
@@ -270,43 +252,6 @@ impl<P: Pricer> Engine<P> {
             return Err(reason);
         }
         Ok(())
-    }
-
-    /// Cancels many of a client's orders, or says why not.
-    pub(crate) fn on_order_mass_cancel(&mut self, request: &OrderMassCancelRequest, out: &mut Out) {
-        self.risk
-            .count_message(request.session, request.client, out.now());
-        let reason = self.mass_cancel(request, out).err().unwrap_or_default();
-        out.push(OrderMassCancelReport {
-            cl_ord_id: request.cl_ord_id,
-            client: request.client,
-            session: request.session,
-            reason: reason.code(),
-            ..bytemuck::Zeroable::zeroed()
-        });
-    }
-
-    fn mass_cancel(&mut self, request: &OrderMassCancelRequest, out: &mut Out) -> Result<(), Reason> {
-        let side = match request.side {
-            0 => None,
-            side => Some(Side::from_fix(side).ok_or(Reason::BadSide)?),
-        };
-        if request.of_session > 1 {
-            return Err(Reason::BadField);
-        }
-        let instrument = (request.instrument != OrderMassCancelRequest::ALL).then_some(request.instrument);
-        if let Some(instrument) = instrument {
-            self.books.def(instrument)?;
-        }
-        self.turn_to_books(out)?;
-        debug_assert!(out.lines_left() >= CALL_LINES, "seen to just now");
-        let which = MassCancel {
-            client: Some(request.client),
-            instrument,
-            side,
-            session: (request.of_session == 1).then_some(request.session),
-        };
-        self.ask_books(&Call::MassCancel(&which), Reason::None, out)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Mass quotes: all that a market maker shows in one book, changed in place.
 
-use pinrail_matching::{QuoteLeg, Quoter};
+use pinrail_matching::{BookOrder, QuoteLeg, Quoter};
 use pinrail_oms::{ClientOrderSlot, ClientOrderState, Held};
 use pinrail_pricing::Pricer;
 use pinrail_risk::BookAsk;
@@ -95,7 +95,12 @@ impl<P: Pricer> Engine<P> {
     }
 
     fn take_mass_quote(&mut self, quote: &MassQuote, out: &mut Out) -> Result<(), Reason> {
-        self.risk.admit_message(quote.session, quote.client, out.now())?;
+        let is_less = check(quote).is_ok() && self.only_reduces_quotes(quote);
+        if is_less {
+            self.risk.count_message(quote.session, quote.client, out.now());
+        } else {
+            self.risk.admit_message(quote.session, quote.client, out.now())?;
+        }
         check(quote)?;
         let quoter = Quoter {
             client: quote.client,
@@ -104,11 +109,12 @@ impl<P: Pricer> Engine<P> {
             self_trade: self_trade_of(quote.self_match)?,
         };
         self.books.def(quote.instrument)?;
-        self.turn_to_books(out)?;
-        if out.lines_left() < QUOTE_LINES {
+        if !is_less {
+            self.turn_to_books(out)?;
+        }
+        if self.books.is_busy() || out.lines_left() < QUOTE_LINES {
             return Err(Reason::BookBusy);
         }
-        self.admit_to_books(quote.client, quote.instrument)?;
         let mut legs = Legs::none(quote);
         for side in [Side::Buy, Side::Sell] {
             for n in 1..=QUOTES_MAX {
@@ -130,6 +136,23 @@ impl<P: Pricer> Engine<P> {
         outcome
     }
 
+    /// Whether a mass quote takes away, or leaves less at the same price, whatever it names: it adds no risk then.
+    fn only_reduces_quotes(&self, quote: &MassQuote) -> bool {
+        let books = &self.books;
+        let is_less = |side: Side, n: usize| {
+            let level = level_of(quote, side, n);
+            let found = books
+                .orders
+                .find_leg(quote.client, quote.instrument, side, n as u8);
+            let resting = found.and_then(|slot| books.matcher.get().order(slot.book_id()));
+            level.qty == Qty::ZERO
+                || resting.is_some_and(|held| held.px == level.px && level.qty <= held.leaves)
+        };
+        [Side::Buy, Side::Sell]
+            .into_iter()
+            .all(|side| (1..=QUOTES_MAX).all(|n| is_less(side, n)))
+    }
+
     /// Adds what is to become of one quote, if it passes the gate; or says that it does not.
     fn add_leg(&mut self, quote: &MassQuote, side: Side, n: usize, legs: &mut Legs, out: &mut Out) {
         let level = level_of(quote, side, n);
@@ -139,7 +162,9 @@ impl<P: Pricer> Engine<P> {
             .find_leg(quote.client, quote.instrument, side, n as u8);
         if level.qty == Qty::ZERO {
             if let Some(slot) = found {
-                self.books.orders.rename(slot, &quote.quote_id);
+                self.books
+                    .orders
+                    .quote_again(slot, &quote.quote_id, quote.session);
                 legs.push(slot, side, level, None);
             }
             return;
@@ -167,7 +192,9 @@ impl<P: Pricer> Engine<P> {
                     state.order_id = self.books.orders.next_id(id);
                     self.books.orders.open(&state)
                 });
-                self.books.orders.rename(slot, &quote.quote_id);
+                self.books
+                    .orders
+                    .quote_again(slot, &quote.quote_id, quote.session);
                 let (held, before) = self.books.orders.reservation(slot);
                 *before = Some(core::mem::replace(held, passed.held()));
                 legs.push(slot, side, level, Some(passed));
@@ -184,10 +211,14 @@ impl<P: Pricer> Engine<P> {
     ) -> Result<Passed, Reason> {
         let resting = found.and_then(|slot| self.books.matcher.get().order(slot.book_id()));
         let before = found.map_or(Held::NOTHING, |slot| self.books.orders.get(slot).held);
-        if found.is_none() && self.books.orders.is_full() {
-            return Err(Reason::BookFull);
+        if found.is_none() {
+            if self.books.orders.is_full() {
+                return Err(Reason::BookFull);
+            }
+            let open = self.books.orders.count_of(state.client);
+            self.risk.check_open_orders(state.client, open)?;
         }
-        let is_less = |held: &pinrail_matching::BookOrder| held.px == level.px && level.qty <= held.leaves;
+        let is_less = |held: &BookOrder| held.px == level.px && level.qty <= held.leaves;
         let ask = BookAsk {
             client: state.client,
             instrument: state.instrument,
@@ -196,8 +227,21 @@ impl<P: Pricer> Engine<P> {
             open: level.qty,
             px: level.px,
             stop_px: Px::NONE,
-            reduces: resting.as_ref().is_some_and(is_less),
+            reduces: false,
         };
-        self.pass(&ask, before, out.now())
+        if let Some(resting) = resting.filter(is_less) {
+            return Ok(self.pass_less(&ask, before, &resting));
+        }
+        let passed = self.pass(&ask, before, out.now())?;
+        if let Err(reason) = self.admit_to_books(state.client, state.instrument) {
+            self.risk.hold_for_book(
+                state.client,
+                state.instrument,
+                (passed.held().px, passed.held().qty),
+                (before.px, before.qty),
+            );
+            return Err(reason);
+        }
+        Ok(passed)
     }
 }

@@ -15,6 +15,12 @@ use crate::desk::{Desk, INSTRUMENT};
 /// A tick times a lot, in the smallest unit of the quote asset.
 pub const UNIT: i128 = 10;
 
+/// What so many lots at a price hold of a client's credit: what they are worth, and the taker's fee of each, rounded up.
+pub fn cost(px: i64, qty: i64) -> i128 {
+    let lot = i128::from(px) * UNIT;
+    (lot + (lot + 9_999) / 10_000) * i128::from(qty)
+}
+
 /// A book with a rebate for who rests.
 pub fn book_def() -> BookDef {
     BookDef {

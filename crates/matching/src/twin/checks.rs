@@ -113,7 +113,12 @@ pub(super) fn check_post_only(book: &Book, terms: &NewOrder, px: Px) -> Result<P
 
 /// The fields of an amend.
 pub(super) fn check_amend(book: &Book, order: &Order, amend: &Amend) -> Result<(), Reason> {
-    check_phase(book.phase)?;
+    let keeps_stop_px = amend.stop_px == Px::NONE || amend.stop_px == order.terms.stop_px;
+    let only_reduces =
+        amend.px == order.terms.px && keeps_stop_px && amend.qty.0 <= order.cum() + order.leaves;
+    if !only_reduces {
+        check_phase(book.phase)?;
+    }
     check_qty(&book.config, amend.qty)?;
     check_px(&book.config, amend.px)?;
     refuse_if(amend.qty.0 <= order.cum(), Reason::QtyBelowFilled)?;

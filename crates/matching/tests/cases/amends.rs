@@ -386,3 +386,26 @@ fn a_stop_may_be_amended_below_its_least_quantity() {
         ",
     );
 }
+
+#[test]
+fn what_only_becomes_less_is_taken_in_every_phase() {
+    case(
+        "
+        > buy 1 5@100
+        1 New 0+5/5@100
+        > phase halted
+        > amend 1 4@100
+        1 Replaced 0+4/4@100
+        > amend 1 3@99
+        refused WrongPhase
+        > amend 1 5@100
+        refused WrongPhase
+        > phase cancel-only
+        > amend 1 3@100
+        1 Replaced 0+3/3@100
+        > book
+        bids: 1 3@100;
+        asks: none
+        ",
+    );
+}

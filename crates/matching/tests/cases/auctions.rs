@@ -11,7 +11,7 @@ fn a_halted_book_takes_no_orders_and_lets_them_be_cancelled() {
         > phase halted
         > buy 2 5@100
         refused WrongPhase
-        > amend 1 4@100
+        > amend 1 6@100
         refused WrongPhase
         > quote c=3: sell 4 5@101
         4 Rejected 0+0/5@101 WrongPhase
@@ -33,7 +33,7 @@ fn a_cancel_only_book_takes_no_orders_and_lets_them_be_cancelled() {
         > phase cancel-only
         > sell 2 5@100 ioc
         refused WrongPhase
-        > amend 1 4@100
+        > amend 1 6@100
         refused WrongPhase
         > cancel 1
         1 Canceled 0+0/5@100 CancelRequested

@@ -459,3 +459,30 @@ fn books_of_two_instruments_have_nothing_to_do_with_one_another() {
         ",
     );
 }
+
+#[test]
+fn any_number_is_an_id() {
+    case(
+        "
+        > sell 0 4@101
+        0 New 0+4/4@101
+        > sell 18446744073709551615 4@101
+        18446744073709551615 New 0+4/4@101
+        > sell 0 4@102
+        refused DuplicateOrderId
+        > amend 18446744073709551615 3@101
+        18446744073709551615 Replaced 0+3/3@101
+        > buy 9223372036854775808 5@101
+        9223372036854775808 New 0+5/5@101
+        1: 9223372036854775808 buys 4@101 from 0 (4+1, 4+0)
+        2: 9223372036854775808 buys 1@101 from 18446744073709551615 (5+0, 1+2)
+        > cancel 0
+        refused UnknownOrder
+        > cancel 18446744073709551615
+        18446744073709551615 Canceled 1+0/3@101 CancelRequested
+        > book
+        bids: none
+        asks: none
+        ",
+    );
+}

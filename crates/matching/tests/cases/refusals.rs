@@ -30,12 +30,12 @@ fn a_wrong_phase() {
         > phase halted
         > buy 2 5@100
         refused WrongPhase
-        > amend 1 4@100
+        > amend 1 6@100
         refused WrongPhase
         > phase cancel-only
         > buy 2 5@100
         refused WrongPhase
-        > amend 1 4@100
+        > amend 1 6@100
         refused WrongPhase
         ",
     );

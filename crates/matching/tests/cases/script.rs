@@ -463,8 +463,12 @@ impl<'a> Words<'a> {
     }
 }
 
+/// A number; an id beyond 63 bits is one below zero here.
 fn number(text: &str) -> i64 {
-    text.parse().unwrap_or_else(|e| panic!("{text}: {e}"))
+    let id = || text.parse().map(u64::cast_signed);
+    text.parse()
+        .or_else(|_| id())
+        .unwrap_or_else(|e| panic!("{text}: {e}"))
 }
 
 fn side(name: &str) -> Side {

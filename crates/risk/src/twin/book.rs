@@ -16,6 +16,11 @@ impl BookOrder {
     }
 }
 
+/// The most that a client pays for a trade, as a fraction of it.
+pub(super) const fn fee_e8(instrument: InstrumentId) -> i32 {
+    [0, 33_333, 2_500_000][instrument.index()]
+}
+
 impl Pair {
     fn draw_book_order(&mut self) -> (BookAsk, BookMarket) {
         let instrument = self.below(INSTRUMENTS.into()) as u32;
@@ -52,11 +57,13 @@ impl Pair {
         let session = SessionId(self.below(2) as u16);
         let now = self.now;
         let nothing = (Px(0), Qty::ZERO);
+        let open = self.naive.open_orders(ask.client);
         let fast = &mut self.fast;
         let taken = fast
             .admit_message(session, ask.client, now)
             .and_then(|()| fast.check_book_order(&ask))
             .and_then(|()| fast.check_duplicate(&ask, now))
+            .and_then(|()| fast.check_open_orders(ask.client, open))
             .and_then(|()| fast.reserve_book_order(&ask, &market, nothing, now));
         if taken.is_ok() {
             fast.note_book_order(&ask, now);
@@ -145,12 +152,14 @@ impl Pair {
         let traded = self.pick(&[open, open, 1, open / 2]).clamp(1, open);
         let better = order.ask.side.sign() * self.pick(&[0, 0, 3, 40]);
         let px = Px(order.ask.px.0 - better);
-        let fee = self.pick(&[0, 0, 5_000, -3_000]);
+        let fee = self.pick(&[0, 0, 5_000, 900_000, -3_000]);
         let BookAsk {
             client, instrument, ..
         } = order.ask;
         let notional = meta(instrument.0).notional(px, Qty(traded)).unwrap();
-        self.fast.traded_in_book(client, notional, self.now);
+        let of_order = (order.px, Qty(traded));
+        self.fast
+            .traded_in_book((client, instrument), of_order, notional, fee, self.now);
         let left = (order.px, Qty(open - traded));
         self.fast.hold_for_book(client, instrument, order.held(), left);
         self.naive.trade_in_book(at, Qty(traded), px, fee, self.now);

@@ -106,6 +106,8 @@ impl Pair {
         orders::define(&mut fast);
         for id in 0..INSTRUMENTS {
             fast.define(&meta(id)).unwrap();
+            let instrument = InstrumentId(id);
+            fast.set_book_fee(instrument, book::fee_e8(instrument)).unwrap();
             // One gets its limits later.
             if id != 1 {
                 fast.set_limits(&limits(id)).unwrap();
@@ -324,6 +326,7 @@ impl Pair {
             | LimitKind::NetExposure => (worth(lots), 0),
             LimitKind::VenueSpread => (500_000, 0),
             LimitKind::ReferenceMove => (i128::from(E8 / 100), self.pick(&[160, 500, 16_000_000_000])),
+            LimitKind::ClientOpenOrders => (i128::from(self.pick(&[1_u8, 2, 5])), 0),
             LimitKind::Executions => (i128::from(self.pick(&[3_u8, 6])), 0),
             LimitKind::ProtectionFills => (i128::from(self.pick(&[2_u8, 3])), self.pick(&[30, 90])),
             LimitKind::ProtectionDelta => (lots * 2, self.pick(&[30, 90])),

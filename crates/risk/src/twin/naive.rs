@@ -538,7 +538,9 @@ impl Naive {
             return Err(Reason::NotionalAboveMax);
         }
         self.check_position(ask, quoted)?;
-        self.check_notional(ask, notional)?;
+        self.check_asset(ask)?;
+        self.check_credit(ask.client, notional)?;
+        self.check_unexecuted(ask, notional)?;
         self.check_exposure(ask, quoted)?;
         Ok(Amount::new(notional))
     }
@@ -638,7 +640,7 @@ impl Naive {
             .iter()
             .filter(|(order, _)| quote_of(order.instrument.0) == quote);
         let orders = orders.map(|(order, left)| i128::from(order.px.0 * left.0 * 10));
-        let in_books = self.held_in_book(|order| quote_of(order.instrument.0) == quote);
+        let in_books = self.held_in_book(|order| quote_of(order.instrument.0) == quote, book::value);
         held.map(Open::notional).sum::<i128>() + orders.sum::<i128>() + in_books
     }
 
@@ -654,26 +656,35 @@ impl Naive {
         Ok(())
     }
 
-    fn check_notional(&self, ask: &Ask, notional: i128) -> Result<(), Reason> {
+    fn check_asset(&self, ask: &Ask) -> Result<(), Reason> {
         let client = self.clients[ask.client.index()];
-        let quote = quote_of(ask.instrument.0);
-        if client.credit_asset != quote {
+        if client.credit_asset != quote_of(ask.instrument.0) {
             return Err(Reason::CreditAsset);
         }
-        let held = self.open.iter().filter(|open| open.ask.client == ask.client);
-        let in_books = self.held_in_book(|order| order.client == ask.client);
-        let of_client = notional + held.map(Open::notional).sum::<i128>() + in_books;
-        let used = self.fills().filter(|fill| fill.ask.client == ask.client);
+        Ok(())
+    }
+
+    /// What a client would owe with so much more.
+    fn check_credit(&self, client: ClientId, added: i128) -> Result<(), Reason> {
+        let held = self.open.iter().filter(|open| open.ask.client == client);
+        let in_books = self.held_in_book(|order| order.client == client, book::cost);
+        let of_client = added + held.map(Open::notional).sum::<i128>() + in_books;
+        let used = self.fills().filter(|fill| fill.ask.client == client);
         let used: i128 = used.map(|fill| i128::from(fill.px.0 * fill.ask.qty.0 * 10)).sum();
-        let used = used + self.used_in_book(ask.client);
-        if of_client + used > self.most(LimitKind::Credit, ask.client.0) {
+        let used = used + self.used_in_book(client);
+        if of_client + used > self.most(LimitKind::Credit, client.0) {
             return Err(Reason::CreditLimit);
         }
-        let most = self.last(LimitKind::ClientUnexecuted, ask.client.0, 0);
+        let most = self.last(LimitKind::ClientUnexecuted, client.0, 0);
         if most.is_some_and(|most| of_client > most.value.get()) {
             return Err(Reason::ClientUnexecuted);
         }
-        let in_asset = notional + self.unexecuted(quote);
+        Ok(())
+    }
+
+    fn check_unexecuted(&self, ask: &Ask, added: i128) -> Result<(), Reason> {
+        let quote = quote_of(ask.instrument.0);
+        let in_asset = added + self.unexecuted(quote);
         let most = self.last(LimitKind::AssetUnexecuted, quote.0, 0);
         if most.is_some_and(|most| in_asset > most.value.get()) {
             return Err(Reason::AssetUnexecuted);

@@ -118,6 +118,7 @@ impl Reason {
             | Reason::UnknownSession
             | Reason::OpenOrdersFull
             | Reason::BookFull
+            | Reason::ClientOpenOrders
             | Reason::BookBusy
             | Reason::AccountsFull
             | Reason::ParentOrdersFull

@@ -47,6 +47,8 @@ byte_enum! {
         OrderToTrade = 0x24,
         /// Most credit of a client, in its credit asset's smallest unit.
         Credit = 0x25,
+        /// Most orders and quotes that a client has open in the desk's own books together.
+        ClientOpenOrders = 0x26,
         /// Most notional of all open quotes in the asset, the dearer side of each, in its smallest unit.
         AssetUnexecuted = 0x30,
         /// Most of what positions and open quotes at their worst side are worth, summed without their signs.
@@ -112,6 +114,7 @@ impl LimitKind {
         LimitKind::DuplicateWindow,
         LimitKind::OrderToTrade,
         LimitKind::Credit,
+        LimitKind::ClientOpenOrders,
         LimitKind::AssetUnexecuted,
         LimitKind::GrossExposure,
         LimitKind::NetExposure,

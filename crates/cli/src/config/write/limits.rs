@@ -8,7 +8,7 @@ use pinrail_types::record::{ClientDef, LimitKind, LimitScope, LimitSet, TradingS
 use super::{File, Inexpressible, bps, ms, quoted, steps};
 
 /// The keys that a file has for kinds of limits; what is on the restricted list has a table.
-const KEYS: [(LimitKind, &str); 19] = [
+const KEYS: [(LimitKind, &str); 20] = [
     (LimitKind::NotionalMin, "notional_min"),
     (LimitKind::VenueSpread, "venue_spread_bps"),
     (LimitKind::ReferenceMove, "reference_move"),
@@ -21,6 +21,7 @@ const KEYS: [(LimitKind, &str); 19] = [
     (LimitKind::ClientRate, "rate"),
     (LimitKind::DuplicateWindow, "duplicate_ms"),
     (LimitKind::OrderToTrade, "order_to_trade"),
+    (LimitKind::ClientOpenOrders, "open_orders_max"),
     (LimitKind::AssetUnexecuted, "unexecuted_max"),
     (LimitKind::GrossExposure, "gross_max"),
     (LimitKind::NetExposure, "net_max"),
@@ -83,7 +84,7 @@ impl File<'_> {
         Ok(match kind {
             LimitKind::VenueSpread => fraction()?,
             LimitKind::ReferenceMove => format!("{{ bps = {}, window_ms = {} }}", fraction()?, window_ms()?),
-            LimitKind::Executions => count.to_string(),
+            LimitKind::Executions | LimitKind::ClientOpenOrders => count.to_string(),
             LimitKind::DuplicateWindow => window_ms()?.to_string(),
             LimitKind::ProtectionFills
             | LimitKind::ClientRate

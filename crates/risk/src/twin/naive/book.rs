@@ -2,17 +2,28 @@
 
 use super::*;
 use crate::book::{BookAsk, BookMarket};
-use crate::twin::book::BookOrder;
+use crate::twin::book::{BookOrder, fee_e8};
 
 /// A trade of a client with another.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct BookTrade {
     client: ClientId,
-    notional: i128,
+    owed: i128,
 }
 
 fn worth(px: Px, qty: Qty) -> i128 {
     i128::from(px.0 * qty.0 * 10)
+}
+
+/// What so many lots could cost a client: each may be a trade of its own.
+pub(super) fn cost(instrument: InstrumentId, px: Px, qty: Qty) -> i128 {
+    let exact_e8 = worth(px, Qty(1)) * i128::from(fee_e8(instrument));
+    worth(px, qty) + i128::from(qty.0) * (exact_e8 + 99_999_999).div_euclid(100_000_000)
+}
+
+/// What they are worth.
+pub(super) fn value(_: InstrumentId, px: Px, qty: Qty) -> i128 {
+    worth(px, qty)
 }
 
 fn ask_of(order: &BookAsk) -> Ask {
@@ -37,13 +48,22 @@ impl Naive {
         self.message(order.client, now);
         self.check_ask_that(&ask_of(order), order.reduces)?;
         self.check_duplicate(&ask_of(order), now)?;
-        let px = self.check_in_book(order, market, 0, now)?;
+        let most = self.last(LimitKind::ClientOpenOrders, order.client.0, 0);
+        if most.is_some_and(|most| i128::from(self.open_orders(order.client)) >= most.value.get()) {
+            return Err(Reason::ClientOpenOrders);
+        }
+        let px = self.check_in_book(order, market, (Px(0), Qty::ZERO), now)?;
         let duplicate = self.last(LimitKind::DuplicateWindow, order.client.0, 0);
         if let Some(set) = duplicate {
             self.taken.push((ask_of(order), now, set.window_ns));
         }
         self.book.push(BookOrder { ask: *order, px });
         Ok(px)
+    }
+
+    pub(in crate::twin) fn open_orders(&self, client: ClientId) -> u32 {
+        let own = self.book.iter().filter(|order| order.ask.client == client);
+        own.count() as u32
     }
 
     pub(in crate::twin) fn change_in_book(
@@ -59,8 +79,7 @@ impl Naive {
         self.message(order.client, now);
         self.check_ask_that(&ask_of(order), order.reduces)?;
         let before = self.book.swap_remove(at);
-        let held = worth(before.px, before.ask.open);
-        let judged = self.check_in_book(order, market, held, now);
+        let judged = self.check_in_book(order, market, (before.px, before.ask.open), now);
         let after = judged.map_or(before, |px| BookOrder { ask: *order, px });
         self.book.push(after);
         let last = self.book.len() - 1;
@@ -73,7 +92,7 @@ impl Naive {
         &mut self,
         order: &BookAsk,
         market: &BookMarket,
-        before: i128,
+        before: (Px, Qty),
         now: u64,
     ) -> Result<Px, Reason> {
         if self.show(order.instrument.0, market.ref_px, now) {
@@ -117,11 +136,15 @@ impl Naive {
         if notional > self.most(LimitKind::NotionalMax, order.instrument.0) {
             return Err(Reason::NotionalAboveMax);
         }
+        let ask = ask_of(order);
+        self.check_asset(&ask)?;
+        let owed = cost(order.instrument, px, order.open);
+        if owed > cost(order.instrument, before.0, before.1) {
+            self.check_credit(order.client, owed)?;
+        }
         let held = worth(px, order.open);
-        if held > before {
-            self.check_notional(&ask_of(order), held)?;
-        } else if self.clients[order.client.index()].credit_asset != quote_of(order.instrument.0) {
-            return Err(Reason::CreditAsset);
+        if held > worth(before.0, before.1) {
+            self.check_unexecuted(&ask, held)?;
         }
         Ok(px)
     }
@@ -139,9 +162,10 @@ impl Naive {
         let BookAsk {
             client, instrument, ..
         } = self.book[at].ask;
+        let held = cost(instrument, self.book[at].px, qty);
         self.book_trades.push(BookTrade {
             client,
-            notional: worth(px, qty),
+            owed: held.min(worth(px, qty) + fee.max(0)),
         });
         self.book[at].ask.open.0 -= qty.0;
         if self.book[at].ask.open == Qty::ZERO {
@@ -158,16 +182,22 @@ impl Naive {
         self.check_states(&ask, order.reduces).is_err() || self.check_permitted(&ask).is_err()
     }
 
-    /// What is held for a client's orders.
-    pub(super) fn held_in_book(&self, is_it: impl Fn(&BookAsk) -> bool) -> i128 {
+    /// What is held for clients' orders.
+    pub(super) fn held_in_book(
+        &self,
+        is_it: impl Fn(&BookAsk) -> bool,
+        of: impl Fn(InstrumentId, Px, Qty) -> i128,
+    ) -> i128 {
         let orders = self.book.iter().filter(|order| is_it(&order.ask));
-        orders.map(|order| worth(order.px, order.ask.open)).sum()
+        orders
+            .map(|order| of(order.ask.instrument, order.px, order.ask.open))
+            .sum()
     }
 
     /// What a client's trades used of its credit.
     pub(super) fn used_in_book(&self, client: ClientId) -> i128 {
         let trades = self.book_trades.iter().filter(|trade| trade.client == client);
-        trades.map(|trade| trade.notional).sum()
+        trades.map(|trade| trade.owed).sum()
     }
 }
 
