@@ -14,7 +14,7 @@ mod many;
 use std::hint::black_box;
 
 use bytemuck::Zeroable;
-use desk::Desk;
+use desk::{Desk, strategies};
 use gungraun::{Callgrind, LibraryBenchmarkConfig, library_benchmark, library_benchmark_group, main};
 use many::Many;
 use pinrail_bench::DeepBook;
@@ -27,7 +27,7 @@ use pinrail_risk::{Ask, Quoted, Risk, RiskBounds};
 use pinrail_types::record::{
     AssetDef, BookLevel, BookState, BookUpdate, ClientDef, InstrumentDef, InventoryRule, LimitKind,
     LimitScope, LimitSet, Quote, QuoteBasis, QuoteRequest, QuotingParams, Scope, SequenceRule, Tick,
-    TierSpread, TradingState,
+    TierSpread, TradingState, VenueOrder,
 };
 use pinrail_types::{
     Amount, Cause, ClientId, Decimal, E8, Flags, Frame, Grid, Instrument, InstrumentId, Px, Qty, Reason,
@@ -229,6 +229,43 @@ fn request_to_quote((mut desk, frame): (Box<Desk>, Box<Frame>)) -> (Box<Desk>, B
     let Desk { engine, out, .. } = &mut *desk;
     engine.on_event(black_box(&frame), out);
     assert!(out.types().eq([Quote::TYPE, QuoteBasis::TYPE]));
+    (desk, frame)
+}
+
+// An accept that takes the position out of its band: its fill, and the first orders of the hedge, over two venues and as deep as
+// its price may go: four levels of each.
+fn hedged_desk_and_accept() -> (Box<HedgedDesk>, Box<Frame>) {
+    let mut desk: Box<HedgedDesk> = Box::new(Desk::active_with(strategies::hedgers));
+    desk.deepen();
+    for balance in strategies::balances() {
+        desk.put(balance);
+    }
+    desk.put(strategies::hedging());
+    let quote = desk.ask(0, b'1', 410).expect("a quote");
+    let mut frame = Box::new(Frame::of(&Desk::<SweepPricer>::order(&quote, b'1')));
+    *frame.header_mut() = RecordHeader {
+        seq: desk.seq + 1,
+        ts_core: desk.now,
+        cause: Cause::input(SourceId(0), 1),
+        ..*frame.header()
+    };
+    while desk.engine.refresh() {}
+    (desk, frame)
+}
+
+type HedgedDesk = Desk<strategies::Hedgers>;
+
+#[library_benchmark]
+#[bench::eight_levels_of_two_venues(setup = hedged_desk_and_accept)]
+fn accept_to_fill_and_hedge(
+    (mut desk, frame): (Box<HedgedDesk>, Box<Frame>),
+) -> (Box<HedgedDesk>, Box<Frame>) {
+    let Desk { engine, out, .. } = &mut *desk;
+    engine.on_event(black_box(&frame), out);
+    assert_eq!(
+        out.find::<VenueOrder>().map(|order| order.qty.0).sum::<i64>(),
+        320
+    );
     (desk, frame)
 }
 
@@ -656,7 +693,10 @@ library_benchmark_group!(
 library_benchmark_group!(name = ring, benchmarks = [ring_push_and_poll]);
 library_benchmark_group!(name = journal, benchmarks = [journal_append]);
 library_benchmark_group!(name = book, benchmarks = [level_change]);
-library_benchmark_group!(name = engine, benchmarks = [request_to_quote]);
+library_benchmark_group!(
+    name = engine,
+    benchmarks = [request_to_quote, accept_to_fill_and_hedge]
+);
 library_benchmark_group!(name = scale, benchmarks = [update_of_many, request_of_many]);
 
 library_benchmark_group!(

@@ -5,51 +5,24 @@
 mod desk;
 
 use bytemuck::Zeroable;
-use desk::strategies::balances;
+use desk::strategies::{HEDGER, HEDGER_REST_NS, Hedgers as Model, RETRY_NS, balances, hedgers, hedging};
 use desk::{Desk, INSTRUMENT, STALE_NS, only};
-use pinrail_engine::{Bounds, Engine, Out, PARENTS_MAX};
-use pinrail_pricing::{BandHedger, SweepPricer, WithStrategy};
+use pinrail_engine::{Engine, Out, PARENTS_MAX};
+use pinrail_pricing::SweepPricer;
 use pinrail_types::record::{
     ExecType, HedgingParams, InputReject, OrdStatus, ParentOrderReport, ParentState, Scope, TradingState,
     VenueBalance, VenueOrder, VenueOrderReject, VenueReport,
 };
 use pinrail_types::{Amount, AssetId, InstrumentId, Px, Qty, Reason, StrategyId, Text, VenueId};
 
-type Hedgers = Desk<WithStrategy<SweepPricer, BandHedger>>;
-
-const RETRY_NS: u64 = 50;
-const REST_NS: u64 = 1_000;
-const HEDGER: StrategyId = StrategyId(3);
-
-fn hedgers(bounds: &Bounds) -> WithStrategy<SweepPricer, BandHedger> {
-    WithStrategy {
-        pricer: SweepPricer::new(bounds.instruments),
-        strategy: BandHedger::new(bounds.instruments),
-    }
-}
-
-/// From 100 lots on down to 20, at most half a percent from the reference and in at most three tries.
-fn params() -> HedgingParams {
-    HedgingParams {
-        instrument: INSTRUMENT,
-        strategy: HEDGER,
-        tries_max: 3,
-        band_lots: Qty(100),
-        target_lots: Qty(20),
-        chase_e8: 500_000,
-        cost_max: Amount::new(1 << 60),
-        retry_ns: RETRY_NS,
-        rest_ns: REST_NS,
-        ..Zeroable::zeroed()
-    }
-}
+type Hedgers = Desk<Model>;
 
 fn desk() -> Hedgers {
     let mut desk = Desk::active_with(hedgers);
     for balance in balances() {
         desk.put(balance);
     }
-    assert!(desk.put(params()).is_empty());
+    assert!(desk.put(hedging()).is_empty());
     desk
 }
 
@@ -161,7 +134,7 @@ fn what_no_venue_gave_is_tried_again_and_not_for_ever() {
     );
     // What is left is outside the band, and begun again when the books move on, not at once.
     assert!(sent(&desk.snapshot(VenueId(0), &[(9_990, 500)], &[(10_010, 500)])).is_empty());
-    desk.now += REST_NS;
+    desk.now += HEDGER_REST_NS;
     let out = desk.snapshot(VenueId(0), &[(9_990, 500)], &[(10_010, 500)]);
     assert_eq!(sent(&out), [(0, 10_010, 180)]);
 }
@@ -172,7 +145,7 @@ fn it_goes_no_further_than_its_limits() {
     let mut desk = desk();
     desk.put(HedgingParams {
         chase_e8: 100_000,
-        ..params()
+        ..hedging()
     });
     let out = sell_to_a_client(&mut desk, 600);
     let nothing = (ParentState::Waiting, 0, Reason::InsufficientDepth);
@@ -183,7 +156,7 @@ fn it_goes_no_further_than_its_limits() {
         let mut desk = self::desk();
         desk.put(HedgingParams {
             cost_max: Amount::new(cost_max),
-            ..params()
+            ..hedging()
         });
         let out = sell_to_a_client(&mut desk, 600);
         assert_eq!(sent(&out).is_empty(), !sends, "{cost_max}");
@@ -293,14 +266,14 @@ fn parameters_outside_their_domain_are_refused() {
         (|p| p.cost_max = Amount::new(-1), Reason::BadField),
         (|p| p.retry_ns = u64::MAX, Reason::BadField),
     ] {
-        let mut params = params();
+        let mut params = hedging();
         spoil(&mut params);
         let reject: InputReject = only(&desk.put(params));
         assert_eq!(reject.reason, reason.code());
     }
     let mut plain = Desk::active();
     assert_eq!(
-        only::<InputReject>(&plain.put(params())).reason,
+        only::<InputReject>(&plain.put(hedging())).reason,
         Reason::BadField.code()
     );
 }
@@ -340,7 +313,7 @@ fn parent_orders_are_bounded() {
         band_lots: Qty(0),
         target_lots: Qty(0),
         retry_ns: STALE_NS,
-        ..params()
+        ..hedging()
     });
     for n in 0..=PARENTS_MAX {
         let out = sell_to_a_client(&mut desk, 1);

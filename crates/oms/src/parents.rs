@@ -49,6 +49,16 @@ pub struct ParentTable {
 
 const _: () = assert!(PARENTS_MAX == u64::BITS as usize);
 
+/// The bits that are set, from the lowest.
+#[inline]
+fn bits(mut set: u64) -> impl Iterator<Item = u32> {
+    core::iter::from_fn(move || {
+        let at = (set != 0).then(|| set.trailing_zeros());
+        set &= set.wrapping_sub(1);
+        at
+    })
+}
+
 impl Default for ParentTable {
     fn default() -> Self {
         ParentTable::new()
@@ -78,12 +88,9 @@ impl ParentTable {
     }
 
     /// The open ones.
+    #[inline]
     pub fn iter(&self) -> impl Iterator<Item = &ParentOrder> {
-        let taken = self.taken;
-        let slots = self.slots.iter().enumerate();
-        slots
-            .filter(move |(at, _)| taken >> at & 1 == 1)
-            .map(|(_, held)| held)
+        bits(self.taken).map(|at| &self.slots[at as usize])
     }
 
     /// The id under which the next one is to be opened: `id`, with the slot in which it will stand as its hint.
@@ -190,8 +197,7 @@ impl ParentTable {
 
     /// Nothing more is sent for any of them, and each is looked at again at once.
     pub fn stop_all(&mut self, why: Reason, now: u64) {
-        let taken = self.taken;
-        for slot in (0..PARENTS_MAX as u32).filter(|slot| taken >> slot & 1 == 1) {
+        for slot in bits(self.taken) {
             self.stop(ParentSlot(slot), why);
             self.slots[slot as usize].next_at = now;
         }
@@ -224,8 +230,8 @@ impl ParentTable {
         if self.next_at > now {
             return None;
         }
-        let at = self.slots.iter().position(|held| held.next_at <= now);
-        at.map(|at| ParentSlot(at as u32))
+        let is_due = |slot: &u32| self.slots[*slot as usize].next_at <= now;
+        bits(self.taken).find(is_due).map(ParentSlot)
     }
 
     fn derive(&mut self) {

@@ -1,8 +1,10 @@
 //! Strategies for tests: one that does what it is told, and one that trades by itself.
 
 use bytemuck::Zeroable;
-use pinrail_pricing::{Actions, Desk as View, Fill, FillFrom, Strategy, SweepPricer, WithStrategy};
-use pinrail_types::record::{ModelInput, TimeInForce, VenueBalance};
+use pinrail_pricing::{
+    Actions, BandHedger, Desk as View, Fill, FillFrom, Strategy, SweepPricer, WithStrategy,
+};
+use pinrail_types::record::{HedgingParams, ModelInput, TimeInForce, VenueBalance};
 use pinrail_types::state::{StateError, Visitor};
 use pinrail_types::{
     Amount, AssetId, Frame, InstrumentId, NewVenueOrder, OutId, Px, Qty, Reason, Side, StrategyId, VenueId,
@@ -24,6 +26,35 @@ pub fn makers(bounds: &pinrail_engine::Bounds) -> Makers {
     WithStrategy {
         pricer: SweepPricer::new(bounds.instruments),
         strategy: Maker::default(),
+    }
+}
+
+pub type Hedgers = WithStrategy<SweepPricer, BandHedger>;
+
+pub const RETRY_NS: u64 = 50;
+pub const HEDGER_REST_NS: u64 = 1_000;
+pub const HEDGER: StrategyId = StrategyId(3);
+
+pub fn hedgers(bounds: &pinrail_engine::Bounds) -> Hedgers {
+    WithStrategy {
+        pricer: SweepPricer::new(bounds.instruments),
+        strategy: BandHedger::new(bounds.instruments),
+    }
+}
+
+/// From 100 lots on down to 20, at most half a percent from the reference and in at most three tries.
+pub fn hedging() -> HedgingParams {
+    HedgingParams {
+        instrument: INSTRUMENT,
+        strategy: HEDGER,
+        tries_max: 3,
+        band_lots: Qty(100),
+        target_lots: Qty(20),
+        chase_e8: 500_000,
+        cost_max: Amount::new(1 << 60),
+        retry_ns: RETRY_NS,
+        rest_ns: HEDGER_REST_NS,
+        ..Zeroable::zeroed()
     }
 }
 
