@@ -85,5 +85,5 @@ fn books_orders_and_pages_take_what_is_documented() {
     assert_eq!(rest, 0, "nothing besides");
     let odd = one.orders + 1;
     let most = bytes(Bounds { orders: odd, ..one });
-    assert!(most <= book + (order + 40) * odd + page * one.pages, "{most}");
+    assert!(most <= book + (order + 44) * odd + page * one.pages, "{most}");
 }

@@ -283,7 +283,9 @@ fn every_limit() -> Vec<LimitSet> {
         .map(|kind| {
             let (value, window_ns) = match kind {
                 LimitKind::NotionalMin => (1, 0),
-                LimitKind::VenueSpread | LimitKind::Executions => (1_000_000, 0),
+                LimitKind::VenueSpread | LimitKind::Executions | LimitKind::ClientOpenOrders => {
+                    (1_000_000, 0)
+                }
                 LimitKind::ProtectionFills => (32, 1_000),
                 LimitKind::ProtectionDelta => (1 << 40, 1_000),
                 LimitKind::Permitted => (0, 0),

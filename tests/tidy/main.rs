@@ -79,6 +79,9 @@ const NO_FLOATS: &[&str] = &["types", "book", "matching", "risk", "oms", "engine
 /// Most lines in a file; one that grows beyond has more than one subject.
 const LINES_MAX: usize = 900;
 
+/// Written by a test, a row for each field of each record: it has one subject however many there are.
+const GENERATED: &str = "docs/records.md";
+
 #[test]
 fn crates_use_only_what_the_table_allows() {
     let metadata = metadata();
@@ -229,7 +232,7 @@ fn files_are_short_and_finished() {
     let mut found = Vec::new();
     for source in sources(&root()) {
         let lines = source.text.lines().count();
-        if lines > LINES_MAX {
+        if lines > LINES_MAX && source.path != GENERATED {
             found.push(format!("{}: {lines} lines, at most {LINES_MAX}", source.path));
         }
         for (line, text) in source.text.lines().enumerate() {

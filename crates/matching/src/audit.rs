@@ -21,6 +21,7 @@ impl Matcher {
                 };
                 let mut level = first(ladder);
                 let mut last_rank = i64::MIN;
+                let mut strays = 0;
                 while level != NIL {
                     let queue = self.shelf.pool.level(level);
                     assert!(queue.rank > last_rank, "prices are in order");
@@ -30,6 +31,7 @@ impl Matcher {
                         "a level is its ladder's"
                     );
                     last_rank = queue.rank;
+                    strays += u32::from(queue.is_stray());
                     let (len, bounded) = self.audit_queue(at, ladder, level);
                     orders += len;
                     timed += bounded;
@@ -39,6 +41,9 @@ impl Matcher {
                         0 | 1 => book.sides[ladder].next(&self.shelf.pool, level),
                         stop => stops[stop - 2].next(&self.shelf.pool, level),
                     };
+                }
+                if let Some(side) = book.sides.get(ladder) {
+                    assert_eq!(side.strays(), strays, "strays are counted");
                 }
             }
             assert_eq!(book.stops as usize, waiting, "waiting stops are counted");

@@ -5,6 +5,7 @@ use pinrail_types::{InstrumentId, Px, Qty, Reason, Side};
 
 use crate::config::BookConfig;
 use crate::expiry::Expiries;
+use crate::index::Home;
 use crate::level::{Ladder, Level, NIL, Pool, StopLadder, px_of, rank_of};
 use crate::order::{BookOrder, NewOrder, Phase, PostOnly, Trigger};
 use crate::report::{LevelDelta, OrderDelta, OrderDeltaKind, Report, Sink, Top, Uncross};
@@ -13,10 +14,8 @@ use crate::slab::{Marks, Node, Slab};
 /// A side as an index.
 #[inline]
 pub(crate) const fn at(side: Side) -> usize {
-    match side {
-        Side::Buy => 0,
-        Side::Sell => 1,
-    }
+    // Not a branch: no one can guess it.
+    (side as usize & 1) ^ 1
 }
 
 /// The ladders of a book's waiting stops, in the order in which they are triggered.
@@ -41,11 +40,11 @@ pub(crate) const fn owner(book: u32, ladder: u32) -> u32 {
     book * (2 + STOP_LADDERS.len() as u32) + ladder
 }
 
-/// One book, but for its orders and prices.
+/// One book, but for its orders and prices. What each order looks at stands in one line of the cache, and so does what it looks at
+/// of a side.
 #[derive(Debug)]
+#[repr(C, align(64))]
 pub(crate) struct Book {
-    /// Bids and offers.
-    pub(crate) sides: [Ladder; 2],
     pub(crate) phase: Phase,
     pub(crate) is_open: bool,
     /// A trade or a reference price came since stops were looked at.
@@ -54,16 +53,18 @@ pub(crate) struct Book {
     pub(crate) is_gathering: bool,
     /// Waiting stops.
     pub(crate) stops: u32,
+    pub(crate) config: BookConfig,
     /// Trades so far.
     pub(crate) trades: u64,
     /// Of the last trade; none before the first.
     pub(crate) last_px: Px,
+    /// Bids and offers.
+    pub(crate) sides: [Ladder; 2],
     /// The lowest and highest price since stops were looked at; of the last trade at least.
     pub(crate) low: i64,
     pub(crate) high: i64,
     pub(crate) reference: Px,
     pub(crate) day_end_ts: u64,
-    pub(crate) config: BookConfig,
     /// What the sink was told last.
     pub(crate) top_told: Top,
     pub(crate) uncross_told: Uncross,
@@ -139,13 +140,13 @@ impl Book {
         };
     }
 
-    /// Notes a trade's price.
+    /// Notes trades, one or more, from a first price to a last one.
     #[inline]
-    pub(crate) fn traded(&mut self, px: i64) {
-        self.trades += 1;
-        self.last_px = Px(px);
-        self.low = self.low.min(px);
-        self.high = self.high.max(px);
+    pub(crate) fn traded(&mut self, trades: u64, first: Px, last: Px) {
+        self.trades += trades;
+        self.last_px = last;
+        self.low = self.low.min(first.0).min(last.0);
+        self.high = self.high.max(first.0).max(last.0);
         self.is_to_look = true;
     }
 }
@@ -201,25 +202,26 @@ impl Shelf {
     }
 
     /// The same of a limit order of the plainest kind, all of which is open.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "a call would write the order to memory")]
+    #[inline(always)]
     pub(crate) fn rest_plain<S: Sink>(
         &mut self,
         book: &mut Book,
         instrument: InstrumentId,
         order: &NewOrder,
+        home: Home,
         sink: &mut S,
     ) {
         let (side, px, qty) = (order.side, order.px.0, order.qty.0);
         let level = book.sides[at(side)].level_at(&mut self.pool, rank_of(side, px));
         let marks = Marks::new(side, PostOnly::No, order.self_trade, false);
         let open = Open { leaves: qty, qty };
-        let slot = self.append(instrument, order, open, qty, marks, level);
+        let slot = self.append(instrument, order, home, open, qty, marks, level);
         self.say_order(slot, OrderDeltaKind::Add, sink);
         self.say_level(instrument, side, px, level, sink);
     }
 
     /// Puts an order at the end of a level's queue, and notes what only some orders have: its slot.
-    #[inline]
     pub(crate) fn put(
         &mut self,
         instrument: InstrumentId,
@@ -235,7 +237,8 @@ impl Shelf {
         if order.expire_ts != 0 {
             marks = marks.timed();
         }
-        let slot = self.append(instrument, order, open, shown, marks, level);
+        let home = self.slab.home(order.order_id);
+        let slot = self.append(instrument, order, home, open, shown, marks, level);
         if marks.is_iceberg() {
             self.slab.rare_mut(slot).display = order.display_qty.0;
         }
@@ -261,17 +264,20 @@ impl Shelf {
     }
 
     /// Writes a new order to the end of a level's queue: its slot.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "as rest_plain")]
+    #[inline(always)]
+    #[expect(clippy::too_many_arguments)]
     fn append(
         &mut self,
         instrument: InstrumentId,
         order: &NewOrder,
+        home: Home,
         open: Open,
         shown: i64,
         marks: Marks,
         level: u32,
     ) -> u32 {
-        let slot = self.slab.add(order.order_id);
+        let slot = self.slab.add(home);
         let queue = self.pool.level_mut(level);
         let tail = queue.tail;
         queue.shown += shown;
@@ -298,7 +304,8 @@ impl Shelf {
     }
 
     /// Takes an order out of its level's queue; true if the level has none left.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "once a message")]
+    #[inline(always)]
     pub(crate) fn detach(&mut self, slot: u32) -> bool {
         let &Node {
             next,
@@ -323,34 +330,28 @@ impl Shelf {
     }
 
     /// Takes an order in the market out of the books.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "once a message")]
+    #[inline(always)]
     pub(crate) fn take_out<S: Sink>(&mut self, book: &mut Book, slot: u32, sink: &mut S) {
         self.say_order(slot, OrderDeltaKind::Remove, sink);
         let &Node {
+            order_id,
             level,
             marks,
             px,
-            book: instrument,
             ..
         } = self.slab.node(slot);
-        let side = marks.side();
-        let is_empty = self.detach(slot);
-        if is_empty {
-            book.sides[at(side)].remove(&mut self.pool, level);
-        }
-        if S::LEVELS {
-            let qty = if is_empty { 0 } else { self.pool.level(level).shown };
-            sink.level(&LevelDelta {
-                instrument: InstrumentId(instrument),
-                side,
-                px: Px(px),
-                qty: Qty(qty),
-            });
+        if self.detach(slot) {
+            book.sides[at(marks.side())].remove(&mut self.pool, level);
+            self.say_gone(slot, sink);
+        } else {
+            let instrument = InstrumentId(self.slab.node(slot).book);
+            self.say_level(instrument, marks.side(), px, level, sink);
         }
         if marks.is_timed() {
             self.expiries.remove(&mut self.slab, slot);
         }
-        self.slab.remove(slot);
+        self.slab.remove(self.slab.home(order_id), slot);
     }
 
     /// Takes a waiting stop out.
@@ -376,10 +377,11 @@ impl Shelf {
 
     /// Ends a stop that is on no ladder.
     pub(crate) fn drop_stop(&mut self, slot: u32) {
-        if self.slab.node(slot).marks.is_timed() {
+        let &Node { order_id, marks, .. } = self.slab.node(slot);
+        if marks.is_timed() {
             self.expiries.remove(&mut self.slab, slot);
         }
-        self.slab.remove(slot);
+        self.slab.remove(self.slab.home(order_id), slot);
     }
 
     #[inline]
@@ -416,6 +418,20 @@ impl Shelf {
                 side,
                 px: Px(px),
                 qty: Qty(self.pool.level(level).shown),
+            });
+        }
+    }
+
+    /// An order was the last at its price, which is gone.
+    #[inline]
+    pub(crate) fn say_gone<S: Sink>(&self, slot: u32, sink: &mut S) {
+        if S::LEVELS {
+            let node = self.slab.node(slot);
+            sink.level(&LevelDelta {
+                instrument: InstrumentId(node.book),
+                side: node.marks.side(),
+                px: Px(node.px),
+                qty: Qty::ZERO,
             });
         }
     }

@@ -24,7 +24,8 @@ impl BookConfig {
         Ok(())
     }
 
-    #[inline]
+    #[expect(clippy::inline_always, reason = "once a message")]
+    #[inline(always)]
     pub(crate) fn check_px(&self, px: Px) -> Result<(), Reason> {
         if px < self.px_min || px > self.px_max {
             return Err(if px.is_representable() {

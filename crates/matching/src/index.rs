@@ -1,173 +1,139 @@
 //! Where an order is, by its id.
 
-use crate::level::NIL;
-
 /// A slot for each id of an open order.
 ///
-/// An id's home is its remainder by the size, so that ids which are given out in order lie side by side, and adding or
-/// removing one is one store. One whose home is taken goes to the crowd: a hash table with linear probing, which shifts back what
-/// follows when something is removed, so that there are no tombstones. A home counts those that belong to it and went there:
-/// whoever is looked for and is not there costs one read.
+/// An id's home is its remainder by the size, so that ids which are given out in order lie side by side, and adding or removing one
+/// is one store. Each time that ids have gone once through all homes they are shifted, so that those which are alike in their low
+/// bits only don't meet. Orders that have one home are chained, the newest first; each link tells them apart by what is above their
+/// remainder, mostly without a look at the order.
 #[derive(Debug)]
 pub(crate) struct Index {
-    homes: Box<[Home]>,
-    crowd: Box<[Entry]>,
+    homes: Box<[Link]>,
+    /// By slot: whose home the order there took. Meaningful where the link to the slot says so.
+    behind: Box<[Link]>,
+    /// What a remainder has.
+    bits: u32,
 }
 
-/// In the low bits the slot, or [`Home::VACANT`]; above them how many went to the crowd, [`Home::MANY`] if they were not counted.
+/// To an order, or [`Link::NONE`]: in the low bits its slot, above them a tag of its id, and in the highest whether there may be
+/// others behind it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Home(u32);
+struct Link(u32);
 
-impl Home {
-    const BITS: u32 = 24;
-    const VACANT: u32 = (1 << Home::BITS) - 1;
-    const MANY: u32 = u32::MAX >> Home::BITS;
-    const EMPTY: Home = Home(Home::VACANT);
+impl Link {
+    const SLOT: u32 = (1 << 24) - 1;
+    const TAG: u32 = 127 << 24;
+    const MORE: u32 = 1 << 31;
+    const NONE: Link = Link(u32::MAX);
 
     #[inline]
     const fn slot(self) -> u32 {
-        self.0 & Home::VACANT
+        self.0 & Link::SLOT
     }
 
     #[inline]
-    const fn crowded(self) -> u32 {
-        self.0 >> Home::BITS
+    const fn has_more(self) -> bool {
+        self.0 & Link::MORE != 0
     }
 
     #[inline]
-    const fn with_slot(self, slot: u32) -> Home {
-        Home(self.0 & !Home::VACANT | slot)
+    const fn has_tag(self, tag: u32) -> bool {
+        (self.0 ^ tag) & Link::TAG == 0
     }
 }
 
+/// Where an id belongs, and its tag.
 #[derive(Clone, Copy, Debug)]
-struct Entry {
-    order_id: u64,
-    slot: u32,
+pub(crate) struct Home {
+    at: usize,
+    tag: u32,
 }
-
-const FREE: Entry = Entry {
-    order_id: !0,
-    slot: NIL,
-};
 
 impl Index {
     /// Most orders that there can be.
-    pub(crate) const ORDERS_MAX: usize = Home::VACANT as usize;
+    pub(crate) const ORDERS_MAX: usize = Link::SLOT as usize;
 
     pub(crate) fn new(orders: usize) -> Index {
         let size = (2 * orders).next_power_of_two();
         Index {
-            homes: vec![Home::EMPTY; size].into_boxed_slice(),
-            crowd: vec![FREE; size].into_boxed_slice(),
+            homes: vec![Link::NONE; size].into_boxed_slice(),
+            behind: vec![Link::NONE; orders].into_boxed_slice(),
+            bits: size.trailing_zeros(),
         }
     }
 
     #[inline]
-    fn home(&self, order_id: u64) -> usize {
-        order_id as usize & (self.homes.len() - 1)
+    pub(crate) fn home(&self, order_id: u64) -> Home {
+        let round = order_id >> self.bits;
+        let shifted = order_id.wrapping_add(round.wrapping_mul(0x9e37_79b9));
+        Home {
+            at: shifted as usize & (self.homes.len() - 1),
+            tag: (round as u32) << 24 & Link::TAG,
+        }
     }
 
-    /// The slot; `id_of` tells the id of the order in a slot.
-    #[inline]
-    pub(crate) fn find(&self, order_id: u64, id_of: impl Fn(u32) -> u64) -> Option<u32> {
-        let home = self.homes[self.home(order_id)];
-        if home == Home::EMPTY {
-            return None;
-        }
-        let slot = home.slot();
-        if slot != Home::VACANT && id_of(slot) == order_id {
-            return Some(slot);
-        }
-        if home.crowded() == 0 {
-            return None;
-        }
-        self.find_in_crowd(order_id)
-    }
-
-    /// The id is of no open order, and there are fewer than the bound.
-    #[inline]
-    pub(crate) fn add(&mut self, order_id: u64, slot: u32) {
-        let at = self.home(order_id);
-        let home = &mut self.homes[at];
-        if home.slot() == Home::VACANT {
-            *home = home.with_slot(slot);
-            return;
-        }
-        if home.crowded() < Home::MANY {
-            home.0 += 1 << Home::BITS;
-        }
-        self.add_to_crowd(order_id, slot);
-    }
-
-    /// The id is that of the open order in the slot.
-    #[inline]
-    pub(crate) fn remove(&mut self, order_id: u64, slot: u32) {
-        let at = self.home(order_id);
-        let home = &mut self.homes[at];
-        if home.slot() == slot {
-            *home = home.with_slot(Home::VACANT);
-            return;
-        }
-        if home.crowded() < Home::MANY {
-            home.0 -= 1 << Home::BITS;
-        }
-        self.remove_from_crowd(order_id);
-    }
-
-    fn place(&self, order_id: u64) -> usize {
-        let mixed = order_id.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        (mixed ^ mixed >> 32) as usize & (self.crowd.len() - 1)
-    }
-
-    fn next(&self, at: usize) -> usize {
-        (at + 1) & (self.crowd.len() - 1)
-    }
-
-    fn find_in_crowd(&self, order_id: u64) -> Option<u32> {
-        let mut at = self.place(order_id);
-        while self.crowd[at].slot != NIL {
-            if self.crowd[at].order_id == order_id {
-                return Some(self.crowd[at].slot);
+    /// The slot of an id with that home; `id_of` tells the id of the order in a slot.
+    #[expect(clippy::inline_always, reason = "once a message")]
+    #[inline(always)]
+    pub(crate) fn find(&self, home: Home, order_id: u64, id_of: impl Fn(u32) -> u64) -> Option<u32> {
+        let mut link = self.homes[home.at];
+        while link != Link::NONE {
+            let slot = link.slot();
+            if link.has_tag(home.tag) && id_of(slot) == order_id {
+                return Some(slot);
             }
-            at = self.next(at);
+            if !link.has_more() {
+                break;
+            }
+            link = self.behind[slot as usize];
         }
         None
     }
 
-    fn add_to_crowd(&mut self, order_id: u64, slot: u32) {
-        let mut at = self.place(order_id);
-        while self.crowd[at].slot != NIL {
-            at = self.next(at);
+    /// An id with that home, which is of no open order; there are fewer than the bound.
+    #[expect(clippy::inline_always, reason = "once a message")]
+    #[inline(always)]
+    pub(crate) fn add(&mut self, home: Home, slot: u32) {
+        let first = self.homes[home.at];
+        let mut link = Link(slot | home.tag);
+        if first != Link::NONE {
+            self.behind[slot as usize] = first;
+            link.0 |= Link::MORE;
         }
-        self.crowd[at] = Entry { order_id, slot };
+        self.homes[home.at] = link;
     }
 
-    fn remove_from_crowd(&mut self, order_id: u64) {
-        let mut hole = self.place(order_id);
-        while self.crowd[hole].order_id != order_id || self.crowd[hole].slot == NIL {
-            assert!(self.crowd[hole].slot != NIL, "an open order is in the index");
-            hole = self.next(hole);
+    /// The id of the open order in the slot, with that home.
+    #[inline]
+    pub(crate) fn remove(&mut self, home: Home, slot: u32) {
+        let first = self.homes[home.at];
+        if first.slot() == slot {
+            self.homes[home.at] = self.after(first);
+        } else {
+            self.unchain(first.slot(), slot);
         }
-        let mut at = hole;
+    }
+
+    #[inline]
+    fn after(&self, link: Link) -> Link {
+        if link.has_more() {
+            self.behind[link.slot() as usize]
+        } else {
+            Link::NONE
+        }
+    }
+
+    #[inline(never)]
+    fn unchain(&mut self, mut before: u32, slot: u32) {
         loop {
-            at = self.next(at);
-            let entry = self.crowd[at];
-            if entry.slot == NIL {
-                break;
+            let link = self.behind[before as usize];
+            if link.slot() == slot {
+                self.behind[before as usize] = self.after(link);
+                return;
             }
-            // It may fill the hole if its place is not between the hole and where it is.
-            let mask = self.crowd.len() - 1;
-            let (from_place, from_hole) = (
-                at.wrapping_sub(self.place(entry.order_id)) & mask,
-                at.wrapping_sub(hole) & mask,
-            );
-            if from_place >= from_hole {
-                self.crowd[hole] = entry;
-                hole = at;
-            }
+            assert!(link.has_more(), "an open order is in the index");
+            before = link.slot();
         }
-        self.crowd[hole] = FREE;
     }
 }
 
@@ -181,31 +147,31 @@ mod tests {
 
     proptest! {
         #[test]
-        fn an_index_is_a_map(ops in prop::collection::vec((0..60_u64, 0..4_u64, any::<bool>()), 1..600)) {
+        fn an_index_is_a_map(ops in prop::collection::vec((0..60_u64, 0..4_u64, any::<bool>()), 1..600), bits in 5..40_u32) {
             const ORDERS: usize = 16;
             let mut index = Index::new(ORDERS);
             let mut ids = [!0_u64; ORDERS];
             let mut free: Vec<u32> = (0..ORDERS as u32).collect();
             let mut model = BTreeMap::new();
             for (low, high, adds) in ops {
-                let id = low | high << 33;
-                let found = index.find(id, |slot| ids[slot as usize]);
+                let id = low | high << bits;
+                let found = index.find(index.home(id), id, |slot| ids[slot as usize]);
                 prop_assert_eq!(found, model.get(&id).copied());
                 match (found, adds) {
                     (None, true) => if let Some(slot) = free.pop() {
                         ids[slot as usize] = id;
-                        index.add(id, slot);
+                        index.add(index.home(id), slot);
                         model.insert(id, slot);
                     },
                     (Some(slot), false) => {
-                        index.remove(id, slot);
+                        index.remove(index.home(id), slot);
                         model.remove(&id);
                         free.push(slot);
                     }
                     _ => {}
                 }
                 for (id, slot) in &model {
-                    prop_assert_eq!(index.find(*id, |slot| ids[slot as usize]), Some(*slot));
+                    prop_assert_eq!(index.find(index.home(*id), *id, |slot| ids[slot as usize]), Some(*slot));
                 }
             }
         }

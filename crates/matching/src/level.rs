@@ -11,8 +11,6 @@ pub(crate) const NO_RANK: i64 = i64::MAX;
 
 /// Levels next to the touch that stand in a row.
 pub(crate) const NEAR: usize = 16;
-/// Levels that are found at once; a power of two.
-const KNOWN: usize = 128;
 
 /// The orders at one price: a queue through [`Slab`](crate::slab::Slab), and what is shown of them together.
 #[derive(Clone, Copy, Debug)]
@@ -20,41 +18,54 @@ const KNOWN: usize = 128;
 pub(crate) struct Level {
     pub(crate) rank: i64,
     pub(crate) shown: i64,
+    /// Of a level that is not in use, its place among those.
     pub(crate) head: u32,
     pub(crate) tail: u32,
     /// Whose it is; [`NIL`] of a level that is not in use.
     owner: u32,
+    /// Whether it stands elsewhere than at home: 1, else 0.
+    stray: u32,
 }
 
 impl Level {
     pub(crate) const fn owner(&self) -> u32 {
         self.owner
     }
+
+    pub(crate) const fn is_stray(&self) -> bool {
+        self.stray != 0
+    }
 }
 
 /// The levels of all sides, and the nodes of their trees.
+///
+/// A level stands at its **home**, which follows from its ladder and rank, so that it is found at once and neighbours in price lie
+/// side by side. Where another has that place it stands anywhere: it is a stray of its ladder.
 #[derive(Debug)]
 pub(crate) struct Pool {
+    /// A power of two.
     levels: Box<[Level]>,
+    /// Those that are not in use, each of which knows its place here.
     free: Vec<u32>,
     nodes: Nodes,
 }
 
 impl Pool {
     pub(crate) fn new(levels: usize, nodes: usize) -> Pool {
+        let size = levels.next_power_of_two();
+        let last = u32::try_from(size).expect("a bound of 32 bits");
         // Not zero: memory that was never written would fault when it is first used.
-        let none = Level {
+        let none = |at| Level {
             rank: NO_RANK,
             shown: -1,
-            head: NIL,
+            head: at,
             tail: NIL,
             owner: NIL,
+            stray: 0,
         };
         Pool {
-            levels: vec![none; levels].into_boxed_slice(),
-            free: (0..u32::try_from(levels).expect("a bound of 32 bits"))
-                .rev()
-                .collect(),
+            levels: (0..last).map(none).collect(),
+            free: (0..last).collect(),
             nodes: Nodes::new(nodes),
         }
     }
@@ -80,24 +91,60 @@ impl Pool {
         self.levels.len() - self.free.len()
     }
 
+    /// The home of a rank's level; `salt` is the ladder's.
     #[inline]
-    fn add(&mut self, rank: i64, owner: u32) -> u32 {
-        let level = self.free.pop().expect("there are no more levels than orders");
-        self.levels[level as usize] = Level {
+    fn home(&self, rank: i64, salt: u64) -> u32 {
+        let mask = self.levels.len() as u64 - 1;
+        (rank.cast_unsigned().wrapping_add(salt) & mask) as u32
+    }
+
+    /// Whether the level is that of a rank.
+    #[inline]
+    fn has(&self, level: u32, rank: i64, owner: u32) -> bool {
+        let level = self.level(level);
+        level.rank == rank && level.owner == owner
+    }
+
+    /// An empty level for a rank that has none: at its home, or it is a stray.
+    #[expect(clippy::inline_always, reason = "once a price")]
+    #[inline(always)]
+    fn add(&mut self, rank: i64, owner: u32, home: u32) -> u32 {
+        let last = self.free.pop().expect("there are no more levels than orders");
+        let mut level = Level {
             rank,
             shown: 0,
             head: NIL,
             tail: NIL,
             owner,
+            stray: 0,
         };
-        level
+        let at_home = self.level_mut(home);
+        if at_home.owner != NIL {
+            level.stray = 1;
+            *self.level_mut(last) = level;
+            return last;
+        }
+        let place = at_home.head;
+        *at_home = level;
+        if home != last {
+            self.free[place as usize] = last;
+            self.level_mut(last).head = place;
+        }
+        home
     }
 
     #[inline]
     fn remove(&mut self, level: u32) {
-        self.levels[level as usize].owner = NIL;
+        let place = self.free.len() as u32;
+        let it = self.level_mut(level);
+        (it.owner, it.head) = (NIL, place);
         self.free.push(level);
     }
+}
+
+/// What the homes of a ladder's levels are shifted by, so that ladders lie apart.
+const fn salt(owner: u32) -> u64 {
+    (owner as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32
 }
 
 /// The prices of one side that hold orders.
@@ -106,15 +153,16 @@ impl Pool {
 /// others in a tree behind it; when the row is full its worse half goes to the tree, and when it is empty as many come back.
 /// So a price that comes and goes at the touch moves nothing.
 #[derive(Clone, Debug)]
-#[repr(C)]
+#[repr(C, align(64))]
 pub(crate) struct Ladder {
     best_rank: i64,
     best_level: u32,
     /// Of the row.
     len: u32,
     owner: u32,
-    /// By rank, modulo: a level that had it, and has it still if the level says so.
-    known: [u32; KNOWN],
+    /// Levels of it that are not at their homes.
+    strays: u32,
+    salt: u64,
     /// The worst first.
     ranks: [i64; NEAR],
     levels: [u32; NEAR],
@@ -129,7 +177,8 @@ impl Ladder {
             best_level: NIL,
             len: 0,
             owner,
-            known: [0; KNOWN],
+            strays: 0,
+            salt: salt(owner),
             ranks: [NO_RANK; NEAR],
             levels: [NIL; NEAR],
             far: Tree::EMPTY,
@@ -140,6 +189,11 @@ impl Ladder {
     #[inline]
     pub(crate) fn best_rank(&self) -> i64 {
         self.best_rank
+    }
+
+    /// How many of its levels are strays.
+    pub(crate) fn strays(&self) -> u32 {
+        self.strays
     }
 
     /// The best level; [`NIL`] if there is none.
@@ -155,6 +209,18 @@ impl Ladder {
 
     /// The level of a rank, if it holds orders.
     pub(crate) fn find(&self, pool: &Pool, rank: i64) -> Option<u32> {
+        let home = pool.home(rank, self.salt);
+        if pool.has(home, rank, self.owner) {
+            return Some(home);
+        }
+        if self.strays == 0 {
+            return None;
+        }
+        self.find_stray(pool, rank)
+    }
+
+    #[cold]
+    fn find_stray(&self, pool: &Pool, rank: i64) -> Option<u32> {
         if self.is_far(rank) {
             return self.far.find(&pool.nodes, rank);
         }
@@ -169,40 +235,78 @@ impl Ladder {
     }
 
     /// The level of a rank; where it is new, an empty queue. There is room.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "once a message")]
+    #[inline(always)]
     pub(crate) fn level_at(&mut self, pool: &mut Pool, rank: i64) -> u32 {
-        let known = self.known[rank as usize % KNOWN];
-        let level = pool.level(known);
-        if level.rank == rank && level.owner == self.owner {
-            return known;
+        let home = pool.home(rank, self.salt);
+        if pool.has(home, rank, self.owner) {
+            return home;
         }
-        self.level_unknown(pool, rank)
+        self.level_elsewhere(pool, rank, home)
     }
 
+    /// The level of a rank, which does not stand at its home.
     #[inline(never)]
-    fn level_unknown(&mut self, pool: &mut Pool, rank: i64) -> u32 {
-        let level = if rank < self.best_rank {
-            self.add_best(pool, rank)
-        } else {
-            self.find_or_add(pool, rank)
-        };
-        self.known[rank as usize % KNOWN] = level;
-        level
+    fn level_elsewhere(&mut self, pool: &mut Pool, rank: i64, home: u32) -> u32 {
+        if self.strays > 0 {
+            return self.level_among_strays(pool, rank, home);
+        }
+        if rank < self.best_rank && (self.len as usize) < NEAR {
+            let level = self.take(pool, rank, home);
+            let at = self.len as usize;
+            (self.ranks[at], self.levels[at]) = (rank, level);
+            (self.best_rank, self.best_level) = (rank, level);
+            self.len += 1;
+            return level;
+        }
+        self.add_behind(pool, rank, home)
     }
 
-    #[inline]
-    fn add_best(&mut self, pool: &mut Pool, rank: i64) -> u32 {
-        if self.len as usize == NEAR {
+    #[cold]
+    fn level_among_strays(&mut self, pool: &mut Pool, rank: i64, home: u32) -> u32 {
+        match self.find_stray(pool, rank) {
+            Some(level) => level,
+            None => self.add_behind(pool, rank, home),
+        }
+    }
+
+    /// A level of a rank that has none, where it may have to make room in the row.
+    #[inline(never)]
+    fn add_behind(&mut self, pool: &mut Pool, rank: i64, home: u32) -> u32 {
+        if self.len as usize == NEAR && rank < self.ranks[0] {
             self.spill(pool);
         }
-        let level = pool.add(rank, self.owner);
-        let at = self.len as usize;
-        self.ranks[at] = rank;
-        self.levels[at] = level;
+        let level = self.take(pool, rank, home);
+        let mut at = self.len as usize;
+        // It may be among those that went.
+        let is_behind = at == NEAR || !self.far.is_empty();
+        if is_behind && rank > self.ranks[0] {
+            self.far.add(&mut pool.nodes, rank, level);
+            return level;
+        }
+        while at > 0 && self.ranks[at - 1] < rank {
+            (self.ranks[at], self.levels[at]) = (self.ranks[at - 1], self.levels[at - 1]);
+            at -= 1;
+        }
+        (self.ranks[at], self.levels[at]) = (rank, level);
         self.len += 1;
-        self.best_rank = rank;
-        self.best_level = level;
+        self.note_best();
         level
+    }
+
+    /// A level of the pool.
+    #[inline]
+    fn take(&mut self, pool: &mut Pool, rank: i64, home: u32) -> u32 {
+        let level = pool.add(rank, self.owner, home);
+        self.strays += u32::from(level != home);
+        level
+    }
+
+    /// Gives a level back to the pool.
+    #[inline]
+    fn give(&mut self, pool: &mut Pool, level: u32) {
+        self.strays -= pool.level(level).stray;
+        pool.remove(level);
     }
 
     /// How many of the row are as bad or worse: the place behind them.
@@ -213,36 +317,6 @@ impl Ladder {
             at -= 1;
         }
         at
-    }
-
-    #[inline(never)]
-    fn find_or_add(&mut self, pool: &mut Pool, rank: i64) -> u32 {
-        if let Some(level) = self.find(pool, rank) {
-            return level;
-        }
-        let is_full = self.len as usize == NEAR;
-        if self.is_far(rank) || (is_full && rank > self.ranks[0]) {
-            let level = pool.add(rank, self.owner);
-            self.far.add(&mut pool.nodes, rank, level);
-            return level;
-        }
-        if is_full {
-            self.spill(pool);
-            // It may be among those that went.
-            if rank > self.ranks[0] {
-                let level = pool.add(rank, self.owner);
-                self.far.add(&mut pool.nodes, rank, level);
-                return level;
-            }
-        }
-        let level = pool.add(rank, self.owner);
-        let (at, len) = (self.place(rank), self.len as usize);
-        self.ranks.copy_within(at..len, at + 1);
-        self.levels.copy_within(at..len, at + 1);
-        self.ranks[at] = rank;
-        self.levels[at] = level;
-        self.len += 1;
-        level
     }
 
     /// Sends the worse half of the row to the tree.
@@ -257,10 +331,11 @@ impl Ladder {
     }
 
     /// Takes out a level that holds no orders any more.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "once a trade")]
+    #[inline(always)]
     pub(crate) fn remove(&mut self, pool: &mut Pool, level: u32) {
         if level == self.best_level {
-            pool.remove(level);
+            self.give(pool, level);
             self.len -= 1;
             if self.len == 0 {
                 self.refill(pool);
@@ -291,10 +366,8 @@ impl Ladder {
         let mut at = NEAR / 2;
         while at > 0 && !self.far.is_empty() {
             at -= 1;
-            let level = self.far.first(&pool.nodes);
-            let rank = pool.level(level).rank;
-            self.far.remove(&mut pool.nodes, rank);
-            self.ranks[at] = rank;
+            let level = self.far.pop_first(&mut pool.nodes);
+            self.ranks[at] = pool.level(level).rank;
             self.levels[at] = level;
         }
         self.ranks.copy_within(at..NEAR / 2, 0);
@@ -306,7 +379,7 @@ impl Ladder {
     #[inline(never)]
     fn remove_behind(&mut self, pool: &mut Pool, level: u32) {
         let rank = pool.level(level).rank;
-        pool.remove(level);
+        self.give(pool, level);
         if self.is_far(rank) {
             self.far.remove(&mut pool.nodes, rank);
             return;
@@ -340,7 +413,7 @@ impl Ladder {
         if !is_next || !fits {
             return None;
         }
-        let level = pool.add(rank, self.owner);
+        let level = self.take(pool, rank, pool.home(rank, self.salt));
         if is_near {
             self.ranks.copy_within(..len, 1);
             self.levels.copy_within(..len, 1);
@@ -409,7 +482,8 @@ impl StopLadder {
         if let Some(level) = self.tree.find(&pool.nodes, rank) {
             return level;
         }
-        let level = pool.add(rank, self.owner);
+        let home = pool.home(rank, salt(self.owner));
+        let level = pool.add(rank, self.owner, home);
         self.tree.add(&mut pool.nodes, rank, level);
         level
     }
@@ -446,10 +520,9 @@ impl StopLadder {
 /// The rank of a price on a side; of what is no price anything.
 #[inline]
 pub(crate) const fn rank_of(side: Side, px: i64) -> i64 {
-    match side {
-        Side::Buy => px.wrapping_neg(),
-        Side::Sell => px,
-    }
+    // Not a branch: no one can guess it.
+    let flip = -(side as i64 & 1);
+    (px ^ flip).wrapping_sub(flip)
 }
 
 /// The price of a rank on a side.

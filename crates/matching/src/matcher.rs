@@ -105,7 +105,11 @@ impl Matcher {
     ///
     /// # Errors
     /// See `docs/matching.md`; nothing has changed then.
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "what the caller knows of the order need not be looked at"
+    )]
+    #[inline(always)]
     pub fn submit<S: Sink>(
         &mut self,
         instrument: InstrumentId,
@@ -121,11 +125,14 @@ impl Matcher {
         {
             return self.submit_plain(instrument, order, sink);
         }
-        self.submit_any(instrument, order, sink)
+        // A copy, so that the short way does not need the order in memory.
+        let order = *order;
+        self.submit_any(instrument, &order, sink)
     }
 
     /// An order of the plainest kind, which does not trade when it comes: as [`Matcher::submit_any`] does it.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "a call would write the order to memory")]
+    #[inline(always)]
     fn submit_plain<S: Sink>(
         &mut self,
         instrument: InstrumentId,
@@ -135,7 +142,8 @@ impl Matcher {
         let book = &mut self.books[instrument.index()];
         book.config.check_qty(order.qty)?;
         book.config.check_px(order.px)?;
-        if self.shelf.slab.find(order.order_id).is_some() {
+        let home = self.shelf.slab.home(order.order_id);
+        if self.shelf.slab.find_at(home, order.order_id).is_some() {
             return Err(Reason::DuplicateOrderId);
         }
         let open = Open {
@@ -147,8 +155,10 @@ impl Matcher {
                 return Err(Reason::BookFull);
             }
             sink.report(&report_of(instrument, order, open, ExecType::New, Reason::None));
-            self.shelf.rest_plain(book, instrument, order, sink);
-            self.tell(instrument, sink);
+            self.shelf.rest_plain(book, instrument, order, home, sink);
+            if S::TOPS || book.is_gathering {
+                self.tell(instrument, sink);
+            }
         } else {
             sink.report(&report_of(instrument, order, open, ExecType::New, Reason::None));
             let reason = Reason::ImmediateOrCancel;
@@ -345,7 +355,8 @@ impl Matcher {
     }
 
     /// Tells the sink the best prices, and what an auction would come to, if they are others than it was told.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "mostly nothing is told")]
+    #[inline(always)]
     pub(crate) fn tell<S: Sink>(&mut self, instrument: InstrumentId, sink: &mut S) {
         let book = &mut self.books[instrument.index()];
         if S::TOPS {
@@ -389,7 +400,8 @@ impl Matcher {
     }
 
     /// Ends an open order, and says so.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "once a message")]
+    #[inline(always)]
     pub(crate) fn end<S: Sink>(
         &mut self,
         slot: u32,

@@ -3,7 +3,8 @@
 use pinrail_types::record::{OrdType, TimeInForce};
 use pinrail_types::{ClientId, Px, Qty, SessionId, Side};
 
-use crate::index::Index;
+use crate::book::at;
+use crate::index::{Home, Index};
 use crate::level::NIL;
 use crate::order::{PostOnly, SelfTrade, Trigger};
 
@@ -28,10 +29,7 @@ impl Marks {
         self_trade: SelfTrade,
         reduce_only: bool,
     ) -> Marks {
-        let side = match side {
-            Side::Buy => 0,
-            Side::Sell => Marks::SELL,
-        };
+        let side = at(side) as u16 * Marks::SELL;
         let reduce_only = if reduce_only { Marks::REDUCE_ONLY } else { 0 };
         let policies = (post_only as u16) << Marks::POST_ONLY | (self_trade as u16) << Marks::SELF_TRADE;
         Marks(side | reduce_only | policies)
@@ -255,26 +253,39 @@ impl Slab {
     }
 
     /// The slot of an open order.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "once a message")]
+    #[inline(always)]
     pub(crate) fn find(&self, order_id: u64) -> Option<u32> {
-        let slot = self
-            .index
-            .find(order_id, |slot| self.nodes[slot as usize].order_id)?;
-        Some(slot)
+        self.find_at(self.home(order_id), order_id)
     }
 
-    /// A slot for an order, which is to be written. There is room, and no open order has its id.
+    /// Where the index has an id.
     #[inline]
-    pub(crate) fn add(&mut self, order_id: u64) -> u32 {
+    pub(crate) fn home(&self, order_id: u64) -> Home {
+        self.index.home(order_id)
+    }
+
+    /// The slot of an open order whose home is known.
+    #[inline]
+    pub(crate) fn find_at(&self, home: Home, order_id: u64) -> Option<u32> {
+        self.index
+            .find(home, order_id, |slot| self.nodes[slot as usize].order_id)
+    }
+
+    /// A slot for an order whose id has that home, which is to be written. There is room, and no open order has its id.
+    #[expect(clippy::inline_always, reason = "once a message")]
+    #[inline(always)]
+    pub(crate) fn add(&mut self, home: Home) -> u32 {
         let slot = self.free.pop().expect("room was looked for");
-        self.index.add(order_id, slot);
+        self.index.add(home, slot);
         slot
     }
 
-    #[inline]
-    pub(crate) fn remove(&mut self, slot: u32) {
-        let node = &mut self.nodes[slot as usize];
-        self.index.remove(node.order_id, slot);
+    /// Ends the order in a slot, whose id has that home.
+    #[expect(clippy::inline_always, reason = "once a message")]
+    #[inline(always)]
+    pub(crate) fn remove(&mut self, home: Home, slot: u32) {
+        self.index.remove(home, slot);
         self.free.push(slot);
     }
 

@@ -48,6 +48,7 @@ impl Shelf {
         let worst = rank_of(opposite, order.px.0);
         // Of the level that was taken from last, if it is still there.
         let mut touched = NIL;
+        let (mut trades, mut first_px, mut last_px) = (0, Px::NONE, Px::NONE);
         let end = loop {
             if open.leaves == 0 {
                 break End::Done;
@@ -79,14 +80,17 @@ impl Shelf {
             }
             *steps -= 1;
             open.leaves -= qty;
-            let px = self.slab.node(slot).px;
-            book.traded(px);
             let node = self.slab.node_mut(slot);
             node.shown -= qty;
+            last_px = Px(node.px);
+            if trades == 0 {
+                first_px = last_px;
+            }
+            trades += 1;
             sink.fill(&Fill {
                 instrument,
-                trade_id: book.trades,
-                px: Px(px),
+                trade_id: book.trades + trades,
+                px: last_px,
                 qty: Qty(qty),
                 side: order.side,
                 taker: taker(order, *open),
@@ -98,6 +102,9 @@ impl Shelf {
                 touched = NIL;
             }
         };
+        if trades > 0 {
+            book.traded(trades, first_px, last_px);
+        }
         if S::LEVELS && touched != NIL {
             let px = self.slab.node(self.pool.level(touched).head).px;
             self.say_level(instrument, opposite, px, touched, sink);
@@ -107,9 +114,11 @@ impl Shelf {
 
     /// Takes a quantity that was filled of the first of a queue off its level; off what it shows it was taken already. True if
     /// the level is gone; else what the level shows is still to be said.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "once a trade")]
+    #[inline(always)]
     pub(crate) fn filled<S: Sink>(&mut self, book: &mut Book, slot: u32, qty: i64, sink: &mut S) -> bool {
         let &Node {
+            order_id,
             shown,
             hidden,
             next,
@@ -127,18 +136,19 @@ impl Shelf {
             self.refresh(slot, sink);
             return false;
         }
-        if next == NIL {
-            self.take_out(book, slot, sink);
-            return true;
-        }
         queue.head = next;
-        self.slab.node_mut(next).prev = NIL;
         self.say_order(slot, OrderDeltaKind::Remove, sink);
+        if next == NIL {
+            book.sides[at(marks.side())].remove(&mut self.pool, level);
+            self.say_gone(slot, sink);
+        } else {
+            self.slab.node_mut(next).prev = NIL;
+        }
         if marks.is_timed() {
             self.expiries.remove(&mut self.slab, slot);
         }
-        self.slab.remove(slot);
-        false
+        self.slab.remove(self.slab.home(order_id), slot);
+        next == NIL
     }
 
     /// Shows more of an iceberg, at the end of the queue.

@@ -221,6 +221,27 @@ impl Tree {
         *self = Tree::EMPTY;
     }
 
+    /// Takes out the level of the lowest rank. It is not empty.
+    pub(crate) fn pop_first(&mut self, nodes: &mut Nodes) -> u32 {
+        let mut path = [NIL; HEIGHT_MAX + 1];
+        let mut at = self.root;
+        for height in (0..=self.height as usize).rev() {
+            path[height] = at;
+            let node = &nodes.nodes[at as usize];
+            at = node.children[lowest(node.bits)];
+        }
+        for &node in &path[..=self.height as usize] {
+            let bits = &mut nodes.nodes[node as usize].bits;
+            *bits &= *bits - 1;
+            if *bits != 0 {
+                return at;
+            }
+            nodes.free.push(node);
+        }
+        *self = Tree::EMPTY;
+        at
+    }
+
     /// The level of the lowest rank; [`NIL`] if there is none.
     pub(crate) fn first(&self, nodes: &Nodes) -> u32 {
         if self.is_empty() {

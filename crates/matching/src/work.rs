@@ -241,7 +241,7 @@ impl Matcher {
                 }
             }
         }
-        book.traded(px.0);
+        book.traded(1, px, px);
         for slot in pair {
             shelf.slab.node_mut(slot).shown -= qty;
         }
