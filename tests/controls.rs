@@ -369,7 +369,7 @@ const REACHED: &[(Reason, &str, &str)] = &[
     (
         Reason::DuplicateQuoteReqId,
         "crates/engine/tests/rfq.rs",
-        "a_request_id_is_free_again_when_its_quote_has_ended",
+        "a_request_id_is_refused_until_as_many_quotes_came_as_there_are_places",
     ),
     (
         Reason::ClientPassed,
@@ -420,6 +420,66 @@ const REACHED: &[(Reason, &str, &str)] = &[
         Reason::BalanceOutdated,
         "crates/engine/tests/orders.rs",
         "a_venue_is_only_sent_what_it_has_money_for",
+    ),
+    (
+        Reason::DoneAway,
+        "crates/engine/tests/rfq.rs",
+        "a_client_that_traded_elsewhere_is_told_apart_from_one_that_passes",
+    ),
+    (
+        Reason::SessionGone,
+        "crates/engine/tests/cancels.rs",
+        "a_session_that_drops_loses_its_quotes_and_streams_and_asks_again_when_it_is_back",
+    ),
+    (
+        Reason::QuoteIndicative,
+        "crates/engine/tests/terms.rs",
+        "an_indicative_quote_reserves_nothing_and_cannot_be_taken",
+    ),
+    (
+        Reason::QuoteHeld,
+        "crates/engine/tests/last_look.rs",
+        "what_is_held_is_nobodys_to_take_back",
+    ),
+    (
+        Reason::QuotedBelowMin,
+        "crates/engine/tests/terms.rs",
+        "less_than_the_request_wants_at_least_is_not_quoted",
+    ),
+    (
+        Reason::CashUnquotable,
+        "crates/engine/tests/terms.rs",
+        "cash_that_pays_for_nothing_or_is_asked_for_otherwise_is_refused",
+    ),
+    (
+        Reason::LastLookMoved,
+        "crates/engine/tests/last_look.rs",
+        "a_move_beyond_the_tolerance_is_refused_alike_whichever_way",
+    ),
+    (
+        Reason::DealerPassed,
+        "crates/engine/tests/dealing.rs",
+        "a_dealer_passes_or_answers_too_late",
+    ),
+    (
+        Reason::DealerTimeout,
+        "crates/engine/tests/dealing.rs",
+        "a_dealer_passes_or_answers_too_late",
+    ),
+    (
+        Reason::UnknownDealerRequest,
+        "crates/engine/tests/dealing.rs",
+        "a_dealer_passes_or_answers_too_late",
+    ),
+    (
+        Reason::DealingFull,
+        "crates/engine/tests/dealing.rs",
+        "as_many_wait_as_there_is_room_for",
+    ),
+    (
+        Reason::DealerOnly,
+        "crates/engine/tests/dealing.rs",
+        "no_dealer_keeps_a_stream_fresh",
     ),
     (
         Reason::PxOutOfDomain,

@@ -315,10 +315,13 @@ fn an_accept_that_was_none_stays_none() {
             px: Px(order.px.0 - 1),
             ..order
         },
-        NewOrderSingle { side: 7, ..order },
+        NewOrderSingle {
+            side: 7,
+            ..desk::Desk::order(&quote, b'1')
+        },
         NewOrderSingle {
             quote_id: unknown,
-            ..order
+            ..desk::Desk::order(&quote, b'1')
         },
     ] {
         live.senders[0].send(Frame::of(&order));

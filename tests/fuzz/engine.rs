@@ -393,6 +393,8 @@ fn activate() -> Frame {
 
 fn order(quote: &Quote, side: u8) -> NewOrderSingle {
     NewOrderSingle {
+        // The same in both desks.
+        cl_ord_id: quote.quote_req_id,
         ord_type: OrdType::PreviouslyQuoted.byte(),
         ..Desk::order(quote, [b'1', b'2'][usize::from(side & 1)])
     }

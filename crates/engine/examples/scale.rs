@@ -75,7 +75,7 @@ fn main() {
     let mut args = std::env::args().skip(1).map(|arg| arg.parse().expect("a number"));
     let many = args.next().unwrap_or(10_000);
     let rounds = args.next().unwrap_or(21);
-    let mut desks = vec![Many::new(FEW), Many::new(many)];
+    let mut desks = [FEW, many].map(Many::new);
     // Not zero: memory that was never written would be one page.
     let lines = vec![[LINES as u64; 8]; LINES];
     let (mut place, mut reads) = (0, Vec::new());

@@ -8,6 +8,7 @@ use pinrail_types::record::{
 };
 use pinrail_types::{AssetId, BEHAVIOUR_VERSION, E8, Instrument, Qty, Reason, Record, RecordHeader};
 
+use crate::dealing::Dealing;
 use crate::state::{Bounds, Engine, NOT_LISTED, Traded};
 use crate::streams::Requote;
 
@@ -29,11 +30,12 @@ impl<P: Pricer> Engine<P> {
             return Err(Reason::BadDefinition);
         }
         self.epoch = start.epoch;
-        self.withdraw_from = (!self.quotes.is_empty()).then_some(0);
+        self.withdraw_from = self.may_withdraw().then_some(0);
         self.forget_cancels();
         self.parents.stop_all(Reason::Withdrawn, now);
         self.cancel_forbidden_in_books();
         self.risk.states.begin_epoch();
+        self.recalls.begin_epoch();
         for traded in self.traded.iter_mut().flatten() {
             for at in 0..traded.listings.len() {
                 traded.venues.source_mut(at).book.disconnect();
@@ -183,6 +185,7 @@ impl Traded {
             reported: [BookState::Empty; VENUES_MAX],
             book_seq: 0,
             requote: Requote::default(),
+            dealing: Dealing::default(),
             is_to_refresh: false,
             venues: Consolidated::new(),
             estimates: Estimates::default(),

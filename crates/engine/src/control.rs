@@ -1,11 +1,12 @@
 //! Inputs from the operator, the runtime and time; and work that is done in chunks.
 
-use pinrail_oms::OpenQuote;
+use pinrail_oms::life::{QuoteEvent, QuoteState, Said};
+use pinrail_oms::{OpenQuote, Slot};
 use pinrail_pricing::Pricer;
 use pinrail_risk::Latch;
 use pinrail_types::record::{
-    LimitSet, QuoteStatus, QuoteStatusReport, RuntimeEvent, RuntimeEventKind, Scope, StateChange,
-    TradingState, TradingStateSet,
+    LimitSet, QuoteStatusReport, RuntimeEvent, RuntimeEventKind, Scope, StateChange, TradingState,
+    TradingStateSet,
 };
 use pinrail_types::{Reason, VenueId};
 
@@ -127,16 +128,22 @@ impl<P: Pricer> Engine<P> {
             });
             next = self.risk.latched();
         }
-        if !self.quotes.is_empty() {
+        if self.may_withdraw() {
             self.withdraw_from = Some(0);
         }
         self.cancel_forbidden();
         self.cancel_forbidden_in_books();
     }
 
+    /// Whether there is anything to withdraw.
+    #[inline]
+    pub(crate) fn may_withdraw(&self) -> bool {
+        !self.quotes.is_empty() || !self.deals.is_empty()
+    }
+
     /// Begins to withdraw the open quotes that trading states no longer allow, if there may be any.
-    fn withdraw_forbidden(&mut self, out: &mut Out) {
-        if !self.quotes.is_empty() {
+    pub(crate) fn withdraw_forbidden(&mut self, out: &mut Out) {
+        if self.may_withdraw() {
             // From the first place again, also where a withdrawal was under way for another scope.
             self.withdraw_from = Some(0);
             self.withdraw_some(out);
@@ -156,22 +163,38 @@ impl<P: Pricer> Engine<P> {
         }
     }
 
-    /// Withdraws open quotes that trading states no longer allow freely; `withdraw_from` stays set while there may be
+    /// Withdraws open quotes that trading states no longer allow freely, or that were recalled; `withdraw_from` stays set while there may be
     /// more.
     fn withdraw_some(&mut self, out: &mut Out) {
         let Some(from) = self.withdraw_from else { return };
         let (open, rest) = self.quotes.scan(from, SCANS_PER_INPUT);
         let mut forbidden = [None; SCANS_PER_INPUT as usize];
-        for (place, slot) in forbidden.iter_mut().zip(open) {
+        // One that was taken resolves by itself.
+        let active = open.filter(|slot| self.quotes.state(*slot) == QuoteState::Active);
+        for (place, slot) in forbidden.iter_mut().zip(active) {
             let quote = self.quotes.get(slot);
             let freely = self.risk.states.is_free(quote.instrument, quote.client);
             let orphaned = quote.quote_id.epoch != self.epoch;
-            *place = (orphaned || !freely).then_some(slot);
+            let reason = if orphaned || !freely {
+                Some(Reason::Withdrawn)
+            } else {
+                self.recalls
+                    .reason(quote.session, quote.client, quote.quote_id.seq)
+            };
+            *place = reason.map(|reason| (slot, reason));
         }
-        for slot in forbidden.into_iter().flatten() {
-            self.end_quote(slot, Reason::Withdrawn, QuoteStatus::Removed, out);
+        for (slot, reason) in forbidden.into_iter().flatten() {
+            let event = match reason {
+                Reason::MassCancel => QuoteEvent::Cancel,
+                _ => QuoteEvent::Withdraw,
+            };
+            self.end_quote(slot, event, reason, out);
         }
         self.withdraw_from = rest;
+        if rest.is_none() && self.withdraw_deals(out) {
+            // Behind the last place of the table.
+            self.withdraw_from = Some(u32::MAX);
+        }
     }
 
     /// Fires what is due. Quotes whose validity is over end, a bounded number at each input. One that has to wait for the next input
@@ -181,10 +204,32 @@ impl<P: Pricer> Engine<P> {
         if self.risk.next_return() <= out.now() {
             self.return_limits(out);
         }
+        if self.waits_until() <= out.now() {
+            return self.end_waits(out);
+        }
         if self.quotes.next_expiry() <= out.now() {
             self.expire_some(out);
         }
         self.wake(out);
+    }
+
+    /// When something ends that clients wait for: a hold, or a request for a dealer. Most of the time there is neither.
+    #[inline]
+    fn waits_until(&self) -> u64 {
+        if self.holds.is_empty() && self.deals.is_empty() {
+            return u64::MAX;
+        }
+        self.holds.next_at().min(self.deals.next_at())
+    }
+
+    /// In the place of all else that is due, which waits for the next input: a fill needs the room.
+    #[cold]
+    fn end_waits(&mut self, out: &mut Out) {
+        if self.holds.next_at() <= out.now() {
+            self.look_again(out);
+        } else {
+            self.expire_deals(out);
+        }
     }
 
     /// Puts limits into force again that were changed for a time.
@@ -205,26 +250,23 @@ impl<P: Pricer> Engine<P> {
             let Some(slot) = self.quotes.due(out.now()) else {
                 return;
             };
-            self.end_quote(slot, Reason::QuoteExpired, QuoteStatus::Expired, out);
+            self.end_quote(slot, QuoteEvent::Expire, Reason::QuoteExpired, out);
         }
     }
 
     /// Ends an open quote without a fill, releases what it reserved, and reports it.
-    pub(crate) fn end_quote(
-        &mut self,
-        slot: pinrail_oms::Slot,
-        reason: Reason,
-        status: QuoteStatus,
-        out: &mut Out,
-    ) {
-        let quote = self.quotes.end(slot, reason);
+    pub(crate) fn end_quote(&mut self, slot: Slot, event: QuoteEvent, reason: Reason, out: &mut Out) {
+        let (quote, said) = self.quotes.end(slot, event, reason);
         self.release(&quote);
-        report_end(&quote, reason, status, out);
+        report_end(&quote, said, reason, out);
     }
 }
 
 /// Tells of the end of a quote without a fill.
-pub(crate) fn report_end(quote: &OpenQuote, reason: Reason, status: QuoteStatus, out: &mut Out) {
+pub(crate) fn report_end(quote: &OpenQuote, said: Said, reason: Reason, out: &mut Out) {
+    let Said::Status(status) = said else {
+        unreachable!("a quote that ends without a fill has a status");
+    };
     out.push(QuoteStatusReport {
         quote_id: quote.quote_id,
         client: quote.client,

@@ -6,11 +6,14 @@
 //!
 //! *Architecture invariant:* the engine never sees a ring, a journal, a clock or a socket. Time is what the input says.
 
+mod cancels;
 mod config;
 mod control;
 mod crossing;
+mod dealing;
 mod foresee;
 mod hash;
+mod last_look;
 mod market;
 mod orders;
 mod out;
@@ -20,6 +23,7 @@ mod snapshot;
 mod state;
 mod strategy;
 mod streams;
+mod terms;
 
 pub use foresee::FORESEEN_MAX;
 pub use hash::RollingHash;

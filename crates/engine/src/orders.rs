@@ -266,6 +266,7 @@ impl<P: Pricer> Engine<P> {
                 self.cancel_forbidden();
             }
             ExecType::New
+            | ExecType::PendingNew
             | ExecType::Trade
             | ExecType::Replaced
             | ExecType::Restated

@@ -60,9 +60,20 @@ impl Out {
         reason = "the words of a record are put together in registers only where it is made"
     )]
     #[inline(always)]
-    pub fn push<R: Record>(&mut self, mut record: R) {
+    pub fn push<R: Record>(&mut self, record: R) {
+        self.push_as(record, Flags::NONE);
+    }
+
+    /// The same for one that may have been sent before.
+    pub(crate) fn push_again<R: Record>(&mut self, record: R) {
+        self.push_as(record, Flags::POSS_RESEND);
+    }
+
+    #[expect(clippy::inline_always, reason = "as above")]
+    #[inline(always)]
+    fn push_as<R: Record>(&mut self, mut record: R, flags: Flags) {
         let header = RecordHeader {
-            commit: R::commit(Flags::NONE).pack(),
+            commit: R::commit(flags).pack(),
             crc: 0,
             seq: self.cause + 1 + u64::from(self.records),
             ts_core: self.ts_core,

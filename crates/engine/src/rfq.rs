@@ -1,17 +1,27 @@
 //! From a request to a quote, and from an accept to a fill.
 
-use pinrail_oms::{Open, OpenQuote, Position};
+use pinrail_oms::life::{QuoteEvent, QuoteState, RfqEvent, RfqState, Said};
+use pinrail_oms::{Open, OpenQuote, Position, RequestHash, Slot};
 use pinrail_pricing::{Adjustments, Fill, FillFrom, PriceRequest, Pricer, Prices};
 use pinrail_risk::{Ask, Quoted};
 use pinrail_types::record::{
     ExecType, ExecutionReport, NewOrderSingle, OrdStatus, OrdType, PartyKind, PositionCost, PositionReport,
-    Quote, QuoteBasis, QuoteRequest, QuoteRequestReject, QuoteRespType, QuoteResponse, QuoteStatus,
-    TWO_SIDED, TradeCaptureReport, TradeSource,
+    Quote, QuoteBasis, QuoteRequest, QuoteRequestReject, QuoteRespType, QuoteResponse, TWO_SIDED,
+    TradeCaptureReport, TradeSource,
 };
 use pinrail_types::{Amount, Instrument, InstrumentId, OutId, Px, Qty, Reason, Side};
 
 use crate::out::Out;
 use crate::state::{Engine, Traded};
+use crate::terms::{check_terms, has_terms, is_in_cash, is_indicative, least_of};
+
+/// Where a request is that is being priced.
+const PRICING: RfqState = RfqState::Received.after(RfqEvent::Price);
+/// A request may be refused before and after that; nothing is kept of it.
+const _: [RfqState; 2] = [
+    RfqState::Received.after(RfqEvent::Refuse),
+    PRICING.after(RfqEvent::Refuse),
+];
 
 /// A quote that was opened, and what of its price is to be told behind it.
 #[derive(Debug)]
@@ -33,6 +43,10 @@ pub(crate) struct Asked {
     position: Qty,
     /// When a quote made now ends.
     valid_until: u64,
+    /// The least that is to be quoted.
+    qty_min: Qty,
+    /// Only a dealer may quote it.
+    pub(crate) is_manual: bool,
 }
 
 impl<P: Pricer> Engine<P> {
@@ -61,6 +75,9 @@ impl<P: Pricer> Engine<P> {
 
     #[inline]
     fn quote(&mut self, request: &QuoteRequest, out: &mut Out) -> Result<OutId, Reason> {
+        if is_in_cash(request) {
+            return self.quote_cash(request, out);
+        }
         let now = out.now();
         let Some(ask) = ask_of(request) else {
             // It counts as a message all the same.
@@ -68,12 +85,44 @@ impl<P: Pricer> Engine<P> {
             return Err(Reason::BadSide);
         };
         let terms = self.risk.admit_request(request.session, &ask, now);
-        let asked = self.asked(request, &ask, terms, now)?;
+        self.quote_admitted(request, &ask, terms, out)
+    }
+
+    /// Quotes a request that counted as a message; `terms` are what risk said of it.
+    #[expect(
+        clippy::inline_always,
+        reason = "a request in cash comes here, too, and is not to cost others a call"
+    )]
+    #[inline(always)]
+    pub(crate) fn quote_admitted(
+        &mut self,
+        request: &QuoteRequest,
+        ask: &Ask,
+        terms: Result<(i64, u64), Reason>,
+        out: &mut Out,
+    ) -> Result<OutId, Reason> {
+        let now = out.now();
+        let asked = self.asked(request, ask, terms, now)?;
+        if has_terms(request) {
+            check_terms(request)?;
+        }
         if request.quote_req_id.is_empty() {
             return Err(Reason::BadField);
         }
-        if self.quotes.has_request(request.client, &request.quote_req_id) || self.has_stream(request) {
+        if self.recalls.is_gone(request.session) {
+            return Err(Reason::SessionGone);
+        }
+        let hash = RequestHash::of(request.client, &request.quote_req_id);
+        let is_used = self
+            .quotes
+            .has_request(hash, request.client, &request.quote_req_id)
+            || self.has_stream(request)
+            || self.has_deal(request);
+        if is_used {
             return Err(Reason::DuplicateQuoteReqId);
+        }
+        if asked.is_manual {
+            return self.refer(request, out);
         }
         if self.quotes.is_full() {
             return Err(Reason::OpenQuotesFull);
@@ -83,7 +132,16 @@ impl<P: Pricer> Engine<P> {
         let prices = self.price(&asked, now);
         let prices = prices.as_ref().map_err(|reason| *reason)?;
         let credit = self.reserve(&asked, prices, now)?;
-        Ok(self.open(request, &asked, prices, credit, out))
+        Ok(self.open(request, hash, &asked, prices, credit, false, out))
+    }
+
+    #[inline]
+    fn has_deal(&self, request: &QuoteRequest) -> bool {
+        !self.deals.is_empty()
+            && self
+                .deals
+                .find_request(request.client, &request.quote_req_id)
+                .is_some()
     }
 
     #[inline]
@@ -101,9 +159,9 @@ impl<P: Pricer> Engine<P> {
         now: u64,
     ) -> Result<Asked, Reason> {
         let traded = self.traded.get(request.instrument.index());
-        if !traded.is_some_and(Option::is_some) {
+        let Some(Some(traded)) = traded else {
             return Err(Reason::UnknownInstrument);
-        }
+        };
         let (px_step, quote_ttl_ns) = terms?;
         if request.valid_until != 0 && request.valid_until <= now {
             return Err(Reason::RequestExpired);
@@ -118,6 +176,8 @@ impl<P: Pricer> Engine<P> {
             px_step,
             position: self.risk.position(ask.instrument),
             valid_until: wanted.min(now.saturating_add(quote_ttl_ns)),
+            qty_min: request.min_qty,
+            is_manual: traded.dealing.is_on && self.is_manual(ask, &traded.dealing),
         })
     }
 
@@ -151,7 +211,7 @@ impl<P: Pricer> Engine<P> {
             ..asked.ask
         };
         if ask.qty != asked.ask.qty {
-            self.check_part(&ask, asked.ask.qty)?;
+            self.check_part(&ask, asked)?;
         }
         let quoted = Quoted {
             bid_px: prices.bid_px,
@@ -175,10 +235,13 @@ impl<P: Pricer> Engine<P> {
 
     /// A quote for less than was asked for is held to the limits of requests as one for all of it.
     #[cold]
-    fn check_part(&self, part: &Ask, asked: Qty) -> Result<(), Reason> {
+    fn check_part(&self, part: &Ask, asked: &Asked) -> Result<(), Reason> {
         self.risk.check_ask(part)?;
-        if part.qty > asked {
+        if part.qty > asked.ask.qty {
             return Err(Reason::QtyUnrepresentable);
+        }
+        if part.qty < asked.qty_min {
+            return Err(Reason::QuotedBelowMin);
         }
         Ok(())
     }
@@ -208,20 +271,56 @@ impl<P: Pricer> Engine<P> {
         self.pricer.rehearse(&priced, &traded.venues);
     }
 
-    /// Opens a quote for which `credit` was reserved.
-    #[inline]
-    pub(crate) fn open(
+    /// [`Engine::open`] for what does not come with a client's request.
+    #[inline(never)]
+    pub(crate) fn open_for(
         &mut self,
         request: &QuoteRequest,
         asked: &Asked,
         prices: &Prices,
         credit: Amount,
+        by_dealer: bool,
         out: &mut Out,
     ) -> OutId {
+        let hash = RequestHash::of(request.client, &request.quote_req_id);
+        self.open(request, hash, asked, prices, credit, by_dealer, out)
+    }
+
+    /// An indicative quote keeps nothing of what was reserved for it.
+    #[cold]
+    fn give_back(&mut self, ask: &Ask, prices: &Prices, credit: Amount) -> Amount {
+        let ask = Ask {
+            qty: prices.qty,
+            ..*ask
+        };
+        self.risk.release(&ask, prices.bid_px, prices.offer_px, credit);
+        Amount::ZERO
+    }
+
+    /// Opens a quote for which `credit` was reserved, of a request with this hash.
+    #[expect(clippy::inline_always, reason = "the quote is then made where it stays")]
+    #[expect(clippy::too_many_arguments, reason = "there is one call that counts")]
+    #[inline(always)]
+    fn open(
+        &mut self,
+        request: &QuoteRequest,
+        hash: RequestHash,
+        asked: &Asked,
+        prices: &Prices,
+        credit: Amount,
+        by_dealer: bool,
+        out: &mut Out,
+    ) -> OutId {
+        let is_indicative = is_indicative(request);
+        let credit = if is_indicative {
+            self.give_back(&asked.ask, prices, credit)
+        } else {
+            credit
+        };
         let traded = self.traded[request.instrument.index()].as_ref();
-        let traded = traded.expect("it was priced");
+        let book_seq = traded.expect("it was priced").book_seq;
         let quote_id = self.quotes.next_id(out.next_id());
-        self.quotes.open(&OpenQuote {
+        let quote = OpenQuote {
             quote_id,
             quote_req_id: request.quote_req_id,
             client: request.client,
@@ -230,9 +329,14 @@ impl<P: Pricer> Engine<P> {
             offer_px: prices.offer_px,
             qty: prices.qty,
             valid_until: asked.valid_until,
+            min_qty: least_of(request, prices.qty),
             credit,
             session: request.session,
-        });
+            is_indicative,
+            by_dealer,
+            life_us: ((asked.valid_until - out.now()) / 1_000) as u32,
+        };
+        self.quotes.open(&quote, hash);
         out.push(Quote {
             quote_req_id: request.quote_req_id,
             quote_id,
@@ -247,10 +351,13 @@ impl<P: Pricer> Engine<P> {
             hedge_offer_px: prices.hedge_offer_px,
             ref_px: prices.ref_px,
             half_spread_e8: prices.half_spread_e8,
-            book_seq: traded.book_seq,
+            book_seq,
             session: request.session,
             side: request.side,
             venues: prices.venue_mask.count_ones() as u8,
+            quote_type: request.quote_type,
+            by_dealer: u8::from(by_dealer),
+            min_qty: request.min_qty,
             ..bytemuck::Zeroable::zeroed()
         });
         self.to_explain = Some(Explained {
@@ -273,28 +380,43 @@ impl<P: Pricer> Engine<P> {
         }
     }
 
-    /// Fills or refuses an order: exactly one report.
+    /// Fills or refuses an order: exactly one report. One that came before is answered with its last report and not judged
+    /// again.
     pub(crate) fn on_new_order(&mut self, order: &NewOrderSingle, out: &mut Out) {
+        if let Err(reason) = self.admit_accept(order, out.now()) {
+            return out.push(refused(order, reason, REFUSED, out));
+        }
+        if let Some(report) = self.reports.find(order.client, &order.cl_ord_id) {
+            return out.push_again(*report);
+        }
         if let Err(reason) = self.accept(order, out) {
-            out.push(ExecutionReport {
-                last_px: Px::NONE,
-                reason: reason.code(),
-                exec_type: ExecType::Rejected.byte(),
-                ord_status: OrdStatus::Rejected.byte(),
-                ..report(order, out.next_id())
-            });
+            self.report(refused(order, reason, REFUSED, out), out);
         }
     }
 
-    fn accept(&mut self, order: &NewOrderSingle, out: &mut Out) -> Result<(), Reason> {
+    /// Reports on an order, and remembers that.
+    pub(crate) fn report(&mut self, report: ExecutionReport, out: &mut Out) {
+        self.reports.note(&report);
+        out.push(report);
+    }
+
+    /// What is checked of an order before it is looked at whether it came before.
+    fn admit_accept(&mut self, order: &NewOrderSingle, now: u64) -> Result<(), Reason> {
         if OrdType::from_byte(order.ord_type) != Some(OrdType::PreviouslyQuoted) {
             return Err(Reason::OrderTypeUnsupported);
         }
-        self.risk.admit_order(order.session, order.client, out.now())?;
-        let side = Side::from_fix(order.side).ok_or(Reason::BadSide)?;
+        self.risk.admit_order(order.session, order.client, now)?;
         if order.cl_ord_id.is_empty() {
             return Err(Reason::BadField);
         }
+        if self.recalls.is_gone(order.session) {
+            return Err(Reason::SessionGone);
+        }
+        Ok(())
+    }
+
+    fn accept(&mut self, order: &NewOrderSingle, out: &mut Out) -> Result<(), Reason> {
+        let side = Side::from_fix(order.side).ok_or(Reason::BadSide)?;
         let slot = match self.quotes.find(order.quote_id) {
             Open::Yes(slot) => slot,
             Open::No(Reason::UnknownQuote) if order.quote_id.epoch != self.epoch => {
@@ -307,12 +429,23 @@ impl<P: Pricer> Engine<P> {
         if quote.client != order.client {
             return Err(Reason::UnknownQuote);
         }
+        let recalled = self
+            .recalls
+            .reason(quote.session, quote.client, quote.quote_id.seq);
+        if let Some(reason) = recalled {
+            return Err(reason);
+        }
+        if self.quotes.state(slot) != QuoteState::Active {
+            return Err(Reason::QuoteHeld);
+        }
         if out.now() >= quote.valid_until {
             return Err(Reason::QuoteExpired);
         }
+        if quote.is_indicative {
+            return Err(Reason::QuoteIndicative);
+        }
         let px = quote.px(side);
-        if px == Px::NONE || px != order.px || quote.qty != order.qty || quote.instrument != order.instrument
-        {
+        if px == Px::NONE || px != order.px || quote.instrument != order.instrument {
             return Err(Reason::QuoteMismatch);
         }
         let ask = Ask {
@@ -321,44 +454,61 @@ impl<P: Pricer> Engine<P> {
             side: Some(side),
             qty: order.qty,
         };
+        self.check_quantity(&quote, order, &ask)?;
         self.risk.check_fill(&ask, out.now())?;
-        self.fill(order, &ask, side, slot, out)
+        let look = self.last_looks[usize::from(self.tiers[order.client.index()])];
+        // At a dealer's price a person looked already.
+        if look.hold_ns > 0 && !quote.by_dealer {
+            self.hold(order, slot, look, out);
+            return Ok(());
+        }
+        self.quotes.take(slot, QuoteEvent::Take);
+        self.fill(order, &ask, side, slot, None, out);
+        Ok(())
     }
 
-    fn fill(
+    /// Books a quote that was taken: it is filled, or refused if that can't be booked. `held_as` is the id that the order had while
+    /// a last look held it.
+    pub(crate) fn fill(
         &mut self,
         order: &NewOrderSingle,
         ask: &Ask,
         side: Side,
-        slot: pinrail_oms::Slot,
+        slot: Slot,
+        held_as: Option<OutId>,
         out: &mut Out,
-    ) -> Result<(), Reason> {
-        let traded = self.traded[order.instrument.index()]
-            .as_ref()
-            .ok_or(Reason::UnknownInstrument)?;
-        let meta = &traded.meta;
-        let notional = meta.notional(order.px, order.qty).ok_or(Reason::Overflow)?;
-        let trade = trade(order, side, meta, notional, out);
-        self.accounts.admit(order.client, meta.base)?;
-        self.accounts.admit(order.client, meta.quote)?;
-        let entries = self.accounts.check(&trade)?;
-        let position = self.positions.fill(meta, side, order.qty, order.px)?;
-        self.accounts.post(&entries);
-        self.risk.use_credit(order.client, notional);
-        let quote = self.quotes.end(slot, Reason::QuoteFilled);
+    ) {
+        let (trade, position) = match self.book_trade(order, side, out) {
+            Ok(booked) => booked,
+            Err(reason) => {
+                let (quote, said) = self.quotes.end(slot, QuoteEvent::Reject, reason);
+                self.release(&quote);
+                let report = ExecutionReport {
+                    order_id: held_as.unwrap_or(OutId::NONE),
+                    ..refused(order, reason, said, out)
+                };
+                return self.report(report, out);
+            }
+        };
+        self.risk.use_credit(order.client, trade.gross_trade_amt);
+        let event = if order.qty == self.quotes.get(slot).qty {
+            QuoteEvent::Fill
+        } else {
+            QuoteEvent::FillPart
+        };
+        let (quote, said) = self.quotes.end(slot, event, Reason::QuoteFilled);
         self.release(&quote);
         self.risk
             .filled(ask, position.qty, position.cash.get(), out.now());
         let exec_id = out.next_id();
-        out.push(ExecutionReport {
-            order_id: exec_id,
+        let report = ExecutionReport {
+            order_id: held_as.unwrap_or(exec_id),
             last_px: order.px,
             last_qty: order.qty,
             cum_qty: order.qty,
-            exec_type: ExecType::Trade.byte(),
-            ord_status: OrdStatus::Filled.byte(),
-            ..report(order, exec_id)
-        });
+            ..executed(order, exec_id, said)
+        };
+        self.report(report, out);
         out.push(trade);
         report_position(order.instrument, &position, out);
         self.report_latches(out);
@@ -372,7 +522,25 @@ impl<P: Pricer> Engine<P> {
             },
             out,
         );
-        Ok(())
+    }
+
+    /// Posts an accept to accounts and position, or changes nothing.
+    fn book_trade(
+        &mut self,
+        order: &NewOrderSingle,
+        side: Side,
+        out: &Out,
+    ) -> Result<(TradeCaptureReport, Position), Reason> {
+        let traded = self.traded[order.instrument.index()].as_ref();
+        let meta = &traded.ok_or(Reason::UnknownInstrument)?.meta;
+        let notional = meta.notional(order.px, order.qty).ok_or(Reason::Overflow)?;
+        let trade = trade(order, side, meta, notional, out);
+        self.accounts.admit(order.client, meta.base)?;
+        self.accounts.admit(order.client, meta.quote)?;
+        let entries = self.accounts.check(&trade)?;
+        let position = self.positions.fill(meta, side, order.qty, order.px)?;
+        self.accounts.post(&entries);
+        Ok((trade, position))
     }
 
     /// Ends a quote that its client gives back; one that has ended already is refused.
@@ -381,19 +549,29 @@ impl<P: Pricer> Engine<P> {
         response: &QuoteResponse,
         out: &mut Out,
     ) -> Result<(), Reason> {
-        QuoteRespType::from_byte(response.resp_type).ok_or(Reason::BadField)?;
+        let (event, reason) = match QuoteRespType::from_byte(response.resp_type) {
+            Some(QuoteRespType::Pass) => (QuoteEvent::Pass, Reason::ClientPassed),
+            Some(QuoteRespType::DoneAway) => (QuoteEvent::DoneAway, Reason::DoneAway),
+            None => return Err(Reason::BadField),
+        };
         let slot = match self.quotes.find(response.quote_id) {
             Open::Yes(slot) if self.quotes.get(slot).client == response.client => slot,
             Open::Yes(_) => return Err(Reason::UnknownQuote),
             Open::No(reason) => return Err(reason),
         };
-        self.end_quote(slot, Reason::ClientPassed, QuoteStatus::Pass, out);
+        if self.quotes.state(slot) != QuoteState::Active {
+            return Err(Reason::QuoteHeld);
+        }
+        self.end_quote(slot, event, reason, out);
         Ok(())
     }
 
     /// Releases what a quote reserved, once, when it ends.
     #[inline]
     pub(crate) fn release(&mut self, quote: &OpenQuote) {
+        if quote.is_indicative {
+            return;
+        }
         let ask = Ask {
             client: quote.client,
             instrument: quote.instrument,
@@ -525,9 +703,26 @@ pub(crate) fn delivers(meta: &Instrument, qty: Qty) -> TradeCaptureReport {
     }
 }
 
-/// What every report on an order says, no fill in it.
-fn report(order: &NewOrderSingle, exec_id: OutId) -> ExecutionReport {
+/// An order that is refused and leaves its quote as it is.
+const REFUSED: Said = Said::Execution(ExecType::Rejected, OrdStatus::Rejected);
+
+/// The report on an order that is refused.
+pub(crate) fn refused(order: &NewOrderSingle, reason: Reason, said: Said, out: &Out) -> ExecutionReport {
     ExecutionReport {
+        last_px: Px::NONE,
+        reason: reason.code(),
+        ..executed(order, out.next_id(), said)
+    }
+}
+
+/// The report on an order that a quote's step tells, no fill in it.
+pub(crate) fn executed(order: &NewOrderSingle, exec_id: OutId, said: Said) -> ExecutionReport {
+    let Said::Execution(exec_type, ord_status) = said else {
+        unreachable!("what comes of an accept is told by an execution report");
+    };
+    ExecutionReport {
+        exec_type: exec_type.byte(),
+        ord_status: ord_status.byte(),
         cl_ord_id: order.cl_ord_id,
         exec_id,
         quote_id: order.quote_id,

@@ -1,12 +1,16 @@
 //! The engine's state as words: for snapshots, and for hashes that tell whether two engines would go on alike.
 
+use pinrail_oms::life::QuoteState;
+use pinrail_oms::{Hold, Slot};
 use pinrail_pricing::Pricer;
 use pinrail_risk::STRATEGIES_MAX;
-use pinrail_types::VenueId;
 use pinrail_types::record::{BookState, InstrumentDef, ListingDef};
 use pinrail_types::state::{Load, Save, StateError, Visitor};
+use pinrail_types::{Side, VenueId};
 
 use crate::hash::RollingHash;
+use crate::last_look;
+use crate::rfq::ask_of;
 use crate::state::{Bounds, Engine, Traded};
 
 impl<P: Pricer> Engine<P> {
@@ -80,6 +84,10 @@ impl<P: Pricer> Engine<P> {
         self.risk.visit(visitor)?;
         self.quotes.visit(visitor)?;
         self.streams.visit(visitor)?;
+        last_look::visit(&mut self.last_looks, visitor)?;
+        self.visit_waiting(visitor)?;
+        self.recalls.visit(visitor)?;
+        self.reports.visit(visitor)?;
         self.positions.visit(visitor)?;
         let mut withdraws = self.withdraw_from.is_some();
         visitor.flag(&mut withdraws)?;
@@ -90,6 +98,32 @@ impl<P: Pricer> Engine<P> {
         self.visit_orders(visitor)?;
         self.books.visit(visitor)?;
         self.pricer.visit(visitor)
+    }
+
+    /// Accepts that are held, and requests that wait for a dealer.
+    fn visit_waiting(&mut self, visitor: &mut impl Visitor) -> Result<(), StateError> {
+        self.holds.visit(visitor)?;
+        let is_held = |(slot, hold): (Slot, &Hold)| {
+            let (quote, order) = (self.quotes.get(slot), &hold.order);
+            let is_its = (quote.client, quote.instrument) == (order.client, order.instrument);
+            is_its && self.quotes.state(slot) == QuoteState::Held && Side::from_fix(order.side).is_some()
+        };
+        let are_held = self.holds.iter().all(is_held) && self.holds.len() == self.quotes.held();
+        if !are_held {
+            return Err(visitor.bad(self.holds.len() as u64, "what the held quotes are"));
+        }
+        self.deals.visit(visitor)?;
+        for (_, deal) in self.deals.iter() {
+            let request = &deal.request;
+            let has_instrument = self
+                .traded
+                .get(request.instrument.index())
+                .is_some_and(Option::is_some);
+            if !has_instrument || request.client.index() >= self.bounds.clients || ask_of(request).is_none() {
+                return Err(visitor.bad(request.instrument.0.into(), "a request for this desk"));
+            }
+        }
+        Ok(())
     }
 
     /// Orders at venues, and what goes with them.
@@ -160,6 +194,7 @@ impl<P: Pricer> Engine<P> {
         traded.estimates.visit(visitor)?;
         visitor.signed(&mut traded.requote.beyond_e8)?;
         visitor.word(&mut traded.requote.ns_min)?;
+        traded.dealing.visit(visitor)?;
         let mut listings = traded.listings.len();
         visitor.count(&mut listings, self.bounds.venues)?;
         for place in 0..listings {

@@ -1,23 +1,30 @@
 //! The engine's state, and the way of an input through it.
 
 use pinrail_book::{Book, Consolidated, Estimates, Levels, VENUES_MAX};
-use pinrail_oms::{Accounts, Executions, OrderTable, Owner, ParentTable, Positions, QuoteTable, Streams};
+use pinrail_oms::life::{QuoteState, RfqState};
+use pinrail_oms::{
+    Accounts, Deals, Executions, Holds, OrderTable, Owner, ParentTable, Positions, QuoteTable, Recalls,
+    Reports, Streams,
+};
 use pinrail_pricing::Pricer;
-use pinrail_risk::{Ask, Risk, RiskBounds};
+use pinrail_risk::{Ask, Risk, RiskBounds, SESSIONS_MAX};
 use pinrail_types::record::{
-    AssetDef, BookDef, BookState, BookUpdate, ClientDef, ClientOrder, Continue, EpochStart, HedgingParams,
-    InputReject, InstrumentDef, InstrumentLimits, LimitSet, ListingDef, MarketPhaseSet, MassQuote,
-    ModelInput, NewOrderSingle, OrderCancelReplaceRequest, OrderCancelRequest, OrderMassCancelRequest,
-    OutputHash, QuoteRequest, QuoteResponse, QuotingParams, RuntimeEvent, Tick, TierSpread, TopOfBook, Trade,
-    TradingState, TradingStateSet, VenueBalance, VenueDef, VenueReport, VenueStatus,
+    AssetDef, BookDef, BookState, BookUpdate, ClientDef, ClientOrder, Continue, DealerPass, DealerQuote,
+    DealingRule, EpochStart, HedgingParams, InputReject, InstrumentDef, InstrumentLimits, LastLookDef,
+    LimitSet, ListingDef, MarketPhaseSet, MassQuote, ModelInput, NewOrderSingle, OrderCancelReplaceRequest,
+    OrderCancelRequest, OrderMassCancelRequest, OutputHash, QuoteCancel, QuoteRequest, QuoteResponse,
+    QuotingParams, RuntimeEvent, SessionEvent, Tick, TierSpread, TopOfBook, Trade, TradingState,
+    TradingStateSet, VenueBalance, VenueDef, VenueReport, VenueStatus,
 };
 use pinrail_types::{
-    Amount, AssetId, BEHAVIOUR_VERSION, Cause, ClientId, Frame, Instrument, InstrumentId, OpenOrder, Reason,
-    Record, RecordHeader, SourceId, VenueId,
+    Amount, AssetId, BEHAVIOUR_VERSION, Cause, ClientId, Frame, Instrument, InstrumentId, OpenOrder, OutId,
+    Reason, Record, RecordHeader, SourceId, VenueId,
 };
 
 use crate::crossing::Books;
+use crate::dealing::Dealing;
 use crate::hash::RollingHash;
+use crate::last_look::LastLooks;
 use crate::out::Out;
 use crate::rfq::Explained;
 use crate::streams::{Requote, STREAMS_MAX};
@@ -168,6 +175,8 @@ pub(crate) struct Traded {
     pub(crate) book_seq: u64,
     /// When streams in it are quoted anew.
     pub(crate) requote: Requote,
+    /// What waits for a dealer.
+    pub(crate) dealing: Dealing,
     /// It stands in [`Engine::to_refresh`].
     pub(crate) is_to_refresh: bool,
     /// The books, as a pricer sees them.
@@ -196,6 +205,11 @@ pub struct Engine<P> {
     pub(crate) risk: Risk,
     pub(crate) quotes: QuoteTable,
     pub(crate) streams: Streams,
+    pub(crate) recalls: Recalls,
+    pub(crate) last_looks: Box<LastLooks>,
+    pub(crate) holds: Holds,
+    pub(crate) deals: Deals,
+    pub(crate) reports: Reports,
     pub(crate) positions: Positions,
     pub(crate) orders: OrderTable,
     pub(crate) parents: ParentTable,
@@ -251,6 +265,11 @@ impl<P: Pricer> Engine<P> {
             }),
             quotes: QuoteTable::new(bounds.open_quotes),
             streams: Streams::new(bounds.open_quotes.min(STREAMS_MAX), bounds.instruments),
+            last_looks: Box::default(),
+            holds: Holds::new(bounds.open_quotes),
+            deals: Deals::new(),
+            recalls: Recalls::new(SESSIONS_MAX, bounds.clients),
+            reports: Reports::new(),
             positions: Positions::new(bounds.instruments),
             orders: OrderTable::new(),
             parents: ParentTable::new(),
@@ -413,13 +432,13 @@ impl<P: Pricer> Engine<P> {
             TierSpread::TYPE => self.on_tier_spread(body::<TierSpread>(input)?),
             InstrumentLimits::TYPE => self.risk.set_limits(body::<InstrumentLimits>(input)?),
             LimitSet::TYPE => self.on_limit(body::<LimitSet>(input)?, out),
-            _ => self.dispatch_to_books(input, out),
+            _ => self.dispatch_rare(input, out),
         }
     }
 
-    /// What clients ask of the desk's own books, and who runs them.
+    /// What comes rarely: what clients take back; what they ask of the desk's own books, and who runs these.
     #[inline(never)]
-    fn dispatch_to_books(&mut self, input: &Frame, out: &mut Out) -> Result<(), Reason> {
+    fn dispatch_rare(&mut self, input: &Frame, out: &mut Out) -> Result<(), Reason> {
         match input.record_type() {
             ClientOrder::TYPE => self.on_client_order(body::<ClientOrder>(input)?, out),
             OrderCancelRequest::TYPE => self.on_order_cancel(body::<OrderCancelRequest>(input)?, out),
@@ -429,6 +448,12 @@ impl<P: Pricer> Engine<P> {
             OrderMassCancelRequest::TYPE => {
                 self.on_order_mass_cancel(body::<OrderMassCancelRequest>(input)?, out);
             }
+            QuoteCancel::TYPE => return self.on_quote_cancel(body::<QuoteCancel>(input)?, out),
+            SessionEvent::TYPE => return self.on_session_event(body::<SessionEvent>(input)?, out),
+            LastLookDef::TYPE => return self.on_last_look(body::<LastLookDef>(input)?),
+            DealingRule::TYPE => return self.on_dealing_rule(body::<DealingRule>(input)?),
+            DealerQuote::TYPE => return self.on_dealer_quote(body::<DealerQuote>(input)?, out),
+            DealerPass::TYPE => return self.on_dealer_pass(body::<DealerPass>(input)?, out),
             MassQuote::TYPE => self.on_mass_quote(body::<MassQuote>(input)?, out),
             BookDef::TYPE => return self.on_book_def(body::<BookDef>(input)?),
             MarketPhaseSet::TYPE => return self.on_market_phase(body::<MarketPhaseSet>(input)?, out),
@@ -513,6 +538,8 @@ impl<P: Pricer> Engine<P> {
         self.quotes
             .next_expiry()
             .min(self.risk.next_return())
+            .min(self.holds.next_at())
+            .min(self.deals.next_at())
             .min(self.streams.next_at())
             .min(self.books.next_at())
             .min(self.parents.next_at())
@@ -556,6 +583,21 @@ impl<P: Pricer> Engine<P> {
     /// Quotes open now.
     pub fn open_quotes(&self) -> usize {
         self.quotes.len()
+    }
+
+    /// Where a quote is, and the request that it answers; `None` if the id is not known, or no longer.
+    pub fn life(&self, quote_id: OutId) -> Option<(RfqState, QuoteState)> {
+        self.quotes.life(quote_id)
+    }
+
+    /// Accepts that a last look holds.
+    pub fn held_accepts(&self) -> usize {
+        self.holds.len()
+    }
+
+    /// Requests that wait for a dealer.
+    pub fn waiting_requests(&self) -> usize {
+        self.deals.len()
     }
 
     /// Streams that were asked for and have not ended.

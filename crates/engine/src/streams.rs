@@ -5,11 +5,12 @@
 //! that moved by no more than the threshold changes nothing; else the new quote takes the place of the old one. What there
 //! is no room for at one input goes on in `Continue` inputs.
 
+use pinrail_oms::life::{QuoteEvent, QuoteState};
 use pinrail_oms::{Open, OpenQuote, Slot, Stream, StreamSlot};
 use pinrail_pricing::{Pricer, Prices};
 use pinrail_types::record::{
     BookUpdate, ClientDef, EpochStart, InstrumentLimits, LimitStatus, ModelInput, NewOrderSingle,
-    PositionReport, QuoteRequest, QuoteRequestReject, QuoteStatus, QuotingParams, StateChange, StreamState,
+    PositionReport, QuoteRequest, QuoteRequestReject, QuotingParams, StateChange, StreamState,
     SubscriptionRequestType, TierSpread, TopOfBook, VenueReport, VenueStatus,
 };
 use pinrail_types::{E8, Flags, Frame, InstrumentId, OutId, Px, Reason, Record};
@@ -101,6 +102,7 @@ impl<P: Pricer> Engine<P> {
                 ..*request
             },
             quote_id,
+            since: quote_id.seq,
             quoted_at: now,
             epoch: self.epoch,
             is_waiting: false,
@@ -138,6 +140,9 @@ impl<P: Pricer> Engine<P> {
         let now = out.now();
         let stream = *self.streams.get(slot);
         let request = &stream.request;
+        if let Some(reason) = self.recalls.reason(request.session, request.client, stream.since) {
+            return self.end_stream(slot, reason, out);
+        }
         if stream.epoch != self.epoch || self.risk.states.is_halted(request.instrument, request.client) {
             return self.end_stream(slot, Reason::Withdrawn, out);
         }
@@ -148,7 +153,7 @@ impl<P: Pricer> Engine<P> {
         if let Some(at) = open
             && self.quotes.get(at).valid_until <= now
         {
-            self.end_quote(at, Reason::QuoteExpired, QuoteStatus::Expired, out);
+            self.end_quote(at, QuoteEvent::Expire, Reason::QuoteExpired, out);
             open = None;
         }
         let requote = self.requote_of(request.instrument);
@@ -174,6 +179,9 @@ impl<P: Pricer> Engine<P> {
         let now = out.now();
         let ask = ask_of(request).ok_or(Reason::BadSide)?;
         let asked = self.asked(request, &ask, self.risk.check_ask(&ask), now)?;
+        if asked.is_manual {
+            return Err(Reason::DealerOnly);
+        }
         if open.is_none() && self.quotes.is_full() {
             return Err(Reason::OpenQuotesFull);
         }
@@ -190,11 +198,16 @@ impl<P: Pricer> Engine<P> {
         }
         let reserved = self.reserve(&asked, &prices, now);
         if let Some(at) = open {
-            let reason = reserved.map_or_else(|reason| reason, |_| Reason::QuoteReplaced);
-            let held = self.quotes.end(at, reason);
-            report_end(&held, reason, QuoteStatus::Canceled, out);
+            let (event, reason) = match reserved {
+                Ok(_) => (QuoteEvent::Replace, Reason::QuoteReplaced),
+                Err(reason) => (QuoteEvent::Withdraw, reason),
+            };
+            let (held, said) = self.quotes.end(at, event, reason);
+            report_end(&held, said, reason, out);
         }
-        let quote_id = self.open(request, &asked, &prices, reserved?, out);
+        // It is found by its last quote only.
+        self.quotes.forget_request(request.client, &request.quote_req_id);
+        let quote_id = self.open_for(request, &asked, &prices, reserved?, false, out);
         self.explain(out);
         let stream = self.streams.get_mut(slot);
         stream.quote_id = quote_id;
@@ -208,7 +221,7 @@ impl<P: Pricer> Engine<P> {
     fn stop_quoting(&mut self, slot: StreamSlot, reason: Reason, out: &mut Out) {
         let stream = *self.streams.get(slot);
         if let Some(at) = self.open_quote_of(&stream) {
-            self.end_quote(at, reason, QuoteStatus::Removed, out);
+            self.end_quote(at, QuoteEvent::Withdraw, reason, out);
         }
         if !stream.is_waiting {
             refuse(&stream.request, reason, StreamState::Waits, out);
@@ -222,10 +235,15 @@ impl<P: Pricer> Engine<P> {
     }
 
     /// Ends a stream and its quote, and says so.
-    fn end_stream(&mut self, slot: StreamSlot, reason: Reason, out: &mut Out) {
+    pub(crate) fn end_stream(&mut self, slot: StreamSlot, reason: Reason, out: &mut Out) {
         let stream = *self.streams.get(slot);
         if let Some(at) = self.open_quote_of(&stream) {
-            self.end_quote(at, reason, QuoteStatus::Canceled, out);
+            let event = match reason {
+                Reason::Unsubscribed | Reason::CancelRequested | Reason::MassCancel => QuoteEvent::Cancel,
+                Reason::QuoteExpired => QuoteEvent::Expire,
+                _ => QuoteEvent::Withdraw,
+            };
+            self.end_quote(at, event, reason, out);
         }
         refuse(&stream.request, reason, StreamState::Ended, out);
         self.streams.remove(slot);
@@ -233,8 +251,9 @@ impl<P: Pricer> Engine<P> {
 
     fn open_quote_of(&self, stream: &Stream) -> Option<Slot> {
         match self.quotes.find(stream.quote_id) {
-            Open::Yes(at) => Some(at),
-            Open::No(_) => None,
+            // One that was taken is its client's, however it resolves.
+            Open::Yes(at) if self.quotes.state(at) == QuoteState::Active => Some(at),
+            _ => None,
         }
     }
 
@@ -327,9 +346,13 @@ mod tests {
             bid_px: Px(bid),
             offer_px: Px(offer),
             qty: Qty(5),
+            min_qty: Qty(5),
             valid_until: 0,
             credit: Amount::ZERO,
             session: SessionId(0),
+            is_indicative: false,
+            by_dealer: false,
+            life_us: 0,
         };
         let prices = |bid: i64, offer: i64, qty: i64| Prices {
             bid_px: Px(bid),

@@ -1,11 +1,15 @@
 //! Whatever comes in, the engine answers the same, within its bounds, and keeps its books.
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 mod desk;
 
+use bytemuck::Zeroable;
 use desk::Desk;
 use pinrail_engine::OUT_LINES_MAX;
-use pinrail_types::record::RECORDS;
-use pinrail_types::{Cause, Commit, Flags, Frame, SourceId};
+use pinrail_types::record::{
+    DealerQuote, DealerRequest, DealingRule, LastLookDef, Quote, QuoteCancel, RECORDS, SessionEvent,
+};
+use pinrail_types::{Amount, Cause, ClientId, Commit, Flags, Frame, Px, Qty, SessionId, SourceId, Text};
 use proptest::prelude::*;
 
 /// A frame of a known type whose body is small numbers, boundary values and noise.
@@ -51,6 +55,9 @@ enum Op {
     Ask(u32, u8, i64),
     Accept(usize, u8),
     Pass(usize),
+    Cancel(u32),
+    Gone(u16, u8),
+    Deal(usize, i64),
     Book(u16, i64, i64),
     Time(u64),
     GoOn,
@@ -62,17 +69,43 @@ fn op() -> impl Strategy<Value = Op> {
         4 => (0_u32..3, prop_oneof![Just(0_u8), Just(b'1'), Just(b'2')], 1_i64..200).prop_map(|(c, s, q)| Op::Ask(c, s, q)),
         2 => (any::<usize>(), prop_oneof![Just(b'1'), Just(b'2')]).prop_map(|(at, side)| Op::Accept(at, side)),
         1 => any::<usize>().prop_map(Op::Pass),
+        1 => (0_u32..4).prop_map(Op::Cancel),
+        1 => (8_u16..10, 1_u8..3).prop_map(|(session, kind)| Op::Gone(session, kind)),
+        2 => (any::<usize>(), 9_900_i64..10_100).prop_map(|(at, px)| Op::Deal(at, px)),
         3 => (0_u16..2, 9_950_i64..10_000, 1_i64..900).prop_map(|(v, px, qty)| Op::Book(v, px, qty)),
         2 => (0_u64..6_000).prop_map(Op::Time),
         1 => Just(Op::GoOn),
     ]
 }
 
+/// With last look and without, with dealers and without.
+fn configure(desk: &mut Desk, n: usize) {
+    let actor = Text::new("ann").unwrap();
+    if n.is_multiple_of(2) {
+        desk.put(LastLookDef {
+            hold_ns: 2_000,
+            tolerance_e8: 100_000,
+            actor,
+            ..Zeroable::zeroed()
+        });
+    }
+    if n.is_multiple_of(3) {
+        desk.put(DealingRule {
+            auto_lots_max: Qty(100),
+            timeout_ns: 5_000,
+            actor,
+            ..Zeroable::zeroed()
+        });
+    }
+}
+
 /// Runs the operations and gives back everything that came out. In an idle core the engine also does between inputs
 /// what it does while it waits.
 fn run(ops: &[Op], idle: bool) -> (Vec<u64>, u64) {
     let mut desk = Desk::active();
+    configure(&mut desk, ops.len());
     let mut quotes = Vec::new();
+    let mut waiting = Vec::new();
     let mut words = Vec::new();
     let hostile: Vec<Frame> = ops
         .iter()
@@ -89,15 +122,39 @@ fn run(ops: &[Op], idle: bool) -> (Vec<u64>, u64) {
                 desk.put_frame(&mut frame)
             }
             Op::Ask(client, side, qty) => {
-                let request = desk.request(*client, *side, *qty);
-                let out = desk.put(request);
-                quotes.extend(out.find::<pinrail_types::record::Quote>());
-                out
+                let mut request = desk.request(*client, *side, *qty);
+                match n % 7 {
+                    1 => request.min_qty = Qty(qty / 2),
+                    2 => request.quote_type = b'0',
+                    3 => request.subscription = b'1',
+                    4 => (request.qty, request.cash) = (Qty(0), Amount::new(i128::from(*qty) * 100_000)),
+                    _ => {}
+                }
+                desk.put(request)
             }
             Op::Accept(at, side) if !quotes.is_empty() => {
-                desk.put(Desk::order(&quotes[at % quotes.len()], *side))
+                let mut order = Desk::order(&quotes[at % quotes.len()], *side);
+                order.cl_ord_id = pinrail_types::Text::new(&format!("O{}", n % 16)).unwrap();
+                desk.put(order)
             }
             Op::Pass(at) if !quotes.is_empty() => desk.put(Desk::pass(&quotes[at % quotes.len()])),
+            Op::Cancel(client) => desk.put(QuoteCancel {
+                client: ClientId(*client),
+                cancel_type: 4,
+                ..Zeroable::zeroed()
+            }),
+            Op::Gone(session, kind) => desk.put(SessionEvent {
+                session: SessionId(*session),
+                kind: *kind,
+                ..Zeroable::zeroed()
+            }),
+            Op::Deal(at, px) if !waiting.is_empty() => desk.put(DealerQuote {
+                request_id: waiting[at % waiting.len()],
+                bid_px: Px::NONE,
+                offer_px: Px(*px),
+                actor: Text::new("bob").unwrap(),
+                ..Zeroable::zeroed()
+            }),
             Op::Book(venue, px, qty) => desk.snapshot(
                 pinrail_types::VenueId(*venue),
                 &[(*px, *qty), (px - 10, 500)],
@@ -109,6 +166,8 @@ fn run(ops: &[Op], idle: bool) -> (Vec<u64>, u64) {
             }
             _ => desk.go_on(),
         };
+        quotes.extend(out.find::<Quote>());
+        waiting.extend(out.find::<DealerRequest>().map(|request| request.request_id));
         if idle {
             for _ in 0..n % 4 {
                 desk.engine.refresh();
@@ -120,6 +179,7 @@ fn run(ops: &[Op], idle: bool) -> (Vec<u64>, u64) {
         assert!(out.types().all(pinrail_types::RecordType::is_output));
         words.extend_from_slice(out.words());
         if desk.engine.open_quotes() == 0 {
+            assert_eq!(desk.engine.held_accepts(), 0);
             assert!(
                 desk.engine.nothing_reserved(),
                 "nothing is open and something is reserved"
@@ -127,10 +187,15 @@ fn run(ops: &[Op], idle: bool) -> (Vec<u64>, u64) {
         }
     }
     desk.now += 1 << 40;
-    for _ in 0..8 {
-        desk.tick();
+    for _ in 0..1_000 {
+        if desk.engine.wants_continue() {
+            desk.go_on();
+        } else if desk.engine.next_timer() <= desk.now {
+            desk.tick();
+        }
     }
-    assert_eq!(desk.engine.open_quotes(), 0);
+    assert_eq!((desk.engine.open_quotes(), desk.engine.held_accepts()), (0, 0));
+    assert_eq!(desk.engine.waiting_requests(), 0);
     assert!(desk.engine.nothing_reserved());
     (words, desk.engine.output_hash())
 }

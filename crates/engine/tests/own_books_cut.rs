@@ -384,9 +384,9 @@ fn the_largest_outputs_of_steps_have_room() {
     }
     let out = desk.put(begin_phase(MarketPhase::Continuous));
     // Beside them the phase, and that nothing is left of the auction.
-    assert_eq!(lines(&out), 1 + 4 * 13 + 1);
+    assert_eq!(lines(&out), 1 + 4 * 17 + 1);
     let out = desk.put(Continue::zeroed());
-    assert_eq!(lines(&out), 4 * 13);
+    assert_eq!(lines(&out), 4 * 17);
     // A sweep takes a lot of each of four icebergs.
     let mut desk = market();
     for n in 0..5 {
@@ -394,7 +394,7 @@ fn the_largest_outputs_of_steps_have_room() {
     }
     let out = desk.put(limit("B", 0, 10_050, 100));
     assert!(
-        lines(&out) > 3 + 4 * 9 && lines(&out) <= 3 + 4 * 10 + 3,
+        lines(&out) > 3 + 4 * 13 && lines(&out) <= 3 + 4 * 14 + 3,
         "{}",
         lines(&out)
     );

@@ -72,12 +72,12 @@ fn what_is_reserved_and_accepted_is_what_was_quoted() {
     let request = desk.request(0, b'1', 5_000);
     let quote = answer(&desk.put(request)).unwrap();
     assert_eq!((quote.qty, quote.requested_qty), (Qty(HELD), Qty(5_000)));
-    let mut order = Desk::order(&quote, b'1');
     for qty in [5_000, HELD - 1, HELD + 1] {
+        let mut order = Desk::order(&quote, b'1');
         order.qty = Qty(qty);
         assert_eq!(filled(&desk.put(order)).map(drop), Err(Reason::QuoteMismatch));
     }
-    order.qty = Qty(HELD);
+    let order = Desk::order(&quote, b'1');
     assert_eq!(filled(&desk.put(order)).unwrap().last_qty, Qty(HELD));
     assert!(desk.engine.nothing_reserved());
     assert_eq!(desk.engine.position(quote.instrument).qty, Qty(-HELD));

@@ -6,9 +6,9 @@ use bytemuck::Zeroable;
 use desk::{Desk, INSTRUMENT, STALE_NS, TTL_NS, answer, filled, only};
 use pinrail_engine::Owner;
 use pinrail_types::record::{
-    ClientDef, InputReject, OrdStatus, OrdType, PartyKind, PositionCost, PositionReport, QuoteStatus,
-    QuoteStatusReport, RuntimeEvent, RuntimeEventKind, Scope, StateChange, Trade, TradeCaptureReport,
-    TradeSource, TradingState, VenueStatus, VenueStatusKind,
+    ClientDef, InputReject, OrdStatus, OrdType, PartyKind, PositionCost, PositionReport, QuoteRespType,
+    QuoteStatus, QuoteStatusReport, RuntimeEvent, RuntimeEventKind, Scope, StateChange, Trade,
+    TradeCaptureReport, TradeSource, TradingState, VenueStatus, VenueStatusKind,
 };
 use pinrail_types::{
     Amount, AssetId, ClientId, Flags, InstrumentId, OutId, Px, Qty, Reason, SourceId, Text, VenueId,
@@ -111,7 +111,6 @@ fn a_fill_is_handed_on_as_a_trade_and_moves_the_accounts_of_both() {
 fn an_accept_must_be_the_quotes() {
     let mut desk = Desk::active();
     let quote = desk.ask(0, b'1', 100).unwrap();
-    let good = Desk::order(&quote, b'1');
     for (spoil, reason) in [
         (
             (|o| o.client = ClientId(1)) as fn(&mut pinrail_types::record::NewOrderSingle),
@@ -140,10 +139,11 @@ fn an_accept_must_be_the_quotes() {
             Reason::UnknownQuote,
         ),
     ] {
-        let mut order = good;
+        let mut order = Desk::order(&quote, b'1');
         spoil(&mut order);
         assert_eq!(filled(&desk.put(order)), Err(reason), "{order:?}");
     }
+    let good = Desk::order(&quote, b'1');
     assert!(filled(&desk.put(good)).is_ok(), "the quote is still good");
 }
 
@@ -226,6 +226,24 @@ fn a_pass_ends_the_quote_and_releases_it() {
 }
 
 #[test]
+fn a_client_that_traded_elsewhere_is_told_apart_from_one_that_passes() {
+    let mut desk = Desk::active();
+    let quote = desk.ask(0, b'1', 100).unwrap();
+    let mut response = Desk::pass(&quote);
+    response.resp_type = QuoteRespType::DoneAway.byte();
+    let ended: QuoteStatusReport = only(&desk.put(response));
+    assert_eq!(
+        (ended.status, ended.reason),
+        (QuoteStatus::Canceled.byte(), Reason::DoneAway.code())
+    );
+    assert!(desk.engine.nothing_reserved());
+    assert_eq!(
+        filled(&desk.put(Desk::order(&quote, b'1'))),
+        Err(Reason::DoneAway)
+    );
+}
+
+#[test]
 fn bad_requests_are_refused_with_their_own_reasons() {
     let mut desk = Desk::active();
     for (spoil, reason) in [
@@ -254,7 +272,7 @@ fn bad_requests_are_refused_with_their_own_reasons() {
 }
 
 #[test]
-fn a_request_id_is_free_again_when_its_quote_has_ended() {
+fn a_request_id_is_refused_until_as_many_quotes_came_as_there_are_places() {
     let mut desk = Desk::active();
     let request = desk.request(0, b'1', 10);
     let quote = answer(&desk.put(request)).unwrap();
@@ -269,6 +287,18 @@ fn a_request_id_is_free_again_when_its_quote_has_ended() {
         "another client's ids are its own"
     );
     desk.put(Desk::pass(&quote));
+    let ended = desk.put(request);
+    assert_eq!(answer(&ended).unwrap_err(), Reason::DuplicateQuoteReqId);
+    // One place is the other client's, and every other is used before that of the quote that ended.
+    for _ in 0..62 {
+        let quote = desk.ask(0, b'1', 1).unwrap();
+        desk.put(Desk::pass(&quote));
+        assert_eq!(
+            answer(&desk.put(request)).unwrap_err(),
+            Reason::DuplicateQuoteReqId
+        );
+    }
+    desk.ask(0, b'1', 1).unwrap();
     assert!(answer(&desk.put(request)).is_ok());
 }
 

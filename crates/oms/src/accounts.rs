@@ -403,10 +403,10 @@ mod tests {
                 let is = |(kind, _): (u8, u32)| i128::from(kind == PartyKind::House.byte());
                 house[0] += units.0 * (is(buyer) - is(seller));
                 house[1] += units.1 * (is(seller) - is(buyer));
-                if source != TradeSource::Venue.byte() {
-                    house[2] -= fees.0 * is(buyer) + fees.1 * is(seller);
-                } else {
+                if source == TradeSource::Venue.byte() {
                     house[2] += fees.0 * is(seller) + fees.1 * is(buyer);
+                } else {
+                    house[2] -= fees.0 * is(buyer) + fees.1 * is(seller);
                 }
                 prop_assert_eq!(balances(&accounts, Owner::House), house);
                 for asset in 0..ASSETS {

@@ -3,10 +3,11 @@
 use pinrail_types::state::{StateError, Visitor};
 use pinrail_types::{Amount, ClientId, InstrumentId, OutId, Px, Qty, Reason, SessionId, Side, Text};
 
+use crate::life::{QuoteEvent, QuoteState, RfqEvent, RfqState, Said};
 use crate::slots::Slots;
 use crate::timers::Timers;
 
-/// A firm quote and what was reserved for it.
+/// A quote and what was reserved for it.
 #[derive(Clone, Copy, Debug)]
 pub struct OpenQuote {
     /// Our id of it.
@@ -23,12 +24,20 @@ pub struct OpenQuote {
     pub offer_px: Px,
     /// How much, on either side.
     pub qty: Qty,
+    /// The least that an accept may be for.
+    pub min_qty: Qty,
     /// Good strictly before this core time.
     pub valid_until: u64,
     /// Credit that it holds until it ends, in the quote asset's smallest unit.
     pub credit: Amount,
     /// Session that asked.
     pub session: SessionId,
+    /// Nothing is reserved for it, and nobody can take it.
+    pub is_indicative: bool,
+    /// A dealer made it.
+    pub by_dealer: bool,
+    /// How long it was to be good for when it was made, in microseconds; at most 2^32 - 1.
+    pub life_us: u32,
 }
 
 impl OpenQuote {
@@ -44,7 +53,7 @@ impl OpenQuote {
 
 /// A place in the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Slot(u32);
+pub struct Slot(pub(crate) u32);
 
 /// What the table knows of a quote id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +65,22 @@ pub enum Open {
     No(Reason),
 }
 
+/// Where a request is that was quoted, by the pricer or by a dealer.
+const QUOTED: RfqState = RfqState::Pricing.after(RfqEvent::Quote);
+const _: () = assert!(matches!(RfqState::Manual.after(RfqEvent::Quote), QUOTED));
+
+/// By what a request is looked for.
+#[derive(Clone, Copy, Debug)]
+pub struct RequestHash(u32);
+
+impl RequestHash {
+    /// That of a client's id of a request.
+    #[inline]
+    pub fn of(client: ClientId, quote_req_id: &Text<24>) -> RequestHash {
+        RequestHash(request_hash(client, quote_req_id))
+    }
+}
+
 /// Two lines of the cache.
 #[repr(align(64))]
 #[derive(Clone, Copy, Debug)]
@@ -63,6 +88,13 @@ struct Entry {
     quote: OpenQuote,
     /// [`Reason::None`] while open.
     ended: Reason,
+    state: QuoteState,
+    /// Where the request is that it answers.
+    rfq: RfqState,
+    /// It is found by its request.
+    is_indexed: bool,
+    /// Of its request.
+    hash: u32,
     /// Next in the queue of free slots.
     next_free: u32,
 }
@@ -73,8 +105,9 @@ const NO_SLOT: u32 = u32::MAX;
 
 /// All open quotes, by id, by the client's request id, and by the end of their validity.
 ///
-/// The id of a quote says in which slot it stands, see [`QuoteTable::next_id`], and is then compared as a whole. A slot is used again only after every other free one, oldest first: so the table still knows why a quote ended
-/// for as many quotes as it has free slots.
+/// The id of a quote says in which slot it stands, see [`QuoteTable::next_id`], and is then compared as a whole. A slot is used again
+/// only after every other free one, oldest first: so the table still knows a quote, its request's id and why it ended, for as
+/// many quotes as it has free slots.
 #[derive(Clone, Debug)]
 pub struct QuoteTable {
     entries: Vec<Entry>,
@@ -93,9 +126,13 @@ const EMPTY: OpenQuote = OpenQuote {
     bid_px: Px::NONE,
     offer_px: Px::NONE,
     qty: Qty::ZERO,
+    min_qty: Qty::ZERO,
     valid_until: 0,
     credit: Amount::ZERO,
     session: SessionId(0),
+    is_indicative: false,
+    by_dealer: false,
+    life_us: 0,
 };
 
 #[inline]
@@ -121,6 +158,10 @@ impl QuoteTable {
             .map(|next| Entry {
                 quote: EMPTY,
                 ended: Reason::UnknownQuote,
+                state: QuoteState::Cancelled,
+                rfq: RfqState::Cancelled,
+                is_indexed: false,
+                hash: 0,
                 next_free: if next as usize == capacity { NO_SLOT } else { next },
             })
             .collect();
@@ -150,16 +191,45 @@ impl QuoteTable {
         self.free_first == NO_SLOT
     }
 
-    /// Whether the client has an open quote for this request id.
+    /// Whether the client has a quote for this request id, open or remembered; `hash` is the request's.
     #[inline]
-    pub fn has_request(&self, client: ClientId, quote_req_id: &Text<24>) -> bool {
-        let is_it = |slot: u32| {
-            let quote = &self.entries[slot as usize].quote;
-            quote.client == client && quote.quote_req_id == *quote_req_id
-        };
-        self.by_request
-            .find(request_hash(client, quote_req_id), is_it)
-            .is_some()
+    pub fn has_request(&self, hash: RequestHash, client: ClientId, quote_req_id: &Text<24>) -> bool {
+        self.find_request(hash, client, quote_req_id, |_| true).is_some()
+    }
+
+    /// The quote for a request that its client can still take.
+    pub fn active_of(&self, client: ClientId, quote_req_id: &Text<24>) -> Option<Slot> {
+        let hash = RequestHash::of(client, quote_req_id);
+        self.find_request(hash, client, quote_req_id, |entry| {
+            entry.state == QuoteState::Active
+        })
+        .map(Slot)
+    }
+
+    /// The quote for a request that ended is no longer found by it, so that a stream may be quoted again under the same id.
+    pub fn forget_request(&mut self, client: ClientId, quote_req_id: &Text<24>) {
+        let hash = RequestHash::of(client, quote_req_id);
+        let ended = self.find_request(hash, client, quote_req_id, |entry| !entry.state.is_open());
+        if let Some(slot) = ended {
+            let entry = &mut self.entries[slot as usize];
+            entry.is_indexed = false;
+            self.by_request.remove(entry.hash, slot);
+        }
+    }
+
+    #[inline]
+    fn find_request(
+        &self,
+        hash: RequestHash,
+        client: ClientId,
+        quote_req_id: &Text<24>,
+        is_meant: impl Fn(&Entry) -> bool,
+    ) -> Option<u32> {
+        self.by_request.find(hash.0, |slot| {
+            let entry = &self.entries[slot as usize];
+            let quote = &entry.quote;
+            quote.client == client && quote.quote_req_id == *quote_req_id && is_meant(entry)
+        })
     }
 
     /// The id under which the next quote is to be opened: `id`, with the slot in which it will stand as its hint.
@@ -172,12 +242,12 @@ impl QuoteTable {
         id.with_hint(self.free_first)
     }
 
-    /// Opens a quote whose id is from [`QuoteTable::next_id`] and whose request is not open.
+    /// Opens a quote whose id is from [`QuoteTable::next_id`] and whose request, which has this hash, is not open.
     ///
     /// # Panics
     /// If the table is full, or the id is for another slot than the next one.
     #[inline]
-    pub fn open(&mut self, quote: &OpenQuote) -> Slot {
+    pub fn open(&mut self, quote: &OpenQuote, hash: RequestHash) -> Slot {
         let slot = self.free_first;
         assert!(slot != NO_SLOT, "quote table is full");
         assert!(quote.quote_id.hint() == slot, "an id for another slot");
@@ -186,13 +256,20 @@ impl QuoteTable {
         if self.free_first == NO_SLOT {
             self.free_last = NO_SLOT;
         }
+        if entry.is_indexed {
+            self.by_request.remove(entry.hash, slot);
+        }
+        let hash = hash.0;
         *entry = Entry {
             quote: *quote,
             ended: Reason::None,
+            state: QuoteState::Active,
+            rfq: QUOTED,
+            is_indexed: true,
+            hash,
             next_free: NO_SLOT,
         };
-        self.by_request
-            .insert(request_hash(quote.client, &quote.quote_req_id), slot);
+        self.by_request.insert(hash, slot);
         self.timers.set(slot, quote.valid_until, quote.quote_id.seq);
         self.open += 1;
         Slot(slot)
@@ -231,19 +308,51 @@ impl QuoteTable {
         &self.entries[slot.0 as usize].quote
     }
 
-    /// Ends an open quote for a reason, and gives it back so that what it reserved is released.
+    /// Where a quote is, and the request that it answers; `None` if the table does not know the id or no longer does.
+    pub fn life(&self, quote_id: OutId) -> Option<(RfqState, QuoteState)> {
+        let entry = self.entries.get(quote_id.hint() as usize)?;
+        (entry.quote.quote_id == quote_id && !quote_id.is_none()).then_some((entry.rfq, entry.state))
+    }
+
+    /// Where the quote in a slot is.
+    #[inline]
+    pub fn state(&self, slot: Slot) -> QuoteState {
+        self.entries[slot.0 as usize].state
+    }
+
+    /// Takes a step that leaves the quote open: it is taken by its client. It does not expire any more. Gives back what is to be told.
     ///
     /// # Panics
-    /// If the quote has ended already: a reservation is released exactly once.
+    /// If there is no such step, or it ends the quote.
     #[inline]
-    pub fn end(&mut self, slot: Slot, reason: Reason) -> OpenQuote {
-        assert!(reason != Reason::None, "an end has a reason");
+    pub fn take(&mut self, slot: Slot, event: QuoteEvent) -> Said {
         let entry = &mut self.entries[slot.0 as usize];
-        assert!(entry.ended == Reason::None, "quote ended twice");
+        let said = entry.pass(event, Reason::None);
+        assert!(
+            entry.state.is_open(),
+            "a quote that ends gives back what it holds"
+        );
+        self.timers.clear(slot.0);
+        said
+    }
+
+    /// How many quotes a last look holds.
+    pub fn held(&self) -> usize {
+        let held = |entry: &&Entry| entry.state == QuoteState::Held;
+        self.entries.iter().filter(held).count()
+    }
+
+    /// Ends an open quote for a reason, and gives it back so that what it reserved is released, with what is to be told.
+    ///
+    /// # Panics
+    /// If no such step leads from where it is, as when it has ended already: a reservation is released exactly once.
+    #[inline]
+    pub fn end(&mut self, slot: Slot, event: QuoteEvent, reason: Reason) -> (OpenQuote, Said) {
+        let entry = &mut self.entries[slot.0 as usize];
+        let said = entry.pass(event, reason);
+        assert!(!entry.state.is_open(), "a quote ends by a step to its end");
         entry.ended = reason;
         let quote = entry.quote;
-        self.by_request
-            .remove(request_hash(quote.client, &quote.quote_req_id), slot.0);
         self.timers.clear(slot.0);
         match self.free_last {
             NO_SLOT => self.free_first = slot.0,
@@ -251,7 +360,7 @@ impl QuoteTable {
         }
         self.free_last = slot.0;
         self.open -= 1;
-        quote
+        (quote, said)
     }
 
     /// When the first open quote stops being good; `u64::MAX` if none is open.
@@ -300,12 +409,16 @@ impl QuoteTable {
         self.by_request = Slots::new(capacity);
         self.timers = Timers::new(capacity);
         self.open = 0;
-        for (slot, entry) in (0..).zip(&self.entries) {
+        for (slot, entry) in (0..).zip(&mut self.entries) {
+            let quote = &entry.quote;
+            if entry.is_indexed {
+                entry.hash = request_hash(quote.client, &quote.quote_req_id);
+                self.by_request.insert(entry.hash, slot);
+            }
             if entry.ended == Reason::None {
-                let quote = &entry.quote;
-                self.by_request
-                    .insert(request_hash(quote.client, &quote.quote_req_id), slot);
-                self.timers.set(slot, quote.valid_until, quote.quote_id.seq);
+                if entry.state == QuoteState::Active {
+                    self.timers.set(slot, quote.valid_until, quote.quote_id.seq);
+                }
                 self.open += 1;
             }
         }
@@ -313,6 +426,24 @@ impl QuoteTable {
 }
 
 impl Entry {
+    /// Takes a step, and the one that it is to the request; gives back what is to be told.
+    #[inline]
+    fn pass(&mut self, event: QuoteEvent, reason: Reason) -> Said {
+        let step = self.state.step(event).expect("no such step from this state");
+        assert!(
+            step.why.allows(reason),
+            "a step has the reason that its table says"
+        );
+        // Of a quote that was held before, the request was accepted then.
+        if self.state == QuoteState::Active
+            && let Some(event) = event.of_request()
+        {
+            self.rfq = self.rfq.after(event);
+        }
+        self.state = step.to;
+        step.said
+    }
+
     fn visit(&mut self, visitor: &mut impl Visitor) -> Result<(), StateError> {
         visitor.u32(&mut self.next_free)?;
         let mut was_used = !self.quote.quote_id.is_none();
@@ -328,10 +459,31 @@ impl Entry {
         visitor.plain(&mut quote.bid_px)?;
         visitor.plain(&mut quote.offer_px)?;
         visitor.plain(&mut quote.qty)?;
+        visitor.plain(&mut quote.min_qty)?;
+        visitor.flag(&mut quote.is_indicative)?;
+        visitor.flag(&mut quote.by_dealer)?;
+        visitor.u32(&mut quote.life_us)?;
         visitor.word(&mut quote.valid_until)?;
         visitor.plain(&mut quote.credit)?;
         visitor.u16(&mut quote.session.0)?;
-        visitor.reason(&mut self.ended)
+        visitor.reason(&mut self.ended)?;
+        visitor.named(
+            &mut self.state,
+            |state| state as u64,
+            QuoteState::from_code,
+            "a state of a quote",
+        )?;
+        visitor.named(
+            &mut self.rfq,
+            |state| state as u64,
+            RfqState::from_code,
+            "a state of a request",
+        )?;
+        visitor.flag(&mut self.is_indexed)?;
+        if self.state.is_open() != (self.ended == Reason::None) || self.state == QuoteState::PendingFill {
+            return Err(visitor.bad(self.state as u64, "a state that fits its reason"));
+        }
+        Ok(())
     }
 }
 
@@ -342,6 +494,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::life::{QUOTE_STEPS, Why};
 
     fn quote(seq: u64, valid_until: u64) -> OpenQuote {
         OpenQuote {
@@ -361,14 +514,23 @@ mod tests {
     fn open(table: &mut QuoteTable, seq: u64, valid_until: u64) -> (Slot, OutId) {
         let mut quote = quote(seq, valid_until);
         quote.quote_id = table.next_id(quote.quote_id);
-        (table.open(&quote), quote.quote_id)
+        (table.open(&quote, hash_of(&quote)), quote.quote_id)
+    }
+
+    fn hash_of(quote: &OpenQuote) -> RequestHash {
+        RequestHash::of(quote.client, &quote.quote_req_id)
+    }
+
+    fn fill(table: &mut QuoteTable, slot: Slot) -> OpenQuote {
+        table.take(slot, QuoteEvent::Take);
+        table.end(slot, QuoteEvent::Fill, Reason::QuoteFilled).0
     }
 
     #[test]
     fn an_ended_quote_is_remembered_until_its_slot_is_needed() {
         let mut table = QuoteTable::new(2);
         let (slot, first) = open(&mut table, 1, 10);
-        table.end(slot, Reason::QuoteFilled);
+        fill(&mut table, slot);
         assert_eq!(table.find(first), Open::No(Reason::QuoteFilled));
         open(&mut table, 2, 10);
         assert_eq!(table.find(first), Open::No(Reason::QuoteFilled));
@@ -429,22 +591,83 @@ mod tests {
         }
     }
 
+    /// A table with a quote in this state, in slot 0.
+    fn in_state(state: QuoteState) -> Option<QuoteTable> {
+        let mut reached = vec![];
+        let mut table = QuoteTable::new(2);
+        open(&mut table, 1, 10);
+        reached.push((QuoteState::Active, table));
+        for _ in 0..QuoteState::ALL.len() {
+            for step in QUOTE_STEPS {
+                let from = reached.iter().find(|(at, _)| *at == step.from).cloned();
+                let is_new = reached.iter().all(|(at, _)| *at != step.to);
+                if let (Some((_, mut table)), true) = (from, is_new) {
+                    step_by(&mut table, step.event);
+                    reached.push((step.to, table));
+                }
+            }
+        }
+        let found = reached.into_iter().find(|(at, _)| *at == state);
+        found.map(|(_, table)| table)
+    }
+
+    fn step_by(table: &mut QuoteTable, event: QuoteEvent) {
+        let step = table.state(Slot(0)).step(event);
+        if step.is_none_or(|step| step.to.is_open()) {
+            table.take(Slot(0), event);
+            return;
+        }
+        let why = step.map_or(Why::None, |step| step.why);
+        let reason = match why {
+            Why::Always(reason) => reason,
+            _ => Reason::Halted,
+        };
+        table.end(Slot(0), event, reason);
+    }
+
+    #[test]
+    fn every_step_that_is_not_in_the_table_is_a_fault_and_changes_nothing() {
+        let mut refused = 0;
+        for state in QuoteState::ALL {
+            let Some(table) = in_state(*state) else { continue };
+            for event in QuoteEvent::ALL {
+                let mut tried = table.clone();
+                let wrong = || tried.take(Slot(0), *event);
+                let is_fault = std::panic::catch_unwind(std::panic::AssertUnwindSafe(wrong)).is_err();
+                match state.step(*event) {
+                    Some(step) if step.to.is_open() => assert!(!is_fault, "{state:?} {event:?}"),
+                    Some(_) => step_by(&mut table.clone(), *event),
+                    None => {
+                        assert!(is_fault, "{state:?} {event:?}");
+                        assert_eq!(format!("{tried:?}"), format!("{table:?}"));
+                        let end = || tried.end(Slot(0), *event, Reason::Halted);
+                        assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(end)).is_err());
+                        assert_eq!(format!("{tried:?}"), format!("{table:?}"));
+                        refused += 1;
+                    }
+                }
+            }
+        }
+        let all = QuoteState::ALL.len() * QuoteEvent::ALL.len();
+        assert!(refused > all / 2, "{refused} of {all}");
+    }
+
     #[test]
     #[should_panic(expected = "another slot")]
     fn an_id_for_another_slot_is_a_fault() {
         let mut table = QuoteTable::new(2);
         let mut quote = quote(1, 10);
         quote.quote_id = table.next_id(quote.quote_id).with_hint(1);
-        table.open(&quote);
+        table.open(&quote, hash_of(&quote));
     }
 
     #[test]
-    #[should_panic(expected = "ended twice")]
+    #[should_panic(expected = "no such step")]
     fn a_quote_ends_once() {
         let mut table = QuoteTable::new(2);
         let (slot, _) = open(&mut table, 1, 10);
-        table.end(slot, Reason::QuoteFilled);
-        table.end(slot, Reason::QuoteExpired);
+        fill(&mut table, slot);
+        table.end(slot, QuoteEvent::Expire, Reason::QuoteExpired);
     }
 
     proptest! {
@@ -464,14 +687,14 @@ mod tests {
                     1 if !model.is_empty() => {
                         let seq = *model.keys().nth(pick as usize % model.len()).unwrap();
                         let Open::Yes(slot) = table.find(ids[seq as usize]) else { panic!("{seq} is open") };
-                        prop_assert_eq!(table.end(slot, Reason::QuoteFilled).quote_id.seq, seq);
+                        prop_assert_eq!(fill(&mut table, slot).quote_id.seq, seq);
                         model.remove(&seq);
                     }
                     2 => {
                         let due = model.iter().map(|(seq, ts)| (*ts, *seq)).min().filter(|d| d.0 <= ts);
                         prop_assert_eq!(table.due(ts).map(|slot| table.get(slot).quote_id.seq), due.map(|d| d.1));
                         if let Some(slot) = table.due(ts) {
-                            let ended = table.end(slot, Reason::QuoteExpired);
+                            let (ended, _) = table.end(slot, QuoteEvent::Expire, Reason::QuoteExpired);
                             model.remove(&ended.quote_id.seq);
                         }
                     }
@@ -489,8 +712,10 @@ mod tests {
                     let open = matches!(table.find(*id), Open::Yes(_));
                     prop_assert_eq!(open, model.contains_key(&seq));
                     let id = quote(seq, 0).quote_req_id;
-                    prop_assert_eq!(table.has_request(ClientId(3), &id), model.contains_key(&seq));
-                    prop_assert!(!table.has_request(ClientId(4), &id));
+                    let is_known = seq > 0 && table.find(ids[seq as usize]) != Open::No(Reason::UnknownQuote);
+                    prop_assert_eq!(table.has_request(RequestHash::of(ClientId(3), &id), ClientId(3), &id), is_known);
+                    prop_assert_eq!(table.active_of(ClientId(3), &id).is_some(), model.contains_key(&seq));
+                    prop_assert!(!table.has_request(RequestHash::of(ClientId(4), &id), ClientId(4), &id));
                 }
             }
         }

@@ -20,6 +20,8 @@ pub struct Stream {
     pub request: QuoteRequest,
     /// The last quote, open or not; none while it waits.
     pub quote_id: OutId,
+    /// Sequence of the input that asked for it.
+    pub since: u64,
     /// Core time of the last quote.
     pub quoted_at: u64,
     /// The epoch in which it was asked for: its session is gone in a later one.
@@ -359,6 +361,7 @@ impl Entry {
                 request: QuoteRequest::zeroed(),
                 quote_id: OutId::NONE,
                 quoted_at: 0,
+                since: 0,
                 epoch: 0,
                 is_waiting: false,
             },
@@ -386,6 +389,7 @@ impl Entry {
         visitor.plain(&mut stream.request)?;
         visitor.plain(&mut stream.quote_id)?;
         visitor.word(&mut stream.quoted_at)?;
+        visitor.word(&mut stream.since)?;
         visitor.u32(&mut stream.epoch)?;
         visitor.flag(&mut stream.is_waiting)?;
         if stream.request.instrument.index() < instruments {

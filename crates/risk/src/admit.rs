@@ -1,6 +1,7 @@
 //! What is checked of a message before anything is looked up for it, and of a request before a price is made.
 
-use pinrail_types::{ClientId, InstrumentId, Reason, SessionId};
+use pinrail_types::record::LimitKind;
+use pinrail_types::{ClientId, InstrumentId, Px, Reason, SessionId};
 
 use crate::ask::Ask;
 use crate::checks::Check;
@@ -87,6 +88,33 @@ impl Risk {
     #[inline]
     pub fn qty_step(&self, instrument: InstrumentId) -> i64 {
         self.instruments[instrument.index()].limits.qty_step
+    }
+
+    /// The step of prices; at least 1.
+    ///
+    /// # Panics
+    /// If the instrument is beyond the bounds.
+    pub fn px_step(&self, instrument: InstrumentId) -> i64 {
+        self.instruments[instrument.index()].limits.px_step
+    }
+
+    /// Checks that a part of a quote is not too small: quantity and notional are held to the limits of requests. That it is not too
+    /// much was checked of the whole.
+    ///
+    /// # Errors
+    /// One reason for each check, the first that fails.
+    ///
+    /// # Panics
+    /// If the instrument is beyond the bounds.
+    pub fn check_taken(&self, ask: &Ask, px: Px) -> Result<(), Reason> {
+        let omitted = self.omitted;
+        let instrument = &self.instruments[ask.instrument.index()];
+        let limits = &instrument.limits;
+        omitted.require(Check::QtyGrid, ask.qty.0 % limits.qty_step == 0)?;
+        omitted.require(Check::QtyMin, ask.qty >= limits.qty_min)?;
+        let notional = instrument.worth(px.0.unsigned_abs(), ask.qty.0)?;
+        let least = instrument.most(LimitKind::NotionalMin);
+        omitted.require(Check::NotionalMin, notional >= least)
     }
 
     /// Checks what can be checked of a request before a price is made: that ids are known, trading states, limits

@@ -1,13 +1,15 @@
 //! A source of inputs, as the core sees it: a ring, whose it is, and what may come in on it.
 
 use pinrail_ring::Consumer;
-use pinrail_types::record::{EpochStart, MarketPhaseSet, TradingStateSet, VenueBalance, VenueReport};
+use pinrail_types::record::{
+    DealerPass, DealerQuote, EpochStart, MarketPhaseSet, TradingStateSet, VenueBalance, VenueReport,
+};
 use pinrail_types::{Cause, Frame, Record, RecordType, SourceId};
 
 /// Who is at the other end of a ring. It decides what may come in and what is served first: in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
-    /// An operator: trading states and configuration.
+    /// An operator or a dealer: trading states and configuration, quotes by hand.
     Control,
     /// An order session of a venue: what becomes of orders, and balances.
     Execution,
@@ -29,6 +31,8 @@ impl Role {
                 (record_type.band() == 0x01 && record_type.0 != EpochStart::TYPE.0)
                     || record_type.0 == TradingStateSet::TYPE.0
                     || record_type.0 == MarketPhaseSet::TYPE.0
+                    || record_type.0 == DealerQuote::TYPE.0
+                    || record_type.0 == DealerPass::TYPE.0
             }
             Role::Execution => record_type.0 == VenueReport::TYPE.0 || record_type.0 == VenueBalance::TYPE.0,
             Role::Client => record_type.band() == 0x03,

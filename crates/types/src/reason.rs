@@ -202,7 +202,7 @@ reasons! {
     QuoteFilled = 502,
     /// The accept's client, instrument, side, price or quantity is not the quote's.
     QuoteMismatch = 504,
-    /// The client has an open request with this id.
+    /// The client used this request id before: it is open, or remembered.
     DuplicateQuoteReqId = 505,
     /// The client passed.
     ClientPassed = 506,
@@ -230,6 +230,20 @@ reasons! {
     Unsubscribed = 521,
     /// The client has no stream under this request id.
     UnknownStream = 522,
+    /// The client traded elsewhere.
+    DoneAway = 523,
+    /// The session that asked for it is gone.
+    SessionGone = 524,
+    /// An indicative quote can't be taken.
+    QuoteIndicative = 525,
+    /// The quote was taken already and a last look holds it.
+    QuoteHeld = 526,
+    /// Less can be quoted than the least that the request asks for.
+    QuotedBelowMin = 527,
+    /// There is no quantity that the cash asked for pays for.
+    CashUnquotable = 528,
+    /// The price moved beyond its tolerance while a last look held the accept.
+    LastLookMoved = 529,
     /// An order with this id is open.
     DuplicateOrderId = 530,
     /// The book's phase does not allow it.
@@ -258,6 +272,16 @@ reasons! {
     CostMax = 551,
     /// A parent order was tried as often as it may be.
     TriesMax = 552,
+    /// The dealer passed.
+    DealerPassed = 541,
+    /// No dealer answered in time.
+    DealerTimeout = 542,
+    /// No request with this id waits for a dealer.
+    UnknownDealerRequest = 543,
+    /// As many requests wait for dealers as may.
+    DealingFull = 544,
+    /// Only a dealer may quote it, and none quotes streams.
+    DealerOnly = 545,
 
     /// The bound on open quotes is reached.
     OpenQuotesFull = 600,

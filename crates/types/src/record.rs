@@ -13,6 +13,7 @@ mod book;
 mod client;
 mod config;
 mod control;
+mod dealing;
 mod limit;
 mod market;
 mod model;
@@ -26,13 +27,18 @@ pub use book::{
     OrderMassCancelRequest, QUOTES_MAX, SelfMatchPrevention, TriggerPriceType,
 };
 pub use client::{
-    NewOrderSingle, OrdType, QuoteRequest, QuoteRespType, QuoteResponse, SubscriptionRequestType, TWO_SIDED,
+    NewOrderSingle, OrdType, QuoteCancel, QuoteCancelType, QuoteRequest, QuoteRespType, QuoteResponse,
+    QuoteType, SessionEvent, SessionEventKind, SubscriptionRequestType, TWO_SIDED,
 };
 pub use config::{
     AssetDef, ClientDef, EpochStart, HedgingParams, InstrumentDef, InstrumentLimits, InventoryRule,
     ListingDef, QuotingParams, SequenceRule, TierSpread, VenueDef,
 };
 pub use control::{Continue, RuntimeEvent, RuntimeEventKind, Scope, Tick, TradingState, TradingStateSet};
+pub use dealing::{
+    DealerBasis, DealerPass, DealerQuote, DealerRequest, DealingRule, LastLookDef, LastLookOutcome,
+    LastLookReport,
+};
 pub use limit::{LimitKind, LimitOutcome, LimitScope, LimitSet, LimitStatus};
 pub use market::{BookLevel, BookUpdate, LEVELS_MAX, TopOfBook, Trade, VenueStatus, VenueStatusKind};
 pub use model::ModelInput;
@@ -88,6 +94,8 @@ pub const RECORDS: &[Schema] = &[
     QuotingParams::SCHEMA,
     BookDef::SCHEMA,
     HedgingParams::SCHEMA,
+    LastLookDef::SCHEMA,
+    DealingRule::SCHEMA,
     BookUpdate::SCHEMA,
     TopOfBook::SCHEMA,
     Trade::SCHEMA,
@@ -102,11 +110,15 @@ pub const RECORDS: &[Schema] = &[
     OrderCancelReplaceRequest::SCHEMA,
     OrderMassCancelRequest::SCHEMA,
     MassQuote::SCHEMA,
+    QuoteCancel::SCHEMA,
+    SessionEvent::SCHEMA,
     TradingStateSet::SCHEMA,
     RuntimeEvent::SCHEMA,
     Tick::SCHEMA,
     Continue::SCHEMA,
     MarketPhaseSet::SCHEMA,
+    DealerQuote::SCHEMA,
+    DealerPass::SCHEMA,
     ModelInput::SCHEMA,
     Quote::SCHEMA,
     QuoteRequestReject::SCHEMA,
@@ -133,6 +145,9 @@ pub const RECORDS: &[Schema] = &[
     PositionCost::SCHEMA,
     TradeCaptureReport::SCHEMA,
     ParentOrderReport::SCHEMA,
+    DealerRequest::SCHEMA,
+    DealerBasis::SCHEMA,
+    LastLookReport::SCHEMA,
 ];
 
 /// Declares a record: its number, layout version, length in lines, and each field with its offset, all checked at

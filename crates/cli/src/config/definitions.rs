@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use pinrail_types::record::{
-    AssetDef, ClientDef, InstrumentDef, InstrumentLimits, LimitSet, ListingDef, QuotingParams, TierSpread,
-    TradingStateSet, VenueDef,
+    AssetDef, ClientDef, DealingRule, InstrumentDef, InstrumentLimits, LastLookDef, LimitSet, ListingDef,
+    QuotingParams, TierSpread, TradingStateSet, VenueDef,
 };
 use pinrail_types::{Frame, Instrument, InstrumentId};
 
@@ -21,6 +21,10 @@ pub(crate) struct Definitions {
     pub(crate) spreads: BTreeMap<(u8, u32), TierSpread>,
     pub(crate) limits: BTreeMap<u32, InstrumentLimits>,
     pub(crate) quoting: BTreeMap<u32, QuotingParams>,
+    /// By tier.
+    pub(crate) last_looks: BTreeMap<u8, LastLookDef>,
+    /// By instrument.
+    pub(crate) dealing: BTreeMap<u32, DealingRule>,
     /// By kind, target and instrument: limits that may be left out.
     pub(crate) more_limits: BTreeMap<(u8, u32, u32), LimitSet>,
     /// Trading states, in order.
@@ -53,6 +57,10 @@ impl Definitions {
             self.limits.insert(def.instrument.0, *def);
         } else if let Some(def) = frame.get::<QuotingParams>() {
             self.quoting.insert(def.instrument.0, *def);
+        } else if let Some(def) = frame.get::<LastLookDef>() {
+            self.last_looks.insert(def.tier, *def);
+        } else if let Some(rule) = frame.get::<DealingRule>() {
+            self.dealing.insert(rule.instrument.0, *rule);
         } else if let Some(set) = frame.get::<LimitSet>() {
             self.more_limits
                 .insert((set.kind, set.target, set.instrument.0), *set);

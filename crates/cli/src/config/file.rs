@@ -65,6 +65,10 @@ pub(super) struct File {
     pub(super) limits: Vec<LimitsSection>,
     #[serde(default)]
     pub(super) quoting: Vec<QuotingSection>,
+    #[serde(default)]
+    pub(super) last_look: Vec<LastLookSection>,
+    #[serde(default)]
+    pub(super) dealing: Vec<DealingSection>,
     pub(super) desk: Option<DeskSection>,
     #[serde(default)]
     pub(super) asset_limits: Vec<AssetLimitsSection>,
@@ -294,6 +298,29 @@ pub(super) struct QuotingSection {
     pub(super) requote_bps: Option<Spanned<DecimalText>>,
     /// Left out: at once.
     pub(super) requote_ms: Option<Spanned<i64>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LastLookSection {
+    pub(super) tier: Spanned<String>,
+    pub(super) hold_ms: Spanned<i64>,
+    pub(super) tolerance_bps: Spanned<DecimalText>,
+    /// Left out: a move either way is refused alike.
+    #[serde(default)]
+    pub(super) one_sided: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DealingSection {
+    pub(super) instrument: Spanned<String>,
+    /// Left out: any quantity is quoted by itself.
+    pub(super) auto_qty_max: Option<Spanned<DecimalText>>,
+    /// Tiers that only dealers quote.
+    #[serde(default)]
+    pub(super) tiers: Vec<Spanned<String>>,
+    pub(super) timeout_ms: Spanned<i64>,
 }
 
 #[derive(Debug, Deserialize)]

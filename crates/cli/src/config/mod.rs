@@ -15,6 +15,7 @@ use pinrail_types::record::{SequenceRule, TradingStateSet};
 use pinrail_types::{Frame, Instrument, InstrumentId, VenueId};
 use serde::Deserialize;
 
+mod dealing;
 mod definitions;
 mod error;
 mod file;

@@ -50,6 +50,7 @@ pub(super) fn resolve(file: &File, path: &Path, captures: Option<&Path>) -> Reso
     for section in &file.quoting {
         desk.quoting_params(section)?;
     }
+    desk.dealing(file)?;
     desk.desk_limits(file)?;
     desk.start(file.start);
     let clients = desk.client_names.len() as u32;
@@ -83,7 +84,7 @@ pub(super) struct Desk {
     pub(super) instruments: Vec<Instrument>,
     pub(super) venue_names: Names,
     venues: Vec<Venue>,
-    tier_names: Names,
+    pub(super) tier_names: Names,
     pub(super) client_names: Names,
     limited: Names,
     quoted: Names,

@@ -508,8 +508,24 @@ edge_min_bps = "0.1"
 [flow]"#
         )
     };
+    let dealing = r#"[[last_look]]
+tier = "gold"
+hold_ms = 5
+tolerance_bps = "0.5"
+one_sided = true
+
+[[dealing]]
+instrument = "BTC-USD"
+auto_qty_max = "5"
+tiers = ["gold"]
+timeout_ms = 30000
+
+[flow]"#;
     for text in [
         SMALL.to_owned(),
+        SMALL.replacen("[flow]", dealing, 1),
+        SMALL.replacen("[flow]", &dealing.replace("one_sided = true", ""), 1),
+        SMALL.replacen("[flow]", &dealing.replace(r#"auto_qty_max = "5""#, ""), 1),
         limited(),
         limited().replacen("credit_asset = \"BTC\"\n", grouped, 1),
         SMALL.replacen("[flow]", &quoting("skew_bps = \"2\""), 1),

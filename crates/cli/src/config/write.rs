@@ -16,6 +16,7 @@ macro_rules! line {
     };
 }
 
+mod dealing;
 mod limits;
 
 const NS_PER_MS: u64 = 1_000_000;
@@ -41,6 +42,7 @@ pub(crate) fn to_toml(start: &EpochStart, definitions: &Definitions) -> Result<S
     file.clients()?;
     file.limits()?;
     file.quoting()?;
+    file.dealing()?;
     file.desk_limits()?;
     Ok(file.text)
 }

@@ -3,10 +3,11 @@
 use std::fmt::Debug;
 
 use pinrail_types::record::{
-    BookState, CxlRejResponseTo, ExecType, InventoryRule, LastLiquidityInd, LimitKind, LimitOutcome,
-    MarketPhase, MdUpdateAction, OrdStatus, OrdType, ParentState, PartyKind, QuoteRespType, QuoteStatus,
-    RuntimeEventKind, Scope, SelfMatchPrevention, SequenceRule, StreamState, SubscriptionRequestType,
-    TWO_SIDED, TimeInForce, TradeSource, TradingState, TriggerPriceType, VenueStatusKind,
+    BookState, CxlRejResponseTo, ExecType, InventoryRule, LastLiquidityInd, LastLookOutcome, LimitKind,
+    LimitOutcome, MarketPhase, MdUpdateAction, OrdStatus, OrdType, ParentState, PartyKind, QuoteCancelType,
+    QuoteRespType, QuoteStatus, QuoteType, RuntimeEventKind, Scope, SelfMatchPrevention, SequenceRule,
+    SessionEventKind, StreamState, SubscriptionRequestType, TWO_SIDED, TimeInForce, TradeSource,
+    TradingState, TriggerPriceType, VenueStatusKind,
 };
 use pinrail_types::schema;
 use pinrail_types::{Reason, RecordType, Side};
@@ -52,10 +53,14 @@ pub(super) fn meaning(record: &str, field: &str) -> Meaning {
         (_, "input_type") => Meaning::Code(record_type),
         (
             "NewOrderSingle" | "ExecutionReport" | "Trade" | "VenueOrder" | "VenueOrderReject"
-            | "VenueReport" | "ClientOrder" | "BookLevelDelta" | "BookOrderDelta",
+            | "VenueReport" | "ClientOrder" | "LastLookReport" | "BookLevelDelta" | "BookOrderDelta",
             "side" | "taker_side",
         ) => Meaning::Code(side),
         (_, "side") => Meaning::Code(side_or_both),
+        (_, "quote_type") => Meaning::Code(quote_type),
+        (_, "cancel_type") => Meaning::Code(|code| name(code, QuoteCancelType::from_byte)),
+        ("SessionEvent", "kind") => Meaning::Code(|code| name(code, SessionEventKind::from_byte)),
+        ("LastLookReport", "outcome") => Meaning::Code(|code| name(code, LastLookOutcome::from_byte)),
         (_, "inventory_rule") => Meaning::Code(|code| name(code, InventoryRule::from_byte)),
         (_, "subscription") => Meaning::Code(subscription),
         (_, "stream") => Meaning::Code(|code| name(code, StreamState::from_byte)),
@@ -111,6 +116,16 @@ fn subscription(code: u64) -> Option<String> {
     name(code, SubscriptionRequestType::from_byte)
 }
 
+/// Zero is tradeable, too.
+fn quote_type(code: u64) -> Option<String> {
+    let code = if code == 0 {
+        QuoteType::Tradeable.byte().into()
+    } else {
+        code
+    };
+    name(code, QuoteType::from_byte)
+}
+
 fn side(code: u64) -> Option<String> {
     name(code, Side::from_fix)
 }
@@ -164,6 +179,10 @@ mod tests {
         "strategy",
         "exec_inst",
         "of_session",
+        "tiers",
+        "one_sided",
+        "tolerance_e8",
+        "by_dealer",
     ];
 
     #[test]

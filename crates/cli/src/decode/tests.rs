@@ -121,8 +121,8 @@ fn lines_show_every_field() {
         2 2024-08-08T23:54:14.123456791Z InstrumentDef             3:2 -          instrument=0(BTC-USD) base=0 quote=1(USD) tick_exponent=-2 lot_exponent=-5 tick_mantissa=1 lot_mantissa=1 symbol=\"BTC-USD\"
         3 2024-08-08T23:54:14.123456792Z ClientDef                 3:3 -          client=7(alpha \\\"a\\\") tier=0 credit_asset=1(USD) credit_max=-1500000u(-1.500000) name=\"alpha \\\"a\\\"\"
         4 2024-08-08T23:54:14.123456793Z BookUpdate                3:4 FIRST|LAST instrument=0(BTC-USD) venue=2 bids=1 asks=1 ts_event=none ts_recv=2024-08-08T23:54:14.123456789Z first_id=10 last_id=12 prev_id=0 bid_levels=[6173763t x 150000l(61737.63 x 1.50000)] ask_levels=[6173764t x 0l(61737.64 x 0.00000)]
-        5 2024-08-08T23:54:14.123456794Z QuoteRequest              3:5 -          quote_req_id=\"r-1\" client=7(alpha \\\"a\\\") instrument=0(BTC-USD) qty=100000l(1.00000) side=Buy subscription=Snapshot session=4 ts_recv=2024-08-08T23:54:14.123456789Z valid_until=none
-        6 2024-08-08T23:54:14.123456795Z Quote                      #5 -          quote_req_id=\"r-1\" quote_id=2-5-0 client=7(alpha \\\"a\\\") instrument=0(BTC-USD) bid_px=none offer_px=6174000t(61740.00) qty=100000l(1.00000) valid_until=none hedge_bid_px=0t(0.00) hedge_offer_px=0t(0.00) ref_px=0t(0.00) half_spread_e8=0 book_seq=0 session=0 side=Buy venues=0 requested_qty=0l(0.00000)
+        5 2024-08-08T23:54:14.123456794Z QuoteRequest              3:5 -          quote_req_id=\"r-1\" client=7(alpha \\\"a\\\") instrument=0(BTC-USD) qty=100000l(1.00000) side=Buy subscription=Snapshot session=4 quote_type=Tradeable ts_recv=2024-08-08T23:54:14.123456789Z valid_until=none min_qty=0l(0.00000) cash=0u(0.000000)
+        6 2024-08-08T23:54:14.123456795Z Quote                      #5 -          quote_req_id=\"r-1\" quote_id=2-5-0 client=7(alpha \\\"a\\\") instrument=0(BTC-USD) bid_px=none offer_px=6174000t(61740.00) qty=100000l(1.00000) valid_until=none hedge_bid_px=0t(0.00) hedge_offer_px=0t(0.00) ref_px=0t(0.00) half_spread_e8=0 book_seq=0 session=0 side=Buy venues=0 quote_type=Tradeable by_dealer=0 requested_qty=0l(0.00000) min_qty=0l(0.00000)
         7 2024-08-08T23:54:14.123456796Z QuoteRequestReject         #5 -          quote_req_id=\"\" client=8 instrument=9 qty=5l reason=UnknownInstrument session=0 side=55? stream=None";
     for (line, golden) in lines.iter().zip(golden.lines()) {
         assert_eq!(line.trim_start(), golden.trim_start());
@@ -308,7 +308,7 @@ fn rows_hold_the_same_as_lines() {
     assert_eq!(
         rows[5],
         "6 1723161254123456795 5 - r-1 2-5-0 7 alpha \"a\" 0 BTC-USD - - 6174000 61740.00 100000 1.00000 - 0 0.00 0 0.00 \
-         0 0.00 0 0 0 Buy 0 0 0.00000"
+         0 0.00 0 0 0 Buy 0 Tradeable 0 0 0.00000 0 0.00000"
     );
     assert_eq!(
         rows[6],

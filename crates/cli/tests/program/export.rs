@@ -300,9 +300,9 @@ fn all_formats_hold_what_the_dump_prints() {
     assert_eq!(
         csv("QuoteRequest.csv"),
         "seq,ts_core_ns,source,source_seq,flags,quote_req_id,client,client_name,instrument,instrument_name,qty_lots,qty,\
-         side,subscription,session,ts_recv_ns,valid_until_ns\n\
+         side,subscription,session,quote_type,ts_recv_ns,valid_until_ns,min_qty_lots,min_qty,cash_units,cash\n\
          8,1723161254123456797,3,8,,\"=1,\"\"2\"\"\",1,\"says \"\"hi\"\", twice\",1,DOGE-USDT,9223372036854775807,\
-         9223372036854775807,55,Snapshot,0,,18446744073709551615\n"
+         9223372036854775807,55,Snapshot,0,Tradeable,,18446744073709551615,0,0,0,0.000000\n"
     );
     assert_eq!(
         csv("unknown.csv"),

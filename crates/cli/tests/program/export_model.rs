@@ -120,9 +120,17 @@ fn is_code(column: &str, dump: &Map<String, Value>) -> bool {
         "parent_state",
         "buyer_kind",
         "seller_kind",
+        "quote_type",
+        "cancel_type",
     ];
-    let of_type =
-        ["VenueStatus", "RuntimeEvent", "LimitSet", "LimitStatus"].contains(&dump["type"].as_str().unwrap());
+    let of_type = [
+        "VenueStatus",
+        "RuntimeEvent",
+        "LimitSet",
+        "LimitStatus",
+        "SessionEvent",
+    ]
+    .contains(&dump["type"].as_str().unwrap());
     codes.contains(&column) || (column == "kind" && of_type)
 }
 

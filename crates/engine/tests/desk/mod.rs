@@ -115,9 +115,12 @@ impl Desk {
         }
     }
 
+    /// An accept, each under an id of its own.
     pub fn order(quote: &Quote, side: u8) -> NewOrderSingle {
+        thread_local!(static ORDERS: std::cell::Cell<u64> = const { std::cell::Cell::new(0) });
+        let number = ORDERS.replace(ORDERS.get() + 1);
         NewOrderSingle {
-            cl_ord_id: Text::new("O1").unwrap(),
+            cl_ord_id: Text::new(&format!("O{number}")).unwrap(),
             quote_id: quote.quote_id,
             client: quote.client,
             instrument: quote.instrument,

@@ -99,7 +99,7 @@ impl Reason {
             Reason::WrongPhase => "FIX TradingSessionID (336)",
             Reason::OrderExpired => "FIX ExpireTime (126)",
             Reason::PostOnly | Reason::ReduceOnlyOrder => "FIX ExecInst (18)",
-            Reason::MinQty => "FIX MinQty (110)",
+            Reason::MinQty | Reason::QuotedBelowMin => "FIX MinQty (110)",
             Reason::ImmediateOrCancel => "FIX TimeInForce (59)",
             Reason::QtyBelowFilled => "FIX CxlRejReason (102)",
             Reason::CancelRequested => "FIX MsgType F",
@@ -109,9 +109,18 @@ impl Reason {
             Reason::Unsubscribed | Reason::UnknownStream => "FIX SubscriptionRequestType (263)",
             Reason::QuoteExpired | Reason::RequestExpired => "FIX ValidUntilTime (62)",
             Reason::DuplicateQuoteReqId => "FIX QuoteReqID (131)",
-            Reason::ClientPassed => "FIX QuoteRespType (694)",
+            Reason::ClientPassed | Reason::DoneAway => "FIX QuoteRespType (694)",
             Reason::OrderTypeUnsupported => "FIX OrdType (40)",
-            Reason::OpenQuotesFull
+            Reason::SessionGone => "FIX MsgType 5",
+            Reason::QuoteIndicative => "FIX QuoteType (537)",
+            Reason::QuoteHeld | Reason::LastLookMoved => "FX Global Code, Principle 17",
+            Reason::CashUnquotable => "FIX CashOrderQty (152)",
+            Reason::DealerPassed
+            | Reason::DealerTimeout
+            | Reason::UnknownDealerRequest
+            | Reason::DealerOnly => "own: what a dealer decides",
+            Reason::DealingFull
+            | Reason::OpenQuotesFull
             | Reason::StreamsFull
             | Reason::Busy
             | Reason::TableFull

@@ -2,7 +2,7 @@
 
 use super::{byte_enum, record};
 use crate::ids::{ClientId, InstrumentId, OutId, SessionId};
-use crate::money::{Px, Qty};
+use crate::money::{Amount, Px, Qty};
 use crate::text::Text;
 
 /// The `side` of a [`QuoteRequest`] that asks for a bid and an offer.
@@ -20,6 +20,16 @@ byte_enum! {
     }
 }
 
+byte_enum! {
+    /// `QuoteType` (FIX tag 537).
+    QuoteType {
+        /// A price to look at: nothing is reserved for it and nobody can take it.
+        Indicative = b'0',
+        /// A price to trade at. So does a byte of zero.
+        Tradeable = b'1',
+    }
+}
+
 record! {
     /// A client asks for a price (`QuoteRequest`, FIX R).
     QuoteRequest = 0x0301, version 0, lines 2 {
@@ -29,7 +39,7 @@ record! {
         client: ClientId = 56,
         /// What for (`Symbol` 55).
         instrument: InstrumentId = 60,
-        /// How much (`OrderQty` 38).
+        /// How much (`OrderQty` 38); zero if `cash` says it.
         qty: Qty = 64,
         /// `Side` 54 as the client sees it, or [`TWO_SIDED`].
         side: u8 = 72,
@@ -37,14 +47,21 @@ record! {
         subscription: u8 = 73,
         /// Where it came in.
         session: SessionId = 74,
+        /// [`QuoteType`], or zero.
+        quote_type: u8 = 76,
         /// Zero.
-        pad: [u8; 4] = 76,
+        pad: [u8; 3] = 77,
         /// When we received it.
         ts_recv: u64 = 80,
         /// The latest that the quote may be good until (`ValidUntilTime` 62); zero leaves it to the desk. A stream ends then.
         valid_until: u64 = 88,
+        /// The least that is to be quoted, and that an accept may be for (`MinQty` 110); zero for all or none.
+        min_qty: Qty = 96,
+        /// How much in the quote asset's smallest unit (`CashOrderQty` 152), fees and spread included: as many lots as that pays for,
+        /// rounded down, so that what is traded is never worth more. Zero if `qty` says it; then of one side only.
+        cash: Amount = 104,
         /// Zero.
-        pad2: [u8; 32] = 96,
+        pad2: [u8; 8] = 120,
     }
 }
 
@@ -65,8 +82,8 @@ byte_enum! {
 }
 
 record! {
-    /// An order (`NewOrderSingle`, FIX D) with `OrdType` D: it accepts a quote. Quantity and price must be the
-    /// quote's, also where that is for less than was asked for.
+    /// An order (`NewOrderSingle`, FIX D) with `OrdType` D: it accepts a quote. The price must be the
+    /// quote's, and so must the quantity, also where that is for less than was asked for, unless the quote may be taken in part.
     NewOrderSingle = 0x0302, version 0, lines 2 {
         /// The client's id of the order (`ClOrdID` 11).
         cl_ord_id: Text<24> = 32,
@@ -120,5 +137,64 @@ record! {
         pad: [u8; 1] = 55,
         /// When we received it.
         ts_recv: u64 = 56,
+    }
+}
+
+byte_enum! {
+    /// `QuoteCancelType` (FIX tag 298), those of a client.
+    QuoteCancelType {
+        /// All quotes, streams and requests of the client.
+        All = 4,
+        /// One, by `quote_id`, or if that is none, by `quote_req_id`.
+        Specified = 5,
+    }
+}
+
+record! {
+    /// A client takes back what it asked for (`QuoteCancel`, FIX Z): a quote, or a request with its quote or stream. Never refused
+    /// for its rate.
+    QuoteCancel = 0x0310, version 0, lines 2 {
+        /// The quote (`QuoteID` 117), or none.
+        quote_id: OutId = 32,
+        /// The client's id of the request (`QuoteReqID` 131), or empty.
+        quote_req_id: Text<24> = 48,
+        /// Whose it is.
+        client: ClientId = 72,
+        /// Where it came in.
+        session: SessionId = 76,
+        /// [`QuoteCancelType`].
+        cancel_type: u8 = 78,
+        /// Zero.
+        pad: [u8; 1] = 79,
+        /// When we received it.
+        ts_recv: u64 = 80,
+        /// Zero.
+        pad2: [u8; 40] = 88,
+    }
+}
+
+byte_enum! {
+    /// What became of a session of a client.
+    SessionEventKind {
+        /// It is gone: what was asked for on it is withdrawn, but what was taken already.
+        Gone = 1,
+        /// It is there again.
+        Back = 2,
+    }
+}
+
+record! {
+    /// The portal tells that a client's session is gone, or there again. At the start of an epoch none is gone.
+    SessionEvent = 0x0311, version 0, lines 1 {
+        /// The session.
+        session: SessionId = 32,
+        /// [`SessionEventKind`].
+        kind: u8 = 34,
+        /// Zero.
+        pad: [u8; 5] = 35,
+        /// When we noticed.
+        ts_recv: u64 = 40,
+        /// Zero.
+        pad2: [u8; 16] = 48,
     }
 }

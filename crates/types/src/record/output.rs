@@ -40,12 +40,18 @@ record! {
         side: u8 = 154,
         /// How many venues the price was swept from.
         venues: u8 = 155,
+        /// [`QuoteType`](crate::record::QuoteType) as asked, or zero.
+        quote_type: u8 = 156,
+        /// 1 if a dealer made it; a [`DealerBasis`](crate::record::DealerBasis) follows.
+        by_dealer: u8 = 157,
         /// Zero.
-        pad: [u8; 4] = 156,
+        pad: [u8; 2] = 158,
         /// How much was asked for (`OrderQty` 38).
         requested_qty: Qty = 160,
+        /// The least that an accept may be for (`MinQty` 110); zero for all or none.
+        min_qty: Qty = 168,
         /// Zero.
-        pad2: [u8; 24] = 168,
+        pad2: [u8; 16] = 176,
     }
 }
 
@@ -130,6 +136,8 @@ byte_enum! {
         Replaced = b'5',
         /// Rejected.
         Rejected = b'8',
+        /// Pending new: a last look holds it.
+        PendingNew = b'A',
         /// Expired.
         Expired = b'C',
         /// Restated: the book changed the quantity by itself.
@@ -156,6 +164,8 @@ byte_enum! {
         Canceled = b'4',
         /// Rejected.
         Rejected = b'8',
+        /// Pending new: a last look holds it.
+        PendingNew = b'A',
         /// Expired.
         Expired = b'C',
     }
