@@ -6,7 +6,7 @@ use std::collections::BinaryHeap;
 use bytemuck::Zeroable;
 use pinrail_types::record::{
     ExecType, ExecutionReport, NewOrderSingle, OrdType, Quote, QuoteRequest, QuoteRequestReject,
-    QuoteRespType, QuoteResponse, QuoteStatusReport, TWO_SIDED,
+    QuoteRespType, QuoteResponse, QuoteStatusReport, TWO_SIDED, TopOfBook,
 };
 use pinrail_types::{ClientId, E8, Frame, InstrumentId, OutId, Px, Qty, SessionId, Side, Text};
 use thiserror::Error;
@@ -51,6 +51,10 @@ pub struct ClientFlowConfig {
     pub accept_e8: u32,
     /// Share of quotes that are passed on, times 1e8. What is left is let expire.
     pub pass_e8: u32,
+    /// How far from the market the price may be that a client would still accept, as a fraction of it, times 1e8: drawn for
+    /// each request, up to this. One that is further away is passed on, and so is any before [`ClientFlow::on_top`] showed
+    /// the market. Zero: any price is accepted.
+    pub view_e8_max: u32,
     /// Shortest time from a quote to the client's answer; at least 1.
     pub reaction_ns_min: u64,
     /// Longest time.
@@ -112,6 +116,7 @@ impl ClientFlowConfig {
         for (name, value) in [
             ("two_sided_e8", u64::from(self.two_sided_e8)),
             ("bad_e8", u64::from(self.bad_e8)),
+            ("view_e8_max", u64::from(self.view_e8_max)),
             (
                 "accept_e8 + pass_e8",
                 u64::from(self.accept_e8) + u64::from(self.pass_e8),
@@ -196,6 +201,8 @@ struct Asked {
     reaction_ns: u64,
     /// The side to deal on: for a two-sided quote the client's choice.
     side: Side,
+    /// How far from the market its price may be, times 1e8.
+    view_e8: i64,
 }
 
 /// A message on its way. Ordered by due time; of two at once the earlier request's goes first.
@@ -243,6 +250,8 @@ pub struct ClientFlow {
     asked: Box<[Asked]>,
     unanswered: usize,
     reactions: BinaryHeap<Reverse<Reaction>>,
+    /// The market as clients see it: of each of the instruments the sum of the best bid and offer; zero if unknown.
+    market: Box<[i64]>,
     counts: ClientCounts,
 }
 
@@ -260,8 +269,10 @@ impl ClientFlow {
             intent: Intent::LetExpire,
             reaction_ns: 0,
             side: Side::Buy,
+            view_e8: 0,
         };
         Ok(ClientFlow {
+            market: vec![0; config.instruments.len()].into_boxed_slice(),
             number: 1,
             request_due: start_ns.saturating_add(random.wait_ns(config.requests_per_s)),
             now: start_ns,
@@ -326,9 +337,38 @@ impl ClientFlow {
         }
     }
 
+    /// Shows the clients the market: by their own view of it they take a price or leave it.
+    pub fn on_top(&mut self, top: &TopOfBook) {
+        if let Some(at) = self.place(top.instrument) {
+            self.market[at] = top.bid_px.0 + top.ask_px.0;
+        }
+    }
+
+    /// From now on no request is made; reactions to quotes still are.
+    pub fn stop_asking(&mut self) {
+        self.config.end_ns = 0;
+    }
+
     /// What was done so far.
     pub fn counts(&self) -> ClientCounts {
         self.counts
+    }
+
+    fn place(&self, instrument: InstrumentId) -> Option<usize> {
+        self.config
+            .instruments
+            .iter()
+            .position(|range| range.instrument == instrument)
+    }
+
+    /// Whether a client takes this price, by its view of the market.
+    fn likes(&self, asked: &Asked, instrument: InstrumentId, px: Px) -> bool {
+        if self.config.view_e8_max == 0 {
+            return true;
+        }
+        let mid_x2 = self.place(instrument).map_or(0, |at| self.market[at]);
+        let worse_x2 = (i128::from(px.0) * 2 - i128::from(mid_x2)) * i128::from(asked.side.sign());
+        mid_x2 > 0 && worse_x2 * i128::from(E8) <= i128::from(mid_x2) * i128::from(asked.view_e8)
     }
 
     fn next_request(&self) -> Option<u64> {
@@ -403,7 +443,12 @@ impl ClientFlow {
         let span = self.config.reaction_ns_max - self.config.reaction_ns_min;
         let reaction_ns = self.config.reaction_ns_min + self.random.below(span + 1);
         let chosen = self.draw_side();
+        let view_e8 = match self.config.view_e8_max {
+            0 => 0,
+            most => self.random.between(0, most.into()),
+        };
         Asked {
+            view_e8,
             number,
             open: true,
             intent,
@@ -441,22 +486,23 @@ impl ClientFlow {
         let Some(asked) = self.answered(&quote.quote_req_id) else {
             return;
         };
+        let px = match asked.side {
+            Side::Buy => quote.offer_px,
+            Side::Sell => quote.bid_px,
+        };
         let message = match asked.intent {
             Intent::LetExpire => return,
-            Intent::Pass => Message::Pass {
-                quote_id: quote.quote_id,
-                client: quote.client,
-            },
-            Intent::Accept => Message::Order {
+            Intent::Accept if self.likes(&asked, quote.instrument, px) => Message::Order {
                 quote_id: quote.quote_id,
                 client: quote.client,
                 instrument: quote.instrument,
                 qty: quote.qty,
-                px: match asked.side {
-                    Side::Buy => quote.offer_px,
-                    Side::Sell => quote.bid_px,
-                },
+                px,
                 side: asked.side.fix(),
+            },
+            Intent::Accept | Intent::Pass => Message::Pass {
+                quote_id: quote.quote_id,
+                client: quote.client,
             },
         };
         if self.reactions.len() == self.config.open_max {

@@ -82,6 +82,36 @@ impl Ladder {
         }
     }
 
+    /// What a taker gets for at most `qty` at `px` or better, best first. At least one lot is left in all.
+    pub(crate) fn take_to(&mut self, px: Px, qty: Qty) -> Vec<BookLevel> {
+        let mut taken = Vec::new();
+        let mut left = qty.0;
+        while left > 0 && self.levels[0].cost <= px.0 * self.sign {
+            let best = self.levels[0];
+            let kept = i64::from(self.levels.len() == 1);
+            let part = left.min(best.qty_lots - kept);
+            if part == 0 {
+                break;
+            }
+            taken.push(self.shown(Level {
+                qty_lots: part,
+                ..best
+            }));
+            self.take_from_best(Qty(part));
+            left -= part;
+        }
+        taken
+    }
+
+    /// How much stands at `px` or better.
+    pub(crate) fn available(&self, px: Px) -> i64 {
+        let to = self
+            .levels
+            .iter()
+            .take_while(|level| level.cost <= px.0 * self.sign);
+        to.map(|level| level.qty_lots).sum()
+    }
+
     /// Makes `px` the best price: better levels go, missing ones come up to it.
     pub(crate) fn move_to(&mut self, px: Px, random: &mut Random) {
         let target = px.0 * self.sign;

@@ -8,14 +8,20 @@
 //! * [`VenueFlow`]: a venue's book of one instrument, as snapshots and updates, with trades and best prices.
 //! * [`paper`]: a small desk with venues and clients, to try things on.
 //! * [`ClientFlow`]: clients that ask for quotes, accept some, pass on some and let others expire.
+//! * [`Exchange`]: a venue's books with an execution side that fills orders against them, and with faults.
+//! * [`Operator`]: a person who turns on what was halted, after a while.
 //!
 //! Frames leave with commit word and payload set; sequence, core time and cause are the producer's to fill.
 //!
 //! *Architecture invariant:* a flow never reads a clock, and no float touches what it sends.
 
 mod client;
+mod exchange;
+mod execution;
+mod fault;
 mod fundamental;
 mod ladder;
+mod operator;
 pub mod paper;
 mod random;
 mod venue;
@@ -23,5 +29,9 @@ mod venue;
 pub use client::{
     ClientConfigError, ClientCounts, ClientFlow, ClientFlowConfig, RequestRange, UNKNOWN_INSTRUMENT,
 };
+pub use exchange::{Exchange, ExchangeConfig};
+pub use execution::ExecutionConfig;
+pub use fault::{Fault, FaultConfig, FaultCounts};
 pub use fundamental::FundamentalConfig;
+pub use operator::Operator;
 pub use venue::{VenueConfigError, VenueFlow, VenueFlowConfig};

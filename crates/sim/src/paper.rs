@@ -140,6 +140,7 @@ pub fn clients(clients: u32) -> ClientFlowConfig {
         bad_e8: 1_000_000,
         accept_e8: 20_000_000,
         pass_e8: 10_000_000,
+        view_e8_max: 0,
         reaction_ns_min: 20_000_000,
         reaction_ns_max: 200_000_000,
         open_max: 65_536,

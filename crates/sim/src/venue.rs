@@ -132,6 +132,8 @@ pub struct VenueFlow {
     levels: Vec<BookLevel>,
     /// How many of `levels` are bids.
     bids_shown: usize,
+    /// The next batch is a snapshot.
+    restarts: bool,
 }
 
 impl VenueFlow {
@@ -157,6 +159,7 @@ impl VenueFlow {
             top: (BookLevel::zeroed(), BookLevel::zeroed()),
             levels: Vec::with_capacity(config.levels * 16),
             bids_shown: 0,
+            restarts: true,
         })
     }
 
@@ -180,7 +183,7 @@ impl VenueFlow {
         self.move_book(due);
         self.stir();
         self.levels.clear();
-        if started && self.bids.is_known() && self.asks.is_known() {
+        if !self.restarts && self.bids.is_known() && self.asks.is_known() {
             self.bids.drain_changes(&mut self.levels);
             self.bids_shown = self.levels.len();
             self.asks.drain_changes(&mut self.levels);
@@ -188,6 +191,7 @@ impl VenueFlow {
             self.last_id += self.levels.len() as u64;
             self.push_updates(out, first_id, Flags::NONE);
         } else {
+            self.restarts = false;
             self.bids.drain_image(&mut self.levels, &mut self.random);
             self.bids_shown = self.levels.len();
             self.asks.drain_image(&mut self.levels, &mut self.random);
@@ -196,6 +200,37 @@ impl VenueFlow {
         }
         out.extend(self.changed_top(due));
         self.due = due.saturating_add(self.random.wait_ns(self.config.updates_per_s));
+    }
+
+    /// What it is a book of.
+    pub fn instrument(&self) -> InstrumentId {
+        self.config.instrument
+    }
+
+    /// Makes the next batch a snapshot, as behind a new connection, and tells its best prices again.
+    pub fn restart(&mut self) {
+        self.restarts = true;
+        self.top = (BookLevel::zeroed(), BookLevel::zeroed());
+    }
+
+    /// An order's way through the book as it stands, told with the next update: what a taker on `side` gets for at most `qty`
+    /// at `px` or better, best first. One lot always stays. Nothing before the first [`VenueFlow::take`].
+    pub fn take_liquidity(&mut self, side: Side, px: Px, qty: Qty) -> Vec<BookLevel> {
+        if self.last_id == 0 {
+            return Vec::new();
+        }
+        match side {
+            Side::Buy => self.asks.take_to(px, qty),
+            Side::Sell => self.bids.take_to(px, qty),
+        }
+    }
+
+    /// How much a taker on `side` finds at `px` or better.
+    pub fn available(&self, side: Side, px: Px) -> Qty {
+        Qty(match side {
+            Side::Buy => self.asks.available(px),
+            Side::Sell => self.bids.available(px),
+        })
     }
 
     /// Moves both sides to where the venue now sees the price. Each side lets go of what is in the other's way, so

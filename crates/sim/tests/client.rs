@@ -37,6 +37,7 @@ fn config() -> ClientFlowConfig {
         bad_e8: 2_000_000,
         accept_e8: 40_000_000,
         pass_e8: 20_000_000,
+        view_e8_max: 0,
         reaction_ns_min: 200_000,
         reaction_ns_max: 5_000_000,
         open_max: 1_024,

@@ -491,6 +491,7 @@ fn flow(section: &FlowSection, clients: u32, limits: &[InstrumentLimits]) -> Res
             bad_e8: share(&section.bad_pct, 100)?,
             accept_e8,
             pass_e8: share(&section.pass_pct, 100 - section.accept_pct.get_ref())?,
+            view_e8_max: 0,
             reaction_ns_min,
             reaction_ns_max,
             open_max: 65_536,
