@@ -41,6 +41,11 @@ It takes the lowest priority, but on a processor that nothing else wants it runs
 off the core's. It goes on over restarts of the core. One that has ended, for whatever reason, may be
 started again at any time, and begins behind its newest snapshot.";
 
+const SCENARIO_NOTES: &str = "\
+It exits with 1, and names the seed, if the accounts do not balance or a parent order is not conserved at any time; if a quote,
+an order, a parent order or a reservation is open at the end; if positions are not what clients and venues were told; or if the
+journal does not replay to the same bytes.";
+
 const PRUNE_EXIT_CODES: &str = "\
 Exit codes:
   0  done: all that was asked for is gone, or all but what is told
@@ -65,6 +70,9 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     /// Plays what a configuration names through the core and into a journal.
     Run(RunArgs),
+    /// Plays a whole day on simulated venues, with faults or without, from a seed alone, checks it and shows what came of it.
+    #[command(after_help = SCENARIO_NOTES)]
+    Scenario(ScenarioArgs),
     /// Runs a journal's inputs through the engine once more and compares every output, byte for byte. Exits with 1 at the
     /// first difference, and shows it.
     Replay(ReplayArgs),
@@ -124,6 +132,41 @@ pub(crate) struct RunArgs {
     pub(crate) speed: Speed,
     #[command(flatten)]
     pub(crate) output: Output,
+}
+
+/// Arguments of `scenario`.
+#[derive(Debug, Args)]
+pub(crate) struct ScenarioArgs {
+    /// Seed of everything that is drawn. The same seed gives the same bytes.
+    #[arg(long, value_name = "N", default_value_t = 7)]
+    pub(crate) seed: u64,
+    /// How many requests for quotes the day has.
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    pub(crate) rfqs: u64,
+    /// Whether venues are slow, refuse, repeat, reorder and lie, and lose their connections.
+    #[arg(long, value_enum, default_value_t = Switch::On)]
+    pub(crate) faults: Switch,
+    /// Plays this scenario instead of the one that is built in: crates/cli/src/scenario/scenario.toml shows its keys.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Keeps the journal in this directory; without it the journal is removed at the end.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) journal: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// Whether something is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Switch {
+    On,
+    Off,
+}
+
+impl Switch {
+    pub(crate) fn is_on(self) -> bool {
+        self == Switch::On
+    }
 }
 
 /// Arguments of `replay`.

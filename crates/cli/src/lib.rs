@@ -22,6 +22,7 @@ mod output;
 mod reasons;
 mod replay;
 mod run;
+mod scenario;
 mod shadow;
 mod show;
 mod snapshot;
@@ -53,6 +54,7 @@ fn run_command(command: &Command) -> Result<(), Failure> {
     match command {
         Command::Demo(args) => demo::main(args),
         Command::Run(args) => run::main(args),
+        Command::Scenario(args) => scenario::main(args),
         Command::Replay(args) => replay::main(args),
         Command::Snapshot(args) => snapshot::main(args),
         Command::Shadow(args) => shadow::main(args),

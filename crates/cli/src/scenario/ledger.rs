@@ -1,0 +1,282 @@
+//! What happened, kept by what everybody was told and not by what the desk says that it has.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use pinrail_types::record::{
+    ExecType, ExecutionReport, InputReject, ParentOrderReport, ParentState, PartyKind, Quote, QuoteRequest,
+    QuoteRequestReject, QuoteStatusReport, Scope, StateChange, TopOfBook, TradeCaptureReport, TradingState,
+    VenueOrder, VenueOrderReject, VenueReport,
+};
+use pinrail_types::{ClientId, Frame, Instrument, InstrumentId, OutId, Px, Qty, Reason, Side};
+use serde::Serialize;
+
+/// Counts by the name of a reason or of a state.
+pub(super) type Counts = BTreeMap<String, u64>;
+
+/// What the clients of a tier did.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Tier {
+    pub(super) requests: u64,
+    pub(super) quotes: u64,
+    pub(super) fills: u64,
+    /// In the quote asset's smallest unit.
+    pub(super) notional: i128,
+    /// See [`Book::spread`].
+    pub(super) spread: i128,
+}
+
+/// All trades in an instrument, in the quote asset's smallest unit.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Book {
+    /// Lots held.
+    pub(super) position: i64,
+    /// What was received less what was paid, without fees.
+    pub(super) cash: i128,
+    pub(super) fees: i128,
+    /// What clients paid beyond the reference that their quotes were made at.
+    pub(super) spread: i128,
+    /// What venues paid beyond the reference that hedges began at; mostly negative.
+    pub(super) hedging: i128,
+    /// What all that was traded was worth at those references; a fill that nobody asked for at its own price.
+    at_references: i128,
+    /// The middle of the last best prices that a venue told.
+    pub(super) mark: Option<Px>,
+    /// Lots held by the trades that were handed on to settle.
+    pub(super) settled: i64,
+}
+
+impl Book {
+    /// What the market gave or took since.
+    pub(super) fn inventory(&self, meta: &Instrument) -> Option<i128> {
+        let mark = self.mark.or((self.position == 0).then_some(Px(0)))?;
+        let worth = meta.notional(mark, Qty(self.position))?;
+        Some(worth.get() - self.at_references)
+    }
+}
+
+/// Counts over a journal's records, and the trades as clients and venues know them.
+#[derive(Debug)]
+pub(super) struct Ledger {
+    instruments: Vec<Instrument>,
+    /// By client.
+    tier_of: Vec<u8>,
+    /// The reference of each open quote.
+    quotes: HashMap<OutId, Px>,
+    /// The reference of each parent order, and of each order at a venue.
+    references: HashMap<OutId, Px>,
+    executions: HashSet<(u16, Vec<u8>)>,
+    pub(super) tiers: BTreeMap<u8, Tier>,
+    pub(super) books: Vec<Book>,
+    pub(super) request_rejects: Counts,
+    pub(super) accept_rejects: Counts,
+    pub(super) quote_ends: Counts,
+    pub(super) venue_order_rejects: Counts,
+    pub(super) input_rejects: Counts,
+    pub(super) parents_done: Counts,
+    pub(super) parents: u64,
+    /// What the desk says that its parent orders cost, by instrument.
+    pub(super) parents_cost: Vec<i128>,
+    pub(super) venue_orders: u64,
+    pub(super) venue_fills: u64,
+    /// States that the desk set by itself.
+    pub(super) halts: Counts,
+    /// States that a person lifted.
+    pub(super) lifts: u64,
+    pub(super) limit_hits: Counts,
+}
+
+/// Whether a refusal or a state is a limit's: of quantity, position, credit, loss, or of a rate.
+fn is_limit(reason: Reason) -> bool {
+    matches!(reason.code(), 400..=499)
+        || matches!(
+            reason,
+            Reason::ClientRate | Reason::SessionRate | Reason::VenueRate
+        )
+}
+
+impl Ledger {
+    /// Nothing yet. `tier_of` has the tier of each client.
+    pub(super) fn new(instruments: &[Instrument], tier_of: Vec<u8>) -> Ledger {
+        Ledger {
+            instruments: instruments.to_vec(),
+            tier_of,
+            quotes: HashMap::new(),
+            references: HashMap::new(),
+            executions: HashSet::new(),
+            tiers: BTreeMap::new(),
+            books: vec![Book::default(); instruments.len()],
+            request_rejects: Counts::new(),
+            accept_rejects: Counts::new(),
+            quote_ends: Counts::new(),
+            venue_order_rejects: Counts::new(),
+            input_rejects: Counts::new(),
+            parents_done: Counts::new(),
+            parents: 0,
+            parents_cost: vec![0; instruments.len()],
+            venue_orders: 0,
+            venue_fills: 0,
+            halts: Counts::new(),
+            lifts: 0,
+            limit_hits: Counts::new(),
+        }
+    }
+
+    /// Takes a record of the journal.
+    pub(super) fn see(&mut self, frame: &Frame) {
+        if let Some(top) = frame.get::<TopOfBook>() {
+            let mid = (top.bid_px.0 + top.ask_px.0).div_euclid(2);
+            self.books[top.instrument.index()].mark = Some(Px(mid));
+        } else if let Some(request) = frame.get::<QuoteRequest>() {
+            self.tier(request.client).requests += 1;
+        } else if let Some(quote) = frame.get::<Quote>() {
+            self.tier(quote.client).quotes += 1;
+            self.quotes.insert(quote.quote_id, quote.ref_px);
+        } else if let Some(report) = frame.get::<ExecutionReport>() {
+            self.on_execution(report);
+        } else if let Some(report) = frame.get::<VenueReport>() {
+            self.on_venue_report(report);
+        } else if let Some(trade) = frame.get::<TradeCaptureReport>() {
+            let bought = i64::from(trade.buyer_kind == PartyKind::House.byte());
+            let sold = i64::from(trade.seller_kind == PartyKind::House.byte());
+            self.books[trade.instrument.index()].settled += (bought - sold) * trade.qty.0;
+        } else {
+            self.count(frame);
+        }
+    }
+
+    fn count(&mut self, frame: &Frame) {
+        if let Some(reject) = frame.get::<QuoteRequestReject>() {
+            let reason = self.hit(reject.reason);
+            *self.request_rejects.entry(reason).or_default() += 1;
+        } else if let Some(end) = frame.get::<QuoteStatusReport>() {
+            self.quotes.remove(&end.quote_id);
+            *self.quote_ends.entry(name_of(end.reason)).or_default() += 1;
+        } else if let Some(order) = frame.get::<VenueOrder>() {
+            self.venue_orders += 1;
+            let reference = self.references.get(&order.parent_id).copied();
+            self.references
+                .insert(order.order_id, reference.unwrap_or(order.ref_px));
+        } else if let Some(reject) = frame.get::<VenueOrderReject>() {
+            let reason = self.hit(reject.reason);
+            *self.venue_order_rejects.entry(reason).or_default() += 1;
+        } else if let Some(report) = frame.get::<ParentOrderReport>() {
+            self.on_parent(report);
+        } else if let Some(reject) = frame.get::<InputReject>() {
+            *self.input_rejects.entry(name_of(reject.reason)).or_default() += 1;
+        } else if let Some(change) = frame.get::<StateChange>() {
+            self.on_state(change);
+        }
+    }
+
+    fn tier(&mut self, client: ClientId) -> &mut Tier {
+        let tier = self.tier_of.get(client.index()).copied().unwrap_or(u8::MAX);
+        self.tiers.entry(tier).or_default()
+    }
+
+    /// Counts a refusal that is a limit's; gives its name.
+    fn hit(&mut self, code: u16) -> String {
+        let name = name_of(code);
+        if Reason::from_code(code).is_some_and(is_limit) {
+            *self.limit_hits.entry(name.clone()).or_default() += 1;
+        }
+        name
+    }
+
+    fn on_execution(&mut self, report: &ExecutionReport) {
+        if report.exec_type != ExecType::Trade.byte() {
+            let reason = self.hit(report.reason);
+            *self.accept_rejects.entry(reason).or_default() += 1;
+            return;
+        }
+        let side = Side::from_fix(report.side).expect("a fill has a side");
+        let reference = self.quotes.remove(&report.quote_id);
+        let (notional, gain) = self.trade(
+            report.instrument,
+            side.opposite(),
+            (report.last_px, report.last_qty),
+            reference,
+        );
+        self.books[report.instrument.index()].spread += gain;
+        let tier = self.tier(report.client);
+        tier.fills += 1;
+        tier.notional += notional;
+        tier.spread += gain;
+    }
+
+    fn on_venue_report(&mut self, report: &VenueReport) {
+        let exec_id = (report.venue.0, report.exec_id.as_bytes().to_vec());
+        if report.exec_type != ExecType::Trade.byte() || !self.executions.insert(exec_id) {
+            return;
+        }
+        self.venue_fills += 1;
+        let side = Side::from_fix(report.side).expect("a fill has a side");
+        let reference = self.references.get(&report.order_id).copied();
+        let (_, gain) = self.trade(
+            report.instrument,
+            side,
+            (report.last_px, report.last_qty),
+            reference,
+        );
+        let book = &mut self.books[report.instrument.index()];
+        book.hedging += gain;
+        book.fees += report.fee.get();
+    }
+
+    /// Books what the house did; gives what it was worth, and what it gained against the reference.
+    fn trade(
+        &mut self,
+        instrument: InstrumentId,
+        side: Side,
+        (px, qty): (Px, Qty),
+        reference: Option<Px>,
+    ) -> (i128, i128) {
+        let meta = &self.instruments[instrument.index()];
+        let book = &mut self.books[instrument.index()];
+        let lots = qty.0 * side.sign();
+        let worth = |px| meta.notional(px, Qty(lots)).expect("it was booked").get();
+        let paid = worth(px);
+        let at_reference = worth(reference.unwrap_or(px));
+        book.position += lots;
+        book.cash -= paid;
+        book.at_references += at_reference;
+        (paid.abs(), at_reference - paid)
+    }
+
+    fn on_parent(&mut self, report: &ParentOrderReport) {
+        if report.parent_state == ParentState::Done.byte() {
+            let reason = if report.reason == 0 {
+                "filled".to_owned()
+            } else {
+                name_of(report.reason)
+            };
+            *self.parents_done.entry(reason).or_default() += 1;
+            self.parents_cost[report.instrument.index()] += report.cost.get();
+        } else if report.tries == 0 && self.references.insert(report.parent_id, report.ref_px).is_none() {
+            self.parents += 1;
+        }
+    }
+
+    fn on_state(&mut self, change: &StateChange) {
+        let scope = Scope::from_byte(change.scope).map_or("?".to_owned(), |scope| format!("{scope:?}"));
+        if change.reason == 0 {
+            self.lifts += u64::from(change.state == TradingState::Active.byte());
+            return;
+        }
+        let reason = self.hit(change.reason);
+        *self
+            .halts
+            .entry(format!("{}: {reason}", scope.to_lowercase()))
+            .or_default() += 1;
+    }
+}
+
+fn name_of(code: u16) -> String {
+    Reason::from_code(code).map_or_else(|| code.to_string(), |reason| format!("{reason:?}"))
+}
+
+/// How often something happened, with its name.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Named {
+    pub(super) name: String,
+    pub(super) count: u64,
+}

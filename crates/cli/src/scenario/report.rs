@@ -1,0 +1,399 @@
+//! What came of a simulated day, for people and programs, and the checks of its end.
+
+use std::time::Duration;
+
+use pinrail_report::table::{Table, count, ns};
+use pinrail_sim::Fault;
+use pinrail_types::{InstrumentId, Scaled};
+use serde::Serialize;
+
+use super::ledger::{Counts, Named};
+use super::setup::Setup;
+use super::world::Day;
+use crate::args::ScenarioArgs;
+use crate::failure::Failure;
+use crate::output::Results;
+
+/// What came of a day.
+#[derive(Debug, Serialize)]
+pub(super) struct Report {
+    pub(super) seed: u64,
+    pub(super) faults_on: bool,
+    pub(super) simulated_ns: u64,
+    pub(super) elapsed_ns: u64,
+    pub(super) inputs: u64,
+    pub(super) outputs: u64,
+    /// Looks at the invariants while it ran.
+    pub(super) checks: u64,
+    /// Inputs that replayed to the same outputs, byte for byte.
+    pub(super) replayed_inputs: u64,
+    pub(super) output_hash: String,
+    pub(super) state_hash: String,
+    pub(super) rfqs: u64,
+    pub(super) quotes: u64,
+    pub(super) fills: u64,
+    pub(super) request_rejects: Counts,
+    pub(super) accept_rejects: Counts,
+    pub(super) quote_ends: Counts,
+    pub(super) input_rejects: Counts,
+    pub(super) tiers: Vec<TierLine>,
+    pub(super) hedging: HedgingLine,
+    /// By instrument, and last for each asset that is quoted in.
+    pub(super) profit: Vec<ProfitLine>,
+    pub(super) limit_hits: Counts,
+    /// Faults that venues had.
+    pub(super) faults: Vec<Named>,
+    /// States that the desk set by itself, by scope and reason.
+    pub(super) halts: Counts,
+    /// States that the operator lifted, the start of the day with them.
+    pub(super) lifts: u64,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct TierLine {
+    pub(super) tier: u8,
+    pub(super) requests: u64,
+    pub(super) quotes: u64,
+    pub(super) fills: u64,
+    /// Fills of quotes, in hundredths of a percent.
+    pub(super) hit_rate_e4: u64,
+    pub(super) notional: String,
+    pub(super) spread: String,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct HedgingLine {
+    pub(super) parent_orders: u64,
+    pub(super) ended: Counts,
+    pub(super) venue_orders: u64,
+    pub(super) venue_fills: u64,
+    pub(super) venue_order_rejects: Counts,
+}
+
+/// Where the profit came from, in the asset that is quoted in. The sources sum to the total.
+#[derive(Debug, Serialize)]
+pub(super) struct ProfitLine {
+    pub(super) name: String,
+    /// What clients paid beyond the reference of their quotes.
+    pub(super) spread: String,
+    /// What fills at venues gained against the reference of their hedges, without fees.
+    pub(super) hedging: String,
+    /// What venues took.
+    pub(super) fees: String,
+    /// The rest: what the market did to what was held.
+    pub(super) inventory: String,
+    pub(super) total: String,
+    /// What the desk says that its parent orders cost, fees included.
+    pub(super) parent_cost: String,
+}
+
+/// The sources in an asset's smallest unit.
+#[derive(Clone, Copy, Default)]
+struct Sources {
+    spread: i128,
+    hedging: i128,
+    fees: i128,
+    inventory: i128,
+    total: i128,
+    parent_cost: i128,
+}
+
+impl Sources {
+    fn line(&self, name: String, exponent: i8) -> ProfitLine {
+        let text = |value| money(value, exponent);
+        ProfitLine {
+            name,
+            spread: text(self.spread),
+            hedging: text(self.hedging),
+            fees: text(self.fees),
+            inventory: text(self.inventory),
+            total: text(self.total),
+            parent_cost: text(self.parent_cost),
+        }
+    }
+
+    fn plus(&self, other: &Sources) -> Sources {
+        Sources {
+            spread: self.spread + other.spread,
+            hedging: self.hedging + other.hedging,
+            fees: self.fees + other.fees,
+            inventory: self.inventory + other.inventory,
+            total: self.total + other.total,
+            parent_cost: self.parent_cost + other.parent_cost,
+        }
+    }
+}
+
+/// An amount with two places, rounded towards zero; the exponent of its smallest unit is negative or zero.
+fn money(value: i128, exponent: i8) -> String {
+    let places = u32::from(exponent.unsigned_abs());
+    let shown = if places > 2 {
+        let scale = 10_i128.pow(places - 2);
+        Scaled {
+            value: value / scale,
+            exponent: -2,
+        }
+    } else {
+        Scaled { value, exponent }
+    };
+    shown.to_string()
+}
+
+/// Checks the end of a day, and sums it up.
+///
+/// # Errors
+/// [`Failure::Check`] with what does not hold.
+pub(super) fn of(
+    setup: &Setup,
+    day: &Day,
+    args: &ScenarioArgs,
+    elapsed: Duration,
+) -> Result<Report, Failure> {
+    check_end(setup, day)?;
+    let ledger = &day.ledger;
+    let exponent = setup
+        .definitions
+        .instruments
+        .values()
+        .next()
+        .map_or(0, |def| setup.definitions.assets[&def.quote.0].exponent);
+    let tiers = ledger.tiers.iter().map(|(tier, seen)| TierLine {
+        tier: *tier,
+        requests: seen.requests,
+        quotes: seen.quotes,
+        fills: seen.fills,
+        hit_rate_e4: seen.fills * 10_000 / seen.quotes.max(1),
+        notional: money(seen.notional, exponent),
+        spread: money(seen.spread, exponent),
+    });
+    let counts = day.ended.engine.counts();
+    Ok(Report {
+        seed: args.seed,
+        faults_on: args.faults.is_on(),
+        simulated_ns: day.simulated_ns,
+        elapsed_ns: elapsed.as_nanos() as u64,
+        inputs: counts.inputs,
+        outputs: counts.outputs,
+        checks: day.checks,
+        replayed_inputs: day.ended.replayed_inputs,
+        output_hash: format!("{:#018x}", day.ended.output_hash),
+        state_hash: format!("{:#018x}", day.ended.state_hash),
+        rfqs: day.requests,
+        quotes: ledger.tiers.values().map(|tier| tier.quotes).sum(),
+        fills: ledger.tiers.values().map(|tier| tier.fills).sum(),
+        request_rejects: ledger.request_rejects.clone(),
+        accept_rejects: ledger.accept_rejects.clone(),
+        quote_ends: ledger.quote_ends.clone(),
+        input_rejects: ledger.input_rejects.clone(),
+        tiers: tiers.collect(),
+        hedging: HedgingLine {
+            parent_orders: ledger.parents,
+            ended: ledger.parents_done.clone(),
+            venue_orders: ledger.venue_orders,
+            venue_fills: ledger.venue_fills,
+            venue_order_rejects: ledger.venue_order_rejects.clone(),
+        },
+        profit: profit(setup, day)?,
+        limit_hits: ledger.limit_hits.clone(),
+        faults: Fault::ALL
+            .iter()
+            .map(|fault| Named {
+                name: fault.name().to_owned(),
+                count: day.faults.of(*fault),
+            })
+            .collect(),
+        halts: ledger.halts.clone(),
+        lifts: ledger.lifts,
+    })
+}
+
+fn check_end(setup: &Setup, day: &Day) -> Result<(), Failure> {
+    let engine = &day.ended.engine;
+    let mut wrong = Vec::new();
+    let mut require = |holds: bool, what: &str| {
+        if !holds {
+            wrong.push(what.to_owned());
+        }
+    };
+    require(engine.is_balanced(), "the accounts do not balance");
+    require(engine.nothing_reserved(), "a reservation is open");
+    require(engine.open_quotes() == 0, "a quote is open");
+    require(engine.open_orders().next().is_none(), "an order is open");
+    require(engine.parent_orders().next().is_none(), "a parent order is open");
+    require(engine.are_parents_conserved(), "a parent order is not conserved");
+    for meta in &setup.config.instruments {
+        let position = engine.position(meta.id);
+        let book = &day.ledger.books[meta.id.index()];
+        let is_told = (position.qty.0, position.cash.get()) == (book.position, book.cash - book.fees);
+        require(
+            is_told && book.settled == book.position,
+            &format!(
+                "{}: the desk has {position:?}, clients and venues know of {book:?}",
+                meta.id
+            ),
+        );
+    }
+    if wrong.is_empty() {
+        Ok(())
+    } else {
+        Err(Failure::Check(format!("at the end: {}", wrong.join("; "))))
+    }
+}
+
+fn profit(setup: &Setup, day: &Day) -> Result<Vec<ProfitLine>, Failure> {
+    let mut lines = Vec::new();
+    let mut by_asset: std::collections::BTreeMap<u32, Sources> = std::collections::BTreeMap::new();
+    for (id, def) in &setup.definitions.instruments {
+        let meta = &setup.config.instruments[InstrumentId(*id).index()];
+        let sources = sources(day, meta).ok_or_else(|| {
+            Failure::Check(format!("{}: the profit's sources do not sum to it", def.symbol))
+        })?;
+        let sum = by_asset.entry(def.quote.0).or_default();
+        *sum = sum.plus(&sources);
+        lines.push(sources.line(
+            def.symbol.to_string(),
+            setup.definitions.assets[&def.quote.0].exponent,
+        ));
+    }
+    for (asset, sources) in by_asset {
+        let def = &setup.definitions.assets[&asset];
+        lines.push(sources.line(format!("all in {}", def.symbol), def.exponent));
+    }
+    Ok(lines)
+}
+
+/// The sources of the profit in an instrument; `None` if they do not sum to what the desk's position says.
+fn sources(day: &Day, meta: &pinrail_types::Instrument) -> Option<Sources> {
+    let book = &day.ledger.books[meta.id.index()];
+    let position = day.ended.engine.position(meta.id);
+    let worth = match book.mark {
+        Some(mark) => meta.notional(mark, position.qty)?.get(),
+        None => 0,
+    };
+    let sources = Sources {
+        spread: book.spread,
+        hedging: book.hedging,
+        fees: -book.fees,
+        inventory: book.inventory(meta)?,
+        total: position.cash.get() + worth,
+        parent_cost: day.ledger.parents_cost[meta.id.index()],
+    };
+    let sum = sources.spread + sources.hedging + sources.fees + sources.inventory;
+    (sum == sources.total).then_some(sources)
+}
+
+/// For people.
+pub(super) fn print(report: &Report, results: &mut Results) -> Result<(), Failure> {
+    results.line(day_table(report))?;
+    for table in [tiers_table(report), profit_table(report), hedging_table(report)] {
+        results.line("")?;
+        results.line(table)?;
+    }
+    for (title, counts) in [
+        ("requests refused", &report.request_rejects),
+        ("accepts refused", &report.accept_rejects),
+        ("quotes ended without a fill", &report.quote_ends),
+        ("limit hits", &report.limit_hits),
+        ("parent orders ended", &report.hedging.ended),
+        ("orders to venues refused", &report.hedging.venue_order_rejects),
+        ("inputs refused", &report.input_rejects),
+        ("halted by the desk", &report.halts),
+    ] {
+        if !counts.is_empty() {
+            results.line("")?;
+            results.line(counts_table(title, counts))?;
+        }
+    }
+    let mut faults = Table::figures(&["faults of venues", "count"]);
+    for fault in &report.faults {
+        faults.row([fault.name.clone(), count(fault.count)]);
+    }
+    results.line("")?;
+    results.line(faults)
+}
+
+fn day_table(report: &Report) -> Table {
+    let mut table = Table::figures(&["the day", ""]);
+    table.row(["seed".to_owned(), report.seed.to_string()]);
+    table.row(["simulated time".to_owned(), ns(report.simulated_ns)]);
+    table.row(["wall-clock time".to_owned(), ns(report.elapsed_ns)]);
+    table.row(["inputs".to_owned(), count(report.inputs)]);
+    table.row(["outputs".to_owned(), count(report.outputs)]);
+    table.row(["requests for quotes".to_owned(), count(report.rfqs)]);
+    table.row(["quotes".to_owned(), count(report.quotes)]);
+    table.row(["fills".to_owned(), count(report.fills)]);
+    table.row(["looks at the invariants".to_owned(), count(report.checks)]);
+    table.row([
+        "inputs replayed, all outputs equal".to_owned(),
+        count(report.replayed_inputs),
+    ]);
+    table.row(["output hash".to_owned(), report.output_hash.clone()]);
+    table.row(["state hash".to_owned(), report.state_hash.clone()]);
+    table
+}
+
+fn tiers_table(report: &Report) -> Table {
+    let mut table = Table::figures(&[
+        "tier",
+        "requests",
+        "quotes",
+        "fills",
+        "hit rate",
+        "notional",
+        "spread earned",
+    ]);
+    for tier in &report.tiers {
+        let hit_rate = format!("{}.{:02} %", tier.hit_rate_e4 / 100, tier.hit_rate_e4 % 100);
+        table.row([
+            tier.tier.to_string(),
+            count(tier.requests),
+            count(tier.quotes),
+            count(tier.fills),
+            hit_rate,
+            tier.notional.clone(),
+            tier.spread.clone(),
+        ]);
+    }
+    table
+}
+
+fn profit_table(report: &Report) -> Table {
+    let mut table = Table::figures(&[
+        "profit by source",
+        "spread",
+        "hedging",
+        "fees",
+        "inventory",
+        "total",
+        "parent orders' cost",
+    ]);
+    for line in &report.profit {
+        table.row([
+            &line.name,
+            &line.spread,
+            &line.hedging,
+            &line.fees,
+            &line.inventory,
+            &line.total,
+            &line.parent_cost,
+        ]);
+    }
+    table
+}
+
+fn hedging_table(report: &Report) -> Table {
+    let mut table = Table::figures(&["hedging", "count"]);
+    table.row(["parent orders", &count(report.hedging.parent_orders)]);
+    table.row(["orders to venues", &count(report.hedging.venue_orders)]);
+    table.row(["fills at venues", &count(report.hedging.venue_fills)]);
+    table.row(["states lifted by the operator", &count(report.lifts)]);
+    table
+}
+
+fn counts_table(title: &str, counts: &Counts) -> Table {
+    let mut table = Table::figures(&[title, "count"]);
+    for (name, n) in counts {
+        table.row([name.clone(), count(*n)]);
+    }
+    table
+}

@@ -1,0 +1,350 @@
+//! What a scenario is made of: the desk's configuration, and a file of what is played around it.
+
+use std::path::{Path, PathBuf};
+
+use bytemuck::Zeroable;
+use pinrail_sim::{
+    ClientFlowConfig, ExchangeConfig, ExecutionConfig, Fault, FaultConfig, FundamentalConfig, VenueFlowConfig,
+};
+use pinrail_types::record::HedgingParams;
+use pinrail_types::{
+    Amount, AssetId, Decimal, Grid, Instrument, InstrumentId, Px, Qty, Scaled, StrategyId, VenueId,
+};
+use serde::Deserialize;
+
+use crate::config::{Config, Definitions};
+use crate::failure::Failure;
+
+const DESK: &str = include_str!("desk.toml");
+const SCENARIO: &str = include_str!("scenario.toml");
+
+const NS_PER_US: u64 = 1_000;
+const NS_PER_MS: u64 = 1_000_000;
+const NS_PER_S: u64 = 1_000_000_000;
+const E8_PER_BPS: i64 = 10_000;
+
+/// The file, as it is written.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    desk: Option<PathBuf>,
+    venues: Venues,
+    clients: Clients,
+    operator: OperatorSection,
+    close: Close,
+    balance: Vec<Balance>,
+    market: Vec<Market>,
+    hedging: Vec<Hedging>,
+    faults: Faults,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Venues {
+    latency_us_min: u32,
+    latency_us_mean: u32,
+    balance_s: u32,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Clients {
+    view_bps_max: u16,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OperatorSection {
+    lift_s: u32,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Close {
+    grace_s: u32,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Balance {
+    asset: String,
+    amount: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Market {
+    instrument: String,
+    px: String,
+    qty_mean: String,
+    levels: u16,
+    updates_per_s: u32,
+    spread_ticks_max: u32,
+    own_ticks_max: u32,
+    step_ms: u32,
+    step_ticks_max: u32,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Hedging {
+    instrument: String,
+    band: String,
+    target: String,
+    chase_bps: u16,
+    cost_max: String,
+    tries_max: u16,
+    retry_ms: u32,
+    rest_ms: u32,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Faults {
+    slow: u16,
+    reject: u16,
+    duplicate: u16,
+    reorder: u16,
+    wrong_cum_qty: u16,
+    unknown_order: u16,
+    worse_px: u16,
+    late_fill: u16,
+    disconnect: u16,
+    slow_ms_mean: u32,
+    reorder_ms_max: u32,
+    down_s_mean: u32,
+}
+
+/// All that a scenario is made of, but for its seed.
+pub(super) struct Setup {
+    /// The desk.
+    pub(super) config: Config,
+    /// What its records say.
+    pub(super) definitions: Definitions,
+    /// The venues' books and how they take orders; seeds of fundamental prices are zero.
+    pub(super) exchanges: Vec<ExchangeConfig>,
+    /// The clients.
+    pub(super) clients: ClientFlowConfig,
+    /// How positions are hedged.
+    pub(super) hedging: Vec<HedgingParams>,
+    /// How long the operator waits before a halt is lifted.
+    pub(super) lift_ns: u64,
+    /// How long the desk trades on behind the last request before it is closed.
+    pub(super) grace_ns: u64,
+    /// Levels a side that a mirror of a book needs room for.
+    pub(super) book_levels: usize,
+}
+
+impl Setup {
+    /// Reads `file`, or takes what is built in.
+    pub(super) fn load(file: Option<&Path>, with_faults: bool) -> Result<Setup, Failure> {
+        let text = match file {
+            None => SCENARIO.to_owned(),
+            Some(path) => std::fs::read_to_string(path)
+                .map_err(|e| Failure::Usage(format!("cannot read {}: {e}", path.display())))?,
+        };
+        let name = file.unwrap_or(Path::new("scenario.toml"));
+        let usage = |what: String| Failure::Usage(format!("{}: {what}", name.display()));
+        let parsed: File = toml::from_str(&text).map_err(|e| usage(e.to_string()))?;
+        let config = match &parsed.desk {
+            None => Config::parse(DESK, Path::new("desk.toml"), None)?,
+            Some(desk) => Config::load_definitions(&name.parent().unwrap_or(Path::new("")).join(desk))?,
+        };
+        parsed.resolve(config, with_faults).map_err(usage)
+    }
+}
+
+impl File {
+    fn resolve(&self, config: Config, with_faults: bool) -> Result<Setup, String> {
+        let definitions = Definitions::of(&config.records);
+        let flow = config
+            .flow
+            .as_ref()
+            .ok_or("the desk has no [flow]: nobody would ask for quotes")?;
+        let clients = ClientFlowConfig {
+            view_e8_max: u32::from(self.clients.view_bps_max) * E8_PER_BPS as u32,
+            ..flow.clients.clone()
+        };
+        let exchanges = self.exchanges(&definitions, &config, with_faults)?;
+        let hedging = self
+            .hedging
+            .iter()
+            .map(|section| section.params(&definitions, &config.instruments));
+        let levels = self.market.iter().map(|market| market.levels).max().unwrap_or(0);
+        Ok(Setup {
+            exchanges,
+            clients,
+            hedging: hedging.collect::<Result<_, _>>()?,
+            lift_ns: u64::from(self.operator.lift_s) * NS_PER_S,
+            grace_ns: u64::from(self.close.grace_s) * NS_PER_S,
+            book_levels: 4 * usize::from(levels),
+            definitions,
+            config,
+        })
+    }
+
+    fn exchanges(
+        &self,
+        definitions: &Definitions,
+        config: &Config,
+        with_faults: bool,
+    ) -> Result<Vec<ExchangeConfig>, String> {
+        let balances = self
+            .balance
+            .iter()
+            .map(|balance| balance.units(definitions))
+            .collect::<Result<Vec<_>, _>>()?;
+        let mut exchanges = Vec::new();
+        for venue in &config.venues {
+            let def = &definitions.venues[&venue.id.0];
+            let mut listings = Vec::new();
+            for listing in &venue.listings {
+                let on_grid = &definitions.listings[&(venue.id.0, listing.instrument.0)];
+                if (on_grid.tick_multiple, on_grid.lot_multiple) != (1, 1) {
+                    return Err(format!(
+                        "{} lists {} on a grid of its own: expected the desk's",
+                        venue.name, listing.symbol
+                    ));
+                }
+                listings.push(self.book(venue.id, listing.instrument, definitions, &config.instruments)?);
+            }
+            exchanges.push(ExchangeConfig {
+                execution: ExecutionConfig {
+                    venue: venue.id,
+                    taker_fee_e8: def.taker_fee_e8,
+                    latency_ns_min: (u64::from(self.venues.latency_us_min) * NS_PER_US).max(1),
+                    latency_ns_mean: u64::from(self.venues.latency_us_mean) * NS_PER_US,
+                    balances: balances.clone(),
+                    balance_ns: u64::from(self.venues.balance_s.max(1)) * NS_PER_S,
+                    faults: if with_faults {
+                        self.faults.config()?
+                    } else {
+                        FaultConfig::NONE
+                    },
+                },
+                listings,
+            });
+        }
+        Ok(exchanges)
+    }
+
+    fn book(
+        &self,
+        venue: VenueId,
+        instrument: InstrumentId,
+        definitions: &Definitions,
+        instruments: &[Instrument],
+    ) -> Result<VenueFlowConfig, String> {
+        let symbol = definitions.instruments[&instrument.0].symbol.to_string();
+        let market = self.market.iter().find(|market| market.instrument == symbol);
+        let market = market.ok_or_else(|| format!("expected a [[market]] of {symbol}, found none"))?;
+        let meta = &instruments[instrument.index()];
+        Ok(VenueFlowConfig {
+            venue,
+            instrument,
+            updates_per_s: market.updates_per_s,
+            levels: market.levels.into(),
+            spread_ticks_max: market.spread_ticks_max.into(),
+            qty_lots_mean: steps(&meta.lot, &market.qty_mean, "qty_mean")?,
+            trade_e8: TRADE_E8,
+            own_ticks_max: market.own_ticks_max.into(),
+            fundamental: FundamentalConfig {
+                seed: 0,
+                px_start: Px(steps(&meta.tick, &market.px, "px")?),
+                step_ns: u64::from(market.step_ms) * NS_PER_MS,
+                step_ticks_max: market.step_ticks_max.into(),
+            },
+        })
+    }
+}
+
+/// Share of updates that come from a trade, times 1e8.
+const TRADE_E8: u32 = 10_000_000;
+
+fn steps(grid: &Grid, text: &str, key: &str) -> Result<i64, String> {
+    grid.steps(text.as_bytes())
+        .map_err(|e| format!("{key} = \"{text}\": {e}"))
+}
+
+/// A decimal in the smallest unit of an asset of this exponent.
+fn units(text: &str, exponent: i8, key: &str) -> Result<i128, String> {
+    let decimal = Decimal::parse(text).map_err(|e| format!("{key} = \"{text}\": {e}"))?;
+    let scaled = Scaled {
+        value: decimal.mantissa.into(),
+        exponent: decimal.exponent,
+    };
+    scaled
+        .digits(exponent.unsigned_abs())
+        .ok_or_else(|| format!("{key} = \"{text}\": not a whole number of the asset's smallest unit"))
+}
+
+impl Balance {
+    fn units(&self, definitions: &Definitions) -> Result<(AssetId, i128), String> {
+        let def = definitions
+            .assets
+            .values()
+            .find(|def| def.symbol.to_string() == self.asset);
+        let def = def.ok_or_else(|| format!("[[balance]]: there is no asset \"{}\"", self.asset))?;
+        Ok((def.asset, units(&self.amount, def.exponent, "amount")?))
+    }
+}
+
+impl Hedging {
+    fn params(&self, definitions: &Definitions, instruments: &[Instrument]) -> Result<HedgingParams, String> {
+        let def = definitions
+            .instruments
+            .values()
+            .find(|def| def.symbol.to_string() == self.instrument);
+        let def =
+            def.ok_or_else(|| format!("[[hedging]]: there is no instrument \"{}\"", self.instrument))?;
+        let lot = &instruments[def.instrument.index()].lot;
+        let exponent = definitions.assets[&def.quote.0].exponent;
+        Ok(HedgingParams {
+            instrument: def.instrument,
+            strategy: HEDGER,
+            tries_max: self.tries_max,
+            band_lots: Qty(steps(lot, &self.band, "band")?),
+            target_lots: Qty(steps(lot, &self.target, "target")?),
+            chase_e8: i64::from(self.chase_bps) * E8_PER_BPS,
+            cost_max: Amount::new(units(&self.cost_max, exponent, "cost_max")?),
+            retry_ns: u64::from(self.retry_ms) * NS_PER_MS,
+            rest_ns: u64::from(self.rest_ms) * NS_PER_MS,
+            ..Zeroable::zeroed()
+        })
+    }
+}
+
+/// Under which strategy hedges go out.
+const HEDGER: StrategyId = StrategyId(1);
+
+impl Faults {
+    fn config(&self) -> Result<FaultConfig, String> {
+        let shares = [
+            (Fault::Slow, self.slow),
+            (Fault::Reject, self.reject),
+            (Fault::Duplicate, self.duplicate),
+            (Fault::Reorder, self.reorder),
+            (Fault::WrongCumQty, self.wrong_cum_qty),
+            (Fault::UnknownOrder, self.unknown_order),
+            (Fault::WorsePx, self.worse_px),
+            (Fault::LateFill, self.late_fill),
+            (Fault::Disconnect, self.disconnect),
+        ];
+        let mut chances_e8 = [0; Fault::COUNT];
+        for (fault, share) in shares {
+            if share > 10_000 {
+                return Err(format!(
+                    "[faults] {} is {share}: expected 0 to 10000",
+                    fault.name()
+                ));
+            }
+            chances_e8[fault as usize] = u32::from(share) * E8_PER_BPS as u32;
+        }
+        Ok(FaultConfig {
+            chances_e8,
+            slow_ns_mean: u64::from(self.slow_ms_mean) * NS_PER_MS,
+            reorder_ns_max: (u64::from(self.reorder_ms_max) * NS_PER_MS).max(1),
+            down_ns_mean: u64::from(self.down_s_mean) * NS_PER_S,
+        })
+    }
+}
