@@ -124,19 +124,17 @@ impl Sources {
     }
 }
 
-/// An amount with two places, rounded towards zero; the exponent of its smallest unit is negative or zero.
+/// An amount in an asset whose smallest unit has this exponent.
 fn money(value: i128, exponent: i8) -> String {
-    let places = u32::from(exponent.unsigned_abs());
-    let shown = if places > 2 {
-        let scale = 10_i128.pow(places - 2);
-        Scaled {
-            value: value / scale,
-            exponent: -2,
-        }
-    } else {
-        Scaled { value, exponent }
-    };
-    shown.to_string()
+    Scaled { value, exponent }.to_string()
+}
+
+/// An amount with two places, the others cut off.
+fn short(money: &str) -> &str {
+    match money.find('.') {
+        Some(point) => &money[..money.len().min(point + 3)],
+        None => money,
+    }
 }
 
 /// Checks the end of a day, and sums it up.
@@ -350,8 +348,8 @@ fn tiers_table(report: &Report) -> Table {
             count(tier.quotes),
             count(tier.fills),
             hit_rate,
-            tier.notional.clone(),
-            tier.spread.clone(),
+            short(&tier.notional).to_owned(),
+            short(&tier.spread).to_owned(),
         ]);
     }
     table
@@ -368,15 +366,19 @@ fn profit_table(report: &Report) -> Table {
         "parent orders' cost",
     ]);
     for line in &report.profit {
-        table.row([
-            &line.name,
+        let amounts = [
             &line.spread,
             &line.hedging,
             &line.fees,
             &line.inventory,
             &line.total,
             &line.parent_cost,
-        ]);
+        ];
+        table.row(
+            [line.name.as_str()]
+                .into_iter()
+                .chain(amounts.map(|amount| short(amount))),
+        );
     }
     table
 }

@@ -24,6 +24,7 @@ mod machine;
 mod replays;
 mod retention;
 mod runs;
+mod scenario;
 mod shadow;
 mod verify;
 mod what_if;

@@ -1,0 +1,199 @@
+//! Small simulated days: what holds of each, and that a seed alone makes it again.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::ended;
+
+const FAULTS: [&str; 9] = [
+    "slow",
+    "reject",
+    "duplicate",
+    "reorder",
+    "wrong_cum_qty",
+    "unknown_order",
+    "worse_px",
+    "late_fill",
+    "disconnect",
+];
+
+fn day(seed: u64, rfqs: u64, faults: &str) -> Value {
+    let (seed, rfqs) = (seed.to_string(), rfqs.to_string());
+    let args = [
+        "scenario", "--seed", &seed, "--rfqs", &rfqs, "--faults", faults, "--json",
+    ];
+    let (code, stdout, stderr) = ended(&args);
+    assert_eq!(code, 0, "seed {seed}: {stderr}");
+    serde_json::from_str(&stdout).unwrap()
+}
+
+fn faults(day: &Value) -> BTreeMap<String, u64> {
+    let named = day["faults"].as_array().unwrap().iter();
+    let fault = |named: &Value| {
+        (
+            named["name"].as_str().unwrap().to_owned(),
+            named["count"].as_u64().unwrap(),
+        )
+    };
+    named.map(fault).collect()
+}
+
+fn sum(counts: &Value) -> u64 {
+    counts
+        .as_object()
+        .unwrap()
+        .values()
+        .map(|n| n.as_u64().unwrap())
+        .sum()
+}
+
+/// An exact decimal of eight places, in its smallest unit.
+fn units(amount: &Value) -> i128 {
+    let text = amount.as_str().unwrap();
+    let (_, places) = text.split_once('.').unwrap();
+    assert_eq!(places.len(), 8, "{text}");
+    text.replace('.', "").parse().unwrap()
+}
+
+/// What must hold of any day.
+fn check(day: &Value) {
+    let of = |key: &str| day[key].as_u64().unwrap();
+    assert_eq!(of("quotes") + sum(&day["request_rejects"]), of("rfqs"));
+    // An accept that is refused leaves its quote to its own end.
+    assert_eq!(of("fills") + sum(&day["quote_ends"]), of("quotes"));
+    assert_eq!(of("replayed_inputs"), of("inputs"));
+    assert!(of("checks") > 5);
+    let tiers = day["tiers"].as_array().unwrap();
+    assert_eq!(tiers.len(), 3);
+    for key in ["requests", "quotes", "fills"] {
+        let by_tier: u64 = tiers.iter().map(|tier| tier[key].as_u64().unwrap()).sum();
+        let all = of(if key == "requests" { "rfqs" } else { key });
+        assert_eq!(by_tier, all, "{key}");
+    }
+    let hedging = &day["hedging"];
+    assert_eq!(hedging["parent_orders"].as_u64().unwrap(), sum(&hedging["ended"]));
+    let profit = day["profit"].as_array().unwrap();
+    let mut totals = 0;
+    for line in profit {
+        let of = |key: &str| units(&line[key]);
+        let sources = of("spread") + of("hedging") + of("fees") + of("inventory");
+        assert_eq!(sources, of("total"), "{line}");
+        assert!(of("spread") > 0 && of("fees") < 0, "{line}");
+        totals += of("total");
+    }
+    let last = profit.last().unwrap();
+    assert_eq!(
+        (last["name"].as_str(), totals),
+        (Some("all in USDT"), 2 * units(&last["total"]))
+    );
+}
+
+#[test]
+fn a_day_closes_out_with_faults_and_without_and_a_seed_makes_it_again() {
+    let mut hashes = Vec::new();
+    for on_or_off in ["on", "off"] {
+        let one = day(7, 2_000, on_or_off);
+        check(&one);
+        assert_eq!(one["rfqs"], 2_000);
+        assert!(one["fills"].as_u64() > Some(200), "{one}");
+        assert!(one["hedging"]["venue_fills"].as_u64() > Some(200));
+        let mut again = day(7, 2_000, on_or_off);
+        again["elapsed_ns"] = one["elapsed_ns"].clone();
+        assert_eq!(one, again);
+        hashes.push(one["output_hash"].clone());
+        if on_or_off == "off" {
+            assert!(faults(&one).values().all(|count| *count == 0));
+        }
+    }
+    hashes.push(day(8, 2_000, "off")["output_hash"].clone());
+    hashes.dedup();
+    assert_eq!(hashes.len(), 3, "others for other faults and another seed");
+}
+
+#[test]
+fn every_fault_comes_about_and_what_they_halt_is_lifted() {
+    let mut seen: BTreeMap<String, u64> = BTreeMap::new();
+    let mut halts: BTreeMap<String, u64> = BTreeMap::new();
+    for seed in 1..=5 {
+        let day = day(seed, 2_000, "on");
+        check(&day);
+        for (fault, count) in faults(&day) {
+            *seen.entry(fault).or_default() += count;
+        }
+        for (halt, count) in day["halts"].as_object().unwrap() {
+            *halts.entry(halt.clone()).or_default() += count.as_u64().unwrap();
+        }
+        // The start of the day is an order of a person, too.
+        assert!(day["lifts"].as_u64().unwrap() > sum(&day["halts"]));
+    }
+    assert_eq!(seen.len(), FAULTS.len());
+    for fault in FAULTS {
+        assert!(seen[fault] > 0, "{fault}: {seen:?}");
+    }
+    for halt in ["venue: OrderMismatch", "venue: UnknownOrder"] {
+        assert!(halts.contains_key(halt), "{halts:?}");
+    }
+}
+
+#[test]
+fn a_journal_that_is_kept_is_one_and_is_not_gone_on_with() {
+    let dir = TempDir::new().unwrap();
+    let journal = dir.path().join("journal");
+    let args = [
+        "scenario",
+        "--rfqs",
+        "50",
+        "--json",
+        "--journal",
+        journal.to_str().unwrap(),
+    ];
+    let (code, stdout, stderr) = ended(&args);
+    assert_eq!(code, 0, "{stderr}");
+    let day: Value = serde_json::from_str(&stdout).unwrap();
+    let (code, stdout, stderr) = ended(&["journal", "stat", journal.to_str().unwrap(), "--json"]);
+    assert_eq!(code, 0, "{stderr}");
+    let stat: Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!(stat["types"]["QuoteRequest"]["records"], day["rfqs"], "{stat}");
+    let (code, _, stderr) = ended(&args);
+    assert_eq!(code, 2, "{stderr}");
+    assert!(stderr.contains("a scenario begins a new one"), "{stderr}");
+}
+
+#[test]
+fn a_scenario_of_ones_own_is_read_and_errors_say_what_was_expected() {
+    let built_in = include_str!("../../src/scenario/scenario.toml");
+    let desk = include_str!("../../src/scenario/desk.toml");
+    let dir = TempDir::new().unwrap();
+    let file = dir.path().join("mine.toml");
+    let run = |text: &str| {
+        fs::write(&file, text).unwrap();
+        ended(&["scenario", "--rfqs", "20", "--config", file.to_str().unwrap()])
+    };
+    fs::write(dir.path().join("own.toml"), desk).unwrap();
+    let (code, stdout, stderr) = run(&format!("desk = \"own.toml\"\n{built_in}"));
+    assert_eq!(code, 0, "{stderr}");
+    assert!(
+        stdout.contains("| requests for quotes                |                 20 |"),
+        "{stdout}"
+    );
+    for (from, to, says) in [
+        ("lift_s = 20", "lift = 20", "unknown field `lift`"),
+        (
+            "instrument = \"ETH-USDT\"\npx",
+            "instrument = \"XRP-USDT\"\npx",
+            "expected a [[market]] of ETH-USDT",
+        ),
+        ("asset = \"ETH\"", "asset = \"XRP\"", "there is no asset \"XRP\""),
+        ("band = \"20\"", "band = \"0.00001\"", "band = \"0.00001\""),
+        ("slow = 200", "slow = 10001", "expected 0 to 10000"),
+        ("levels = 40", "levels = 0", "levels is 0: expected 1 to 1000"),
+    ] {
+        assert!(built_in.contains(from), "{from}");
+        let (code, _, stderr) = run(&built_in.replace(from, to));
+        assert_eq!(code, 2, "{to}: {stderr}");
+        assert!(stderr.contains(says), "{to}: {stderr}");
+    }
+}
