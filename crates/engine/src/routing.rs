@@ -5,7 +5,7 @@ use pinrail_oms::ParentSlot;
 use pinrail_pricing::Pricer;
 use pinrail_risk::STRATEGIES_MAX;
 use pinrail_types::record::{HedgingParams, ParentOrderReport, ParentState, TimeInForce};
-use pinrail_types::{Amount, E8, NewParentOrder, NewVenueOrder, OutId, ParentOrder, Px, Qty, Reason};
+use pinrail_types::{Amount, E8, NewParentOrder, NewVenueOrder, OutId, ParentOrder, Px, Qty, Reason, Side};
 
 use crate::out::Out;
 use crate::state::{Engine, Traded};
@@ -159,14 +159,17 @@ impl<P: Pricer> Engine<P> {
         let traded = traded.ok_or(Reason::UnknownInstrument)?;
         let venues: [_; VENUES_MAX] =
             core::array::from_fn(|at| traded.listings.get(at).map(|listing| listing.venue));
+        let view = traded.venues.view(out.now())?;
         let limit_px = Px(i64::try_from(order.limit_net_e8.div_euclid(i128::from(E8))).unwrap_or(i64::MAX));
+        // The highest price that a part may have: what one sells is worth more the better its price.
+        let most_px = match order.side {
+            Side::Buy => limit_px,
+            Side::Sell => view.top().map_or(limit_px, |top| top.bid_px.max(limit_px)),
+        };
         let most = core::array::from_fn(|at| match venues[at] {
-            Some(venue) => self
-                .risk
-                .order_room(venue, order.instrument, order.side, limit_px),
+            Some(venue) => self.risk.order_room(venue, order.instrument, order.side, most_px),
             None => Qty::ZERO,
         });
-        let view = traded.venues.view(out.now())?;
         // A hedger does what its client did.
         let split = view.split(order.side, parent.unsent(), order.limit_net_e8, &most);
         if split.qty == Qty::ZERO {

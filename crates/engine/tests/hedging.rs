@@ -10,8 +10,8 @@ use desk::{Desk, INSTRUMENT, STALE_NS, only};
 use pinrail_engine::{Engine, Out, PARENTS_MAX};
 use pinrail_pricing::SweepPricer;
 use pinrail_types::record::{
-    ExecType, HedgingParams, InputReject, OrdStatus, ParentOrderReport, ParentState, Scope, TradingState,
-    VenueBalance, VenueOrder, VenueOrderReject, VenueReport,
+    ExecType, HedgingParams, InputReject, InstrumentLimits, OrdStatus, ParentOrderReport, ParentState, Scope,
+    TradingState, VenueBalance, VenueOrder, VenueOrderReject, VenueReport,
 };
 use pinrail_types::{Amount, AssetId, InstrumentId, Px, Qty, Reason, StrategyId, Text, VenueId};
 
@@ -176,6 +176,27 @@ fn it_goes_no_further_than_its_limits() {
         sent(&sell_to_a_client(&mut desk, 600)),
         [(0, 10_010, 199), (1, 10_011, 381)]
     );
+}
+
+#[test]
+fn a_sale_is_cut_to_the_notional_limit_at_the_price_it_goes_out_at() {
+    let mut desk = Desk::active_with(hedgers);
+    for balance in balances() {
+        desk.put(balance);
+    }
+    for _ in 0..2 {
+        let quote = desk.ask(0, b'2', 420).unwrap();
+        desk.put(Desk::<SweepPricer>::order(&quote, b'2'));
+    }
+    // 400 lots at the hedge's limit of 9,950, and 398 at the bid.
+    desk.put(InstrumentLimits {
+        notional_max: Amount::new(10 * 9_960 * 400),
+        ..Desk::<SweepPricer>::limits()
+    });
+    desk.put(hedging());
+    let out = desk.snapshot(VenueId(0), &[(9_990, 500)], &[(10_010, 500)]);
+    assert_eq!(out.find::<VenueOrderReject>().count(), 0);
+    assert_eq!(sent(&out), [(0, 9_990, 398), (1, 9_989, 398)]);
 }
 
 #[test]

@@ -174,8 +174,8 @@ impl Risk {
         Ok(())
     }
 
-    /// The largest quantity for which an order to a venue at `px` or better is within the limits on its quantity and notional
-    /// and what the venue holds; other limits are left to [`Risk::reserve_order`].
+    /// The largest quantity for which an order to a venue at no more than `px` is within the limits on its quantity and
+    /// notional and what the venue holds; other limits are left to [`Risk::reserve_order`].
     ///
     /// # Panics
     /// If an id is beyond the bounds.
