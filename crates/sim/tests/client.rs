@@ -11,7 +11,7 @@ use common::Fnv;
 use pinrail_sim::{ClientConfigError, ClientFlow, ClientFlowConfig, RequestRange, UNKNOWN_INSTRUMENT};
 use pinrail_types::record::{
     ExecType, ExecutionReport, NewOrderSingle, OrdType, Quote, QuoteRequest, QuoteRequestReject,
-    QuoteRespType, QuoteResponse, QuoteStatusReport, TWO_SIDED,
+    QuoteRespType, QuoteResponse, QuoteStatusReport, TWO_SIDED, TopOfBook,
 };
 use pinrail_types::{ClientId, Frame, InstrumentId, OutId, Px, Qty, Reason, SessionId, Side};
 use proptest::prelude::*;
@@ -241,6 +241,51 @@ fn late_answers_change_no_request_and_bring_no_time_back() {
     assert_eq!(requests(&taken).len(), 8_000);
     assert!(requests(&taken) == requests(&on_time));
     assert!(flow.counts().orders > 1_000);
+}
+
+#[test]
+fn a_client_takes_a_price_that_is_near_enough_to_the_market_as_it_sees_it() {
+    let eager = ClientFlowConfig {
+        instruments: config().instruments[1..].to_vec(),
+        bad_e8: 0,
+        accept_e8: 100_000_000,
+        pass_e8: 0,
+        view_e8_max: 200_000,
+        ..config()
+    };
+    let top = |bid: i64, ask: i64| TopOfBook {
+        instrument: InstrumentId(1),
+        bid_px: Px(bid),
+        ask_px: Px(ask),
+        ..TopOfBook::zeroed()
+    };
+    let taken = |tops: &[TopOfBook]| {
+        let mut flow = flow(eager.clone());
+        for top in tops {
+            flow.on_top(top);
+        }
+        play(&mut flow, 4_000);
+        let counts = flow.counts();
+        (counts.orders * 100 / counts.quotes, counts.orders + counts.passes)
+    };
+    let (share, reactions) = taken(&[]);
+    assert!(share == 0 && reactions > 1_000, "nobody knows the market");
+    // Both sides are a thousandth away, and clients go up to two.
+    assert!((45..56).contains(&taken(&[top(999, 1_001)]).0));
+    // The bid is at the market, the offer two thousandths away.
+    assert!((45..56).contains(&taken(&[top(1, 2), top(998, 1_000)]).0));
+    assert_eq!(taken(&[top(899, 901)]).0 / 10, 5, "only who sells likes it");
+}
+
+#[test]
+fn who_stops_asking_still_reacts() {
+    let mut flow = flow(config());
+    play(&mut flow, 500);
+    flow.stop_asking();
+    let asked = flow.counts().requests;
+    let rest = play(&mut flow, usize::MAX);
+    assert!(!rest.is_empty() && flow.next_due().is_none());
+    assert_eq!(flow.counts().requests, asked);
 }
 
 #[test]
