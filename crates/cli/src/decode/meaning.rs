@@ -169,6 +169,9 @@ mod tests {
         "edge_min_e8",
         "requote_e8",
         "venue_mask",
+        "tries",
+        "tries_max",
+        "chase_e8",
         "value_0",
         "value_1",
         "value_2",
@@ -183,6 +186,9 @@ mod tests {
         "one_sided",
         "tolerance_e8",
         "by_dealer",
+        "tries_max",
+        "tries",
+        "chase_e8",
     ];
 
     #[test]

@@ -26,7 +26,10 @@ pub(crate) fn expected(dump: &Map<String, Value>, columns: &[String], column: &s
     } else if column == "payload_hex" {
         json!(payload(&dump["words"]))
     } else if with_unit {
-        null_or(&format!("{column}_decimal"))
+        // A field may end with its unit by itself.
+        let fields = ["", "_ticks", "_lots", "_units"].map(|unit| format!("{column}{unit}_decimal"));
+        let found = fields.iter().find_map(|field| dump.get(field));
+        found.cloned().unwrap_or(Value::Null)
     } else if let Some(name) = ["_min", "_max", "_step"].iter().find_map(|end| lots(end)) {
         null_or(&name)
     } else if dump.contains_key(column) {
