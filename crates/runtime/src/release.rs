@@ -12,10 +12,11 @@ use std::path::{Path, PathBuf};
 
 use pinrail_journal::{ArchiverStatus, Control, From, JournalId, ReadError, Reader};
 use pinrail_types::record::{
-    AuctionPrice, BookLevelDelta, BookOrderDelta, BookStatus, EpochStart, ExecType, ExecutionReport,
-    InputReject, InternalTop, LimitStatus, MarketPhaseReport, MassQuoteAck, OrderCancelReject,
-    OrderMassCancelReport, OutputHash, PositionCost, PositionReport, Quote, QuoteBasis, QuoteRequestReject,
-    QuoteStatusReport, StateChange, TradeCaptureReport, VenueOrder, VenueOrderCancel, VenueOrderReject,
+    AuctionPrice, BookLevelDelta, BookOrderDelta, BookStatus, DealerBasis, DealerRequest, EpochStart,
+    ExecType, ExecutionReport, InputReject, InternalTop, LastLookReport, LimitStatus, MarketPhaseReport,
+    MassQuoteAck, OrderCancelReject, OrderMassCancelReport, OutputHash, ParentOrderReport, PositionCost,
+    PositionReport, Quote, QuoteBasis, QuoteRequestReject, QuoteStatusReport, StateChange,
+    TradeCaptureReport, VenueOrder, VenueOrderCancel, VenueOrderReject,
 };
 use pinrail_types::{Frame, Reason, Record};
 use thiserror::Error;
@@ -36,6 +37,7 @@ pub enum ReleasePoint {
 /// | quotes | `Quote`, and `QuoteStatusReport`, which ends one | [`ReleasePolicy::quotes`] |
 /// | fills | `ExecutionReport` of a trade, or that refuses an accept because the quote *was filled* | [`ReleasePolicy::fills`] |
 /// | refusals | `QuoteRequestReject`, every other `ExecutionReport` that refuses | always at once |
+/// | requests that wait for a dealer | `DealerRequest` | always at once |
 /// | new venue orders | `VenueOrder` | [`ReleasePolicy::orders`] |
 /// | cancels | `VenueOrderCancel` | always at once; see below |
 /// | an embedder's own | outputs in its band | as fills |
@@ -75,7 +77,9 @@ impl ReleasePolicy {
     pub fn point_of(&self, frame: &Frame) -> Option<ReleasePoint> {
         match frame.record_type() {
             Quote::TYPE | QuoteStatusReport::TYPE => Some(self.quotes),
-            QuoteRequestReject::TYPE | VenueOrderCancel::TYPE => Some(ReleasePoint::AtOnce),
+            QuoteRequestReject::TYPE | DealerRequest::TYPE | VenueOrderCancel::TYPE => {
+                Some(ReleasePoint::AtOnce)
+            }
             VenueOrder::TYPE => Some(self.orders),
             ExecutionReport::TYPE => match frame.get::<ExecutionReport>() {
                 Some(report) if !tells_of_a_fill(report) => Some(ReleasePoint::AtOnce),
@@ -94,6 +98,9 @@ impl ReleasePolicy {
             | PositionReport::TYPE
             | PositionCost::TYPE
             | TradeCaptureReport::TYPE
+            | ParentOrderReport::TYPE
+            | DealerBasis::TYPE
+            | LastLookReport::TYPE
             | BookStatus::TYPE
             | InputReject::TYPE
             | OutputHash::TYPE

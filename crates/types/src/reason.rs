@@ -266,12 +266,6 @@ reasons! {
     CancelRequested = 539,
     /// One of many that were asked to be cancelled.
     MassCancel = 540,
-    /// What was filled, what is at venues and what is left of a parent order do not make up what was asked for.
-    ParentMismatch = 550,
-    /// A parent order would cost more beyond its reference than it may.
-    CostMax = 551,
-    /// A parent order was tried as often as it may be.
-    TriesMax = 552,
     /// The dealer passed.
     DealerPassed = 541,
     /// No dealer answered in time.
@@ -282,6 +276,12 @@ reasons! {
     DealingFull = 544,
     /// Only a dealer may quote it, and none quotes streams.
     DealerOnly = 545,
+    /// What was filled, what is at venues and what is left of a parent order do not make up what was asked for.
+    ParentMismatch = 550,
+    /// A parent order would cost more beyond its reference than it may.
+    CostMax = 551,
+    /// A parent order was tried as often as it may be.
+    TriesMax = 552,
 
     /// The bound on open quotes is reached.
     OpenQuotesFull = 600,

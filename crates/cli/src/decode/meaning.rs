@@ -186,9 +186,6 @@ mod tests {
         "one_sided",
         "tolerance_e8",
         "by_dealer",
-        "tries_max",
-        "tries",
-        "chase_e8",
     ];
 
     #[test]
