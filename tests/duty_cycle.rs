@@ -20,9 +20,7 @@ use pinrail_types::record::{
     RuntimeEvent, RuntimeEventKind, StateChange, TradingState, TradingStateSet,
 };
 use pinrail_types::state::{StateError, Visitor};
-use pinrail_types::{
-    Cause, Commit, Flags, Frame, InstrumentId, Reason, RecordHeader, RecordType, SourceId, VenueId,
-};
+use pinrail_types::{Cause, Commit, Flags, Frame, InstrumentId, Reason, RecordType, VenueId};
 use proptest::prelude::*;
 use stepped::{BOUNDS, CLIENTS, Live, Place, VENUES, activate, found, request, snapshot, sources_over};
 
@@ -351,7 +349,7 @@ fn play_with<P: Pricer>(
                     Ordering::Less => sender.offer(lanes[lane][at[lane]]),
                     Ordering::Equal => sender
                         .producer
-                        .try_push(watermark(sender.source).words(), Class::Reserved)
+                        .try_push(Frame::watermark(sender.source, u64::MAX).words(), Class::Reserved)
                         .is_ok(),
                     Ordering::Greater => break,
                 };
@@ -367,23 +365,6 @@ fn play_with<P: Pricer>(
     drop(preparer);
     archiver.finish().unwrap();
     archive::digest(&place.archive_dir()).unwrap()
-}
-
-fn watermark(source: SourceId) -> Frame {
-    let commit = Commit {
-        lines: 1,
-        version: 0,
-        flags: Flags::NONE,
-        record_type: RecordType::WATERMARK,
-    };
-    let mut frame = Frame::default();
-    *frame.header_mut() = RecordHeader {
-        commit: commit.pack(),
-        ts_core: u64::MAX,
-        cause: Cause::input(source, 0),
-        ..RecordHeader::default()
-    };
-    frame
 }
 
 #[test]

@@ -4,14 +4,12 @@ use pinrail_oms::life::{RfqEvent, RfqState};
 use pinrail_oms::{Deal, DealSlot};
 use pinrail_pricing::{Adjustments, Pricer, Prices};
 use pinrail_risk::Ask;
-use pinrail_types::record::{
-    DealerBasis, DealerPass, DealerQuote, DealerRequest, DealingRule, QuoteRequest, QuoteRequestReject,
-};
+use pinrail_types::record::{DealerBasis, DealerPass, DealerQuote, DealerRequest, DealingRule, QuoteRequest};
 use pinrail_types::state::{StateError, Visitor};
 use pinrail_types::{ClientId, OutId, Px, Qty, Reason, Text};
 
 use crate::out::Out;
-use crate::rfq::ask_of;
+use crate::rfq::{ask_of, refusal};
 use crate::state::Engine;
 
 /// Longest time that a request waits, and that a dealer's quote is good for: an hour.
@@ -237,16 +235,7 @@ impl<P: Pricer> Engine<P> {
             "a step has the reason that its table says"
         );
         let request = self.deals.remove(slot).request;
-        out.push(QuoteRequestReject {
-            quote_req_id: request.quote_req_id,
-            client: request.client,
-            instrument: request.instrument,
-            qty: request.qty,
-            reason: reason.code(),
-            session: request.session,
-            side: request.side,
-            ..bytemuck::Zeroable::zeroed()
-        });
+        out.push(refusal(&request, reason));
     }
 
     /// Whether a dealer has to quote what was asked for.

@@ -60,16 +60,7 @@ impl<P: Pricer> Engine<P> {
         match self.quote(request, out) {
             Ok(quote_id) if !is_once => self.add_stream(request, quote_id, out.now()),
             Ok(_) => {}
-            Err(reason) => out.push(QuoteRequestReject {
-                quote_req_id: request.quote_req_id,
-                client: request.client,
-                instrument: request.instrument,
-                qty: request.qty,
-                reason: reason.code(),
-                session: request.session,
-                side: request.side,
-                ..bytemuck::Zeroable::zeroed()
-            }),
+            Err(reason) => out.push(refusal(request, reason)),
         }
     }
 
@@ -639,6 +630,21 @@ pub(crate) fn check_sides(side: Option<Side>, prices: &Prices) -> Result<(), Rea
         Some(Side::Buy) if offer && !bid => Ok(()),
         Some(Side::Sell) if bid && !offer => Ok(()),
         _ => Err(Reason::PxUnrepresentable),
+    }
+}
+
+/// What a request that is refused is told, no stream's.
+#[inline]
+pub(crate) fn refusal(request: &QuoteRequest, reason: Reason) -> QuoteRequestReject {
+    QuoteRequestReject {
+        quote_req_id: request.quote_req_id,
+        client: request.client,
+        instrument: request.instrument,
+        qty: request.qty,
+        reason: reason.code(),
+        session: request.session,
+        side: request.side,
+        ..bytemuck::Zeroable::zeroed()
     }
 }
 

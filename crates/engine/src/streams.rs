@@ -17,7 +17,7 @@ use pinrail_types::{E8, Flags, Frame, InstrumentId, OutId, Px, Reason, Record};
 
 use crate::control::report_end;
 use crate::out::Out;
-use crate::rfq::{ask_of, check_sides};
+use crate::rfq::{ask_of, check_sides, refusal};
 use crate::state::Engine;
 
 /// Most streams, and no more than quotes may be open.
@@ -318,15 +318,8 @@ fn touched(input: &Frame, out: &Out) -> Touched {
 
 fn refuse(request: &QuoteRequest, reason: Reason, stream: StreamState, out: &mut Out) {
     out.push(QuoteRequestReject {
-        quote_req_id: request.quote_req_id,
-        client: request.client,
-        instrument: request.instrument,
-        qty: request.qty,
-        reason: reason.code(),
-        session: request.session,
-        side: request.side,
         stream: stream.byte(),
-        ..bytemuck::Zeroable::zeroed()
+        ..refusal(request, reason)
     });
 }
 

@@ -395,12 +395,7 @@ fn visit_order(
     visitor.u32(&mut order.client.0)?;
     visitor.u32(&mut order.instrument.0)?;
     visitor.u16(&mut order.session.0)?;
-    visitor.named(
-        &mut order.side,
-        |side| side.fix().into(),
-        |code| Side::from_fix(u8::try_from(code).ok()?),
-        "a side",
-    )?;
+    visitor.side(&mut order.side)?;
     visitor.flag(&mut order.reduces)?;
     let mut leg = u64::from(order.leg);
     visitor.below(&mut leg, 256)?;

@@ -225,12 +225,7 @@ fn visit_order(held: &mut OpenOrder, slot: usize, visitor: &mut impl Visitor) ->
     visitor.u16(&mut order.strategy.0)?;
     visitor.u16(&mut order.venue.0)?;
     visitor.u32(&mut order.instrument.0)?;
-    visitor.named(
-        &mut order.side,
-        |side| side.fix().into(),
-        |code| Side::from_fix(u8::try_from(code).ok()?),
-        "a side",
-    )?;
+    visitor.side(&mut order.side)?;
     visitor.plain(&mut order.px)?;
     visitor.plain(&mut order.qty)?;
     visitor.named(

@@ -264,12 +264,7 @@ fn visit_parent(held: &mut ParentOrder, slot: usize, visitor: &mut impl Visitor)
     let order = &mut held.order;
     visitor.u16(&mut order.strategy.0)?;
     visitor.u32(&mut order.instrument.0)?;
-    visitor.named(
-        &mut order.side,
-        |side| side.fix().into(),
-        |code| Side::from_fix(u8::try_from(code).ok()?),
-        "a side",
-    )?;
+    visitor.side(&mut order.side)?;
     visitor.plain(&mut order.qty)?;
     visitor.wide(&mut order.limit_net_e8)?;
     visitor.plain(&mut order.ref_px)?;

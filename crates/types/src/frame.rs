@@ -2,7 +2,8 @@
 
 use bytemuck::Zeroable;
 
-use crate::header::{Commit, Flags, RecordHeader, RecordType};
+use crate::header::{Cause, Commit, Flags, RecordHeader, RecordType};
+use crate::ids::SourceId;
 use crate::record::Record;
 
 /// Bytes in a line: one cache line.
@@ -55,6 +56,25 @@ impl Frame {
     #[inline]
     pub fn header_mut(&mut self) -> &mut RecordHeader {
         bytemuck::from_bytes_mut(bytemuck::cast_slice_mut(&mut self.words[..4]))
+    }
+
+    /// A source's promise that it sends nothing that is due before `ts`; `u64::MAX` is its end. For rings in playback only: it
+    /// is never journaled.
+    pub fn watermark(source: SourceId, ts: u64) -> Frame {
+        let commit = Commit {
+            lines: 1,
+            version: 0,
+            flags: Flags::NONE,
+            record_type: RecordType::WATERMARK,
+        };
+        let mut frame = Frame::default();
+        *frame.header_mut() = RecordHeader {
+            commit: commit.pack(),
+            ts_core: ts,
+            cause: Cause::input(source, 0),
+            ..RecordHeader::default()
+        };
+        frame
     }
 
     /// Writes what an input has of the journal: its place and its core time, and no checksum yet.

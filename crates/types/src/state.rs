@@ -6,6 +6,7 @@
 use bytemuck::{NoUninit, Pod};
 use thiserror::Error;
 
+use crate::money::Side;
 use crate::reason::Reason;
 
 /// Why a state could not be read back.
@@ -173,6 +174,15 @@ pub trait Visitor {
         self.word(&mut word)?;
         *value = from(word).ok_or_else(|| self.bad(word, expected))?;
         Ok(())
+    }
+
+    /// A side, by its FIX value.
+    ///
+    /// # Errors
+    /// As [`Visitor::named`].
+    fn side(&mut self, value: &mut Side) -> Result<(), StateError> {
+        let from = |code| Side::from_fix(u8::try_from(code).ok()?);
+        self.named(value, |side| side.fix().into(), from, "a side")
     }
 
     /// Whole words of plain data, such as a record.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use pinrail_ring::{Class, Producer};
 use pinrail_types::record::BookUpdate;
-use pinrail_types::{Cause, Commit, Flags, Frame, Record, RecordType, SourceId};
+use pinrail_types::{Cause, Flags, Frame, Record, SourceId};
 
 use crate::capture::Reader;
 use crate::error::FeedError;
@@ -235,17 +235,7 @@ impl Playback {
         if ts_core <= self.promised {
             return 0;
         }
-        let mut frame = Frame::default();
-        let header = frame.header_mut();
-        header.commit = Commit {
-            lines: 1,
-            version: 0,
-            flags: Flags::NONE,
-            record_type: RecordType::WATERMARK,
-        }
-        .pack();
-        header.ts_core = ts_core;
-        header.cause = Cause::input(self.source, 0);
+        let frame = Frame::watermark(self.source, ts_core);
         let pushed = self.producer.try_push(frame.words(), Class::Normal).is_ok();
         if pushed {
             self.promised = ts_core;

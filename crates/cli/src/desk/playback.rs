@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
-use bytemuck::Zeroable;
 use pinrail_engine::{Bounds, Engine};
 use pinrail_journal::{From, Reader};
 use pinrail_pricing::SweepPricer;
@@ -13,7 +12,7 @@ use pinrail_runtime::idle::IdleStrategy;
 use pinrail_runtime::{Inlet, Playback, Role, affinity};
 use pinrail_sim::ClientFlow;
 use pinrail_types::record::SequenceRule;
-use pinrail_types::{Cause, Commit, Flags, Frame, RecordHeader, RecordType, SessionId, SourceId};
+use pinrail_types::{Cause, Frame, SessionId, SourceId};
 use pinrail_venue::playback::{Pace, Playback as VenuePlayback, Recording};
 use pinrail_venue::{Listing, Market};
 use serde::Serialize;
@@ -272,7 +271,7 @@ impl ClientSource {
                 continue;
             }
             let Some(due) = self.flow.next_due() else {
-                return self.push(&watermark(u64::MAX), stop);
+                return self.push(&Frame::watermark(CLIENTS, u64::MAX), stop);
             };
             let mut frame = self.flow.take();
             self.source_seq += 1;
@@ -305,22 +304,4 @@ impl ClientSource {
         }
         Ok(())
     }
-}
-
-/// The promise that nothing is due before `ts`.
-fn watermark(ts: u64) -> Frame {
-    let commit = Commit {
-        lines: 1,
-        version: 0,
-        flags: Flags::NONE,
-        record_type: RecordType::WATERMARK,
-    };
-    let mut frame = Frame::zeroed();
-    *frame.header_mut() = RecordHeader {
-        commit: commit.pack(),
-        ts_core: ts,
-        cause: Cause::input(CLIENTS, 0),
-        ..RecordHeader::default()
-    };
-    frame
 }

@@ -2,13 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use bytemuck::Zeroable;
 use pinrail_engine::{Bounds, Engine};
 use pinrail_journal::{Archiver, From, Journal, JournalConfig, Preparer, Reader, SyncPolicy};
 use pinrail_pricing::{BandHedger, SweepPricer, WithStrategy};
 use pinrail_ring::{Class, Producer};
 use pinrail_runtime::{Inlet, Playback, Replay, Role};
-use pinrail_types::{Cause, Commit, Flags, Frame, RecordHeader, RecordType, SourceId};
+use pinrail_types::{Cause, Frame, SourceId};
 
 use crate::desk::rig::{RigError, Scratch};
 use crate::failure::Failure;
@@ -146,7 +145,7 @@ impl Stepped {
     /// Lets the core take all that was pushed, which is due before `until`, and shows every record of the journal.
     pub(super) fn advance(&mut self, until: u64, mut see: impl FnMut(&Frame)) -> Result<(), Failure> {
         for lane in &mut self.lanes {
-            let watermark = watermark(lane.source, until);
+            let watermark = Frame::watermark(lane.source, until);
             lane.push(&watermark)?;
         }
         let mut frame = Frame::default();
@@ -225,21 +224,3 @@ impl Stepped {
 
 /// Turns that the journal's helpers get before it is taken to have no room.
 const TURNS_MAX: usize = 64;
-
-/// The promise that nothing is due from a source before `ts`.
-fn watermark(source: SourceId, ts: u64) -> Frame {
-    let commit = Commit {
-        lines: 1,
-        version: 0,
-        flags: Flags::NONE,
-        record_type: RecordType::WATERMARK,
-    };
-    let mut frame = Frame::zeroed();
-    *frame.header_mut() = RecordHeader {
-        commit: commit.pack(),
-        ts_core: ts,
-        cause: Cause::input(source, 0),
-        ..RecordHeader::default()
-    };
-    frame
-}

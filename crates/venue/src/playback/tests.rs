@@ -5,6 +5,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use pinrail_ring::{Consumer, heap};
 use pinrail_types::InstrumentId;
+use pinrail_types::RecordType;
 use tempfile::TempDir;
 
 use super::*;
