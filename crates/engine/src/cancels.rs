@@ -1,7 +1,6 @@
 //! What clients take back, and what a session that is gone leaves behind.
 
-use pinrail_oms::Open;
-use pinrail_oms::life::{QuoteEvent, QuoteState};
+use pinrail_oms::life::QuoteEvent;
 use pinrail_pricing::Pricer;
 use pinrail_types::record::{QuoteCancel, QuoteCancelType, SessionEvent, SessionEventKind};
 use pinrail_types::{OutId, Reason};
@@ -16,7 +15,12 @@ impl<P: Pricer> Engine<P> {
         match QuoteCancelType::from_byte(cancel.cancel_type).ok_or(Reason::BadField)? {
             QuoteCancelType::All => {
                 self.recalls.client(cancel.client, out.next_id().seq)?;
-                self.end_recalled(out);
+                // It costs no more than what there is to end.
+                if self.quotes.count_of(cancel.client) > 0 || !self.deals.is_empty() {
+                    self.withdraw_forbidden(out);
+                }
+                self.streams
+                    .touch_where(|stream| stream.request.client == cancel.client);
                 Ok(())
             }
             QuoteCancelType::Specified if cancel.quote_id.is_none() => self.cancel_request(cancel, out),
@@ -25,14 +29,7 @@ impl<P: Pricer> Engine<P> {
     }
 
     fn cancel_quote(&mut self, quote_id: OutId, cancel: &QuoteCancel, out: &mut Out) -> Result<(), Reason> {
-        let slot = match self.quotes.find(quote_id) {
-            Open::Yes(slot) if self.quotes.get(slot).client == cancel.client => slot,
-            Open::Yes(_) => return Err(Reason::UnknownQuote),
-            Open::No(reason) => return Err(reason),
-        };
-        if self.quotes.state(slot) != QuoteState::Active {
-            return Err(Reason::QuoteHeld);
-        }
+        let slot = self.active_quote(cancel.client, quote_id)?;
         self.end_quote(slot, QuoteEvent::Cancel, Reason::CancelRequested, out);
         Ok(())
     }
@@ -56,15 +53,13 @@ impl<P: Pricer> Engine<P> {
         match SessionEventKind::from_byte(event.kind).ok_or(Reason::BadField)? {
             SessionEventKind::Gone => {
                 self.recalls.session_gone(event.session, out.next_id().seq)?;
-                self.end_recalled(out);
+                self.withdraw_forbidden(out);
+                self.streams
+                    .touch_where(|stream| stream.request.session == event.session);
+                self.cancel_forbidden_in_books();
             }
             SessionEventKind::Back => self.recalls.session_back(event.session)?,
         }
         Ok(())
-    }
-
-    fn end_recalled(&mut self, out: &mut Out) {
-        self.withdraw_forbidden(out);
-        self.streams.touch_all();
     }
 }

@@ -3,12 +3,12 @@
 use pinrail_oms::life::{QuoteEvent, QuoteState, Said};
 use pinrail_oms::{OpenQuote, Slot};
 use pinrail_pricing::Pricer;
-use pinrail_risk::Latch;
+use pinrail_risk::{Ask, Latch};
 use pinrail_types::record::{
     LimitSet, QuoteStatusReport, RuntimeEvent, RuntimeEventKind, Scope, StateChange, TradingState,
     TradingStateSet,
 };
-use pinrail_types::{Reason, VenueId};
+use pinrail_types::{Px, Reason, Side, VenueId};
 
 use crate::out::Out;
 use crate::state::Engine;
@@ -163,27 +163,23 @@ impl<P: Pricer> Engine<P> {
         }
     }
 
-    /// Withdraws open quotes that trading states no longer allow freely, or that were recalled; `withdraw_from` stays set while there may be
-    /// more.
+    /// Withdraws open quotes that trading states no longer allow, or that were recalled; `withdraw_from` stays set while there may
+    /// be more. Where only what reduces may trade, those that do stay.
     fn withdraw_some(&mut self, out: &mut Out) {
         let Some(from) = self.withdraw_from else { return };
-        let (open, rest) = self.quotes.scan(from, SCANS_PER_INPUT);
-        let mut forbidden = [None; SCANS_PER_INPUT as usize];
-        // One that was taken resolves by itself.
-        let active = open.filter(|slot| self.quotes.state(*slot) == QuoteState::Active);
-        for (place, slot) in forbidden.iter_mut().zip(active) {
-            let quote = self.quotes.get(slot);
-            let freely = self.risk.states.is_free(quote.instrument, quote.client);
-            let orphaned = quote.quote_id.epoch != self.epoch;
-            let reason = if orphaned || !freely {
-                Some(Reason::Withdrawn)
-            } else {
-                self.recalls
-                    .reason(quote.session, quote.client, quote.quote_id.seq)
-            };
-            *place = reason.map(|reason| (slot, reason));
+        let mut open = [None; SCANS_PER_INPUT as usize];
+        let (found, rest) = self.quotes.scan(from, SCANS_PER_INPUT);
+        for (place, slot) in open.iter_mut().zip(found) {
+            *place = Some(slot);
         }
-        for (slot, reason) in forbidden.into_iter().flatten() {
+        for slot in open.into_iter().flatten() {
+            // One that was taken resolves by itself.
+            if self.quotes.state(slot) != QuoteState::Active {
+                continue;
+            }
+            let Some(reason) = self.must_withdraw(self.quotes.get(slot)) else {
+                continue;
+            };
             let event = match reason {
                 Reason::MassCancel => QuoteEvent::Cancel,
                 _ => QuoteEvent::Withdraw,
@@ -195,6 +191,25 @@ impl<P: Pricer> Engine<P> {
             // Behind the last place of the table.
             self.withdraw_from = Some(u32::MAX);
         }
+    }
+
+    fn must_withdraw(&self, quote: &OpenQuote) -> Option<Reason> {
+        let side = match (quote.bid_px, quote.offer_px) {
+            (Px::NONE, _) => Some(Side::Buy),
+            (_, Px::NONE) => Some(Side::Sell),
+            _ => None,
+        };
+        let ask = Ask {
+            client: quote.client,
+            instrument: quote.instrument,
+            side,
+            qty: quote.qty,
+        };
+        if quote.quote_id.epoch != self.epoch || self.risk.forbids_quote(&ask) {
+            return Some(Reason::Withdrawn);
+        }
+        self.recalls
+            .reason(quote.session, quote.client, quote.quote_id.seq)
     }
 
     /// Fires what is due. Quotes whose validity is over end, a bounded number at each input. One that has to wait for the next input

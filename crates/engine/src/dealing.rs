@@ -122,6 +122,9 @@ impl<P: Pricer> Engine<P> {
             .find(given.request_id)
             .ok_or(Reason::UnknownDealerRequest)?;
         let deal = *deal;
+        if deal.ends_at <= now {
+            return Err(Reason::DealerTimeout);
+        }
         if let Some(reason) = self.must_end(&deal) {
             return Err(reason);
         }
@@ -151,6 +154,7 @@ impl<P: Pricer> Engine<P> {
             adjustments: Adjustments::default(),
             venue_mask: 0,
         };
+        Self::check_cash(&deal.request, &traded.meta, &prices)?;
         let credit = self.reserve(&asked, &prices, now)?;
         let deal = self.deals.remove(slot);
         let quote_id = self.open_for(&deal.request, &asked, &prices, credit, true, out);
@@ -220,12 +224,20 @@ impl<P: Pricer> Engine<P> {
 
     fn must_end(&self, deal: &Deal) -> Option<Reason> {
         let request = &deal.request;
-        let freely = self.risk.states.is_free(request.instrument, request.client);
-        if deal.request_id.epoch != self.epoch || !freely {
+        if deal.request_id.epoch != self.epoch || self.forbids_request(request) {
             return Some(Reason::Withdrawn);
         }
         let since = deal.request_id.seq;
         self.recalls.reason(request.session, request.client, since)
+    }
+
+    /// Whether trading states allow it no longer: what reduces may still be quoted where only that may.
+    fn forbids_request(&self, request: &QuoteRequest) -> bool {
+        if self.risk.states.is_free(request.instrument, request.client) {
+            return false;
+        }
+        let reduces = ask_of(request).is_some_and(|ask| self.risk.check_ask(&ask).is_ok());
+        !reduces
     }
 
     fn end_deal(&mut self, slot: DealSlot, event: RfqEvent, reason: Reason, out: &mut Out) {

@@ -9,7 +9,7 @@ use pinrail_types::record::{
     Quote, QuoteBasis, QuoteRequest, QuoteRequestReject, QuoteRespType, QuoteResponse, TWO_SIDED,
     TradeCaptureReport, TradeSource,
 };
-use pinrail_types::{Amount, Instrument, InstrumentId, OutId, Px, Qty, Reason, Side};
+use pinrail_types::{Amount, ClientId, Instrument, InstrumentId, OutId, Px, Qty, Reason, Side};
 
 use crate::out::Out;
 use crate::state::{Engine, Traded};
@@ -325,7 +325,7 @@ impl<P: Pricer> Engine<P> {
             session: request.session,
             is_indicative,
             by_dealer,
-            life_us: ((asked.valid_until - out.now()) / 1_000) as u32,
+            life_us: u32::try_from((asked.valid_until - out.now()).div_ceil(1_000)).unwrap_or(u32::MAX),
         };
         self.quotes.open(&quote, hash);
         out.push(Quote {
@@ -372,16 +372,24 @@ impl<P: Pricer> Engine<P> {
     }
 
     /// Fills or refuses an order: exactly one report. One that came before is answered with its last report and not judged
-    /// again.
+    /// again, whatever was said of it: what a client was told of an id stays so.
     pub(crate) fn on_new_order(&mut self, order: &NewOrderSingle, out: &mut Out) {
-        if let Err(reason) = self.admit_accept(order, out.now()) {
-            return out.push(refused(order, reason, REFUSED, out));
-        }
         if let Some(report) = self.reports.find(order.client, &order.cl_ord_id) {
-            return out.push_again(*report);
+            let report = ExecutionReport {
+                session: order.session,
+                ..*report
+            };
+            self.risk.count_message(order.session, order.client, out.now());
+            return out.push_again(report);
         }
-        if let Err(reason) = self.accept(order, out) {
-            self.report(refused(order, reason, REFUSED, out), out);
+        let admitted = self.admit_accept(order, out.now());
+        if let Err(reason) = admitted.and_then(|()| self.accept(order, out)) {
+            let report = refused(order, reason, REFUSED, out);
+            if order.cl_ord_id.is_empty() || order.client.index() >= self.tiers.len() {
+                out.push(report);
+            } else {
+                self.report(report, out);
+            }
         }
     }
 
@@ -391,7 +399,7 @@ impl<P: Pricer> Engine<P> {
         out.push(report);
     }
 
-    /// What is checked of an order before it is looked at whether it came before.
+    /// What is checked of an order before its quote is looked at.
     fn admit_accept(&mut self, order: &NewOrderSingle, now: u64) -> Result<(), Reason> {
         if OrdType::from_byte(order.ord_type) != Some(OrdType::PreviouslyQuoted) {
             return Err(Reason::OrderTypeUnsupported);
@@ -408,7 +416,8 @@ impl<P: Pricer> Engine<P> {
 
     fn accept(&mut self, order: &NewOrderSingle, out: &mut Out) -> Result<(), Reason> {
         let side = Side::from_fix(order.side).ok_or(Reason::BadSide)?;
-        let slot = match self.quotes.find(order.quote_id) {
+        // Nobody learns anything about another client's quotes.
+        let slot = match self.quotes.find_of(order.client, order.quote_id) {
             Open::Yes(slot) => slot,
             Open::No(Reason::UnknownQuote) if order.quote_id.epoch != self.epoch => {
                 return Err(Reason::QuoteEpochUnknown);
@@ -416,10 +425,6 @@ impl<P: Pricer> Engine<P> {
             Open::No(reason) => return Err(reason),
         };
         let quote = *self.quotes.get(slot);
-        // Whose quote it is comes first: nobody learns anything about another client's.
-        if quote.client != order.client {
-            return Err(Reason::UnknownQuote);
-        }
         let recalled = self
             .recalls
             .reason(quote.session, quote.client, quote.quote_id.seq);
@@ -545,16 +550,18 @@ impl<P: Pricer> Engine<P> {
             Some(QuoteRespType::DoneAway) => (QuoteEvent::DoneAway, Reason::DoneAway),
             None => return Err(Reason::BadField),
         };
-        let slot = match self.quotes.find(response.quote_id) {
-            Open::Yes(slot) if self.quotes.get(slot).client == response.client => slot,
-            Open::Yes(_) => return Err(Reason::UnknownQuote),
-            Open::No(reason) => return Err(reason),
-        };
-        if self.quotes.state(slot) != QuoteState::Active {
-            return Err(Reason::QuoteHeld);
-        }
+        let slot = self.active_quote(response.client, response.quote_id)?;
         self.end_quote(slot, event, reason, out);
         Ok(())
+    }
+
+    /// A client's quote that nobody has taken yet.
+    pub(crate) fn active_quote(&self, client: ClientId, quote_id: OutId) -> Result<Slot, Reason> {
+        match self.quotes.find_of(client, quote_id) {
+            Open::Yes(slot) if self.quotes.state(slot) == QuoteState::Active => Ok(slot),
+            Open::Yes(_) => Err(Reason::QuoteHeld),
+            Open::No(reason) => Err(reason),
+        }
     }
 
     /// Releases what a quote reserved, once, when it ends.

@@ -263,7 +263,7 @@ impl<P: Pricer> Engine<P> {
                 clients: bounds.clients,
                 assets: bounds.assets,
             }),
-            quotes: QuoteTable::new(bounds.open_quotes),
+            quotes: QuoteTable::new(bounds.open_quotes, bounds.clients),
             streams: Streams::new(bounds.open_quotes.min(STREAMS_MAX), bounds.instruments),
             last_looks: Box::default(),
             holds: Holds::new(bounds.open_quotes),

@@ -9,9 +9,9 @@ use pinrail_oms::life::{QuoteEvent, QuoteState};
 use pinrail_oms::{Open, OpenQuote, Slot, Stream, StreamSlot};
 use pinrail_pricing::{Pricer, Prices};
 use pinrail_types::record::{
-    BookUpdate, ClientDef, EpochStart, InstrumentLimits, LimitStatus, ModelInput, NewOrderSingle,
-    PositionReport, QuoteRequest, QuoteRequestReject, QuotingParams, StateChange, StreamState,
-    SubscriptionRequestType, TierSpread, TopOfBook, VenueReport, VenueStatus,
+    BookUpdate, ClientDef, EpochStart, ExecType, ExecutionReport, InstrumentLimits, LimitStatus, ModelInput,
+    NewOrderSingle, PositionReport, QuoteRequest, QuoteRequestReject, QuotingParams, StateChange,
+    StreamState, SubscriptionRequestType, TierSpread, TopOfBook, VenueStatus,
 };
 use pinrail_types::{E8, Flags, Frame, InstrumentId, OutId, Px, Reason, Record};
 
@@ -122,6 +122,10 @@ impl<P: Pricer> Engine<P> {
                 Touched::One(instrument) => self.streams.touch(instrument),
                 Touched::All => self.streams.touch_all(),
             }
+            // Whatever led to a fill, a last look that was due among others.
+            for report in out.find::<PositionReport>() {
+                self.streams.touch(report.instrument);
+            }
         }
         for _ in 0..LOOKS_PER_INPUT {
             // What is forbidden is withdrawn first.
@@ -178,7 +182,14 @@ impl<P: Pricer> Engine<P> {
         let request = &stream.request;
         let now = out.now();
         let ask = ask_of(request).ok_or(Reason::BadSide)?;
-        let asked = self.asked(request, &ask, self.risk.check_ask(&ask), now)?;
+        // What the old quote holds makes room for the new one.
+        let held = open.map(|at| *self.quotes.get(at));
+        let reserved = held.filter(|held| !held.is_indicative);
+        let terms = match &reserved {
+            Some(held) => self.risk.check_ask_again(&ask, held.qty),
+            None => self.risk.check_ask(&ask),
+        };
+        let asked = self.asked(request, &ask, terms, now)?;
         if asked.is_manual {
             return Err(Reason::DealerOnly);
         }
@@ -187,13 +198,11 @@ impl<P: Pricer> Engine<P> {
         }
         let prices = self.price(&asked, now)?;
         check_sides(asked.ask.side, &prices)?;
-        let held = open.map(|at| *self.quotes.get(at));
         if let Some(held) = &held {
             if !requote.is_due(held, &prices) {
                 self.look_when_over(slot, held.quote_id);
                 return Ok(());
             }
-            // What the old quote holds is free for the new one.
             self.release(held);
         }
         let reserved = self.reserve(&asked, &prices, now);
@@ -289,12 +298,10 @@ fn touched(input: &Frame, out: &Out) -> Touched {
         if !out.is_empty() {
             return Touched::One(top.instrument);
         }
-    } else if let Some(report) = input.get::<VenueReport>() {
-        if out.types().any(|found| found == PositionReport::TYPE) {
-            return Touched::One(report.instrument);
-        }
     } else if let Some(order) = input.get::<NewOrderSingle>() {
-        if out.types().any(|found| found == PositionReport::TYPE) {
+        // What a last look holds is quoted no longer.
+        let is_held = |report: ExecutionReport| report.exec_type == ExecType::PendingNew.byte();
+        if out.find::<ExecutionReport>().any(is_held) {
             return Touched::One(order.instrument);
         }
     } else if let Some(status) = input.get::<VenueStatus>() {

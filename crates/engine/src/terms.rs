@@ -1,7 +1,7 @@
 //! The terms of a request beside what, which side and how much: cash, a least quantity, a price only to look at.
 
 use pinrail_oms::OpenQuote;
-use pinrail_pricing::Pricer;
+use pinrail_pricing::{Pricer, Prices};
 use pinrail_risk::Ask;
 use pinrail_types::record::{NewOrderSingle, QuoteRequest, QuoteType};
 use pinrail_types::{Amount, E8, Instrument, OutId, Px, Qty, Reason, Side};
@@ -124,6 +124,25 @@ impl<P: Pricer> Engine<P> {
             return Err(Reason::CashUnquotable);
         }
         Ok(Qty(whole))
+    }
+
+    /// Checks that what is quoted for a request in cash is worth no more than that.
+    pub(crate) fn check_cash(
+        request: &QuoteRequest,
+        meta: &Instrument,
+        prices: &Prices,
+    ) -> Result<(), Reason> {
+        if !is_in_cash(request) {
+            return Ok(());
+        }
+        for px in [prices.bid_px, prices.offer_px] {
+            if px != Px::NONE
+                && meta.notional(px, prices.qty).ok_or(Reason::Overflow)?.get() > request.cash.get()
+            {
+                return Err(Reason::CashUnquotable);
+            }
+        }
+        Ok(())
     }
 
     /// Checks that an accept is for as much as the quote may be taken for.

@@ -9,10 +9,11 @@ use desk::{Desk, answer, filled, only};
 use pinrail_engine::{Engine, Out};
 use pinrail_pricing::SweepPricer;
 use pinrail_types::record::{
-    ExecutionReport, InputReject, PositionReport, Quote, QuoteCancel, QuoteCancelType, QuoteRequestReject,
-    QuoteStatus, QuoteStatusReport, Scope, SessionEvent, SessionEventKind, StreamState, TradingState,
+    ExecutionReport, InputReject, LimitKind, LimitSet, PositionReport, Quote, QuoteCancel, QuoteCancelType,
+    QuoteRequestReject, QuoteStatus, QuoteStatusReport, Scope, SessionEvent, SessionEventKind, StreamState,
+    TradingState,
 };
-use pinrail_types::{ClientId, Flags, OutId, Qty, Reason, SessionId, Text};
+use pinrail_types::{Amount, ClientId, Flags, OutId, Qty, Reason, SessionId, Text};
 use subscribers::{drained, ended, subscribe};
 
 fn cancel(cancel_type: QuoteCancelType, client: u32) -> QuoteCancel {
@@ -219,6 +220,81 @@ fn an_order_that_was_refused_stays_refused_under_its_id() {
     );
     order.cl_ord_id = Text::new("another").unwrap();
     assert!(filled(&desk.put(order)).is_ok());
+}
+
+#[test]
+fn an_order_that_was_refused_for_its_rate_or_its_session_stays_refused_under_its_id() {
+    let mut desk = Desk::active();
+    let quote = desk.ask(0, b'1', 100).unwrap();
+    let rate = LimitSet {
+        kind: LimitKind::ClientRate.byte(),
+        value: Amount::new(1),
+        window_ns: 1_000,
+        ..Zeroable::zeroed()
+    };
+    for actor in ["ann", "bob"] {
+        let actor = Text::new(actor).unwrap();
+        desk.put(LimitSet { actor, ..rate });
+    }
+    let taken = Desk::order(&quote, b'1');
+    desk.put(Desk::pass(&quote));
+    desk.now += 2_000;
+    let other = desk.ask(0, b'1', 50).unwrap();
+    let order = Desk::order(&other, b'1');
+    assert_eq!(filled(&desk.put(order)), Err(Reason::ClientRate));
+    desk.now += 5_000;
+    let out = desk.put(order);
+    assert!(out.frames().next().unwrap().flags().has(Flags::POSS_RESEND));
+    assert_eq!(filled(&out), Err(Reason::ClientRate));
+    assert_eq!(
+        desk.engine.open_quotes(),
+        1,
+        "it can still be taken, under another id"
+    );
+    // And what was filled is told again, whatever the rate says.
+    desk.now += 2_000;
+    let again = Desk::order(&other, b'1');
+    assert!(filled(&desk.put(again)).is_ok());
+    assert!(filled(&desk.put(again)).is_ok());
+    desk.now += 2_000;
+    session(&mut desk, 9, SessionEventKind::Gone);
+    assert_eq!(filled(&desk.put(taken)), Err(Reason::SessionGone));
+    session(&mut desk, 9, SessionEventKind::Back);
+    desk.now += 2_000;
+    assert_eq!(filled(&desk.put(taken)), Err(Reason::SessionGone));
+}
+
+#[test]
+fn a_report_that_comes_again_goes_where_it_was_asked_for() {
+    let mut desk = Desk::active();
+    let quote = desk.ask(0, b'1', 100).unwrap();
+    let mut order = Desk::order(&quote, b'1');
+    let first = filled(&desk.put(order)).unwrap();
+    order.session = SessionId(12);
+    let again = filled(&desk.put(order)).unwrap();
+    assert_eq!((again.exec_id, again.session), (first.exec_id, SessionId(12)));
+}
+
+#[test]
+fn nobody_learns_what_became_of_anothers_quote() {
+    let mut desk = Desk::active();
+    let quote = desk.ask(0, b'1', 100).unwrap();
+    desk.put(Desk::pass(&quote));
+    let mut order = Desk::order(&quote, b'1');
+    order.client = ClientId(1);
+    assert_eq!(filled(&desk.put(order)), Err(Reason::UnknownQuote));
+    let mut pass = Desk::pass(&quote);
+    pass.client = ClientId(1);
+    assert_eq!(refusal(&desk.put(pass)), Reason::UnknownQuote);
+    let mut back = cancel(QuoteCancelType::Specified, 1);
+    back.quote_id = quote.quote_id;
+    assert_eq!(refusal(&desk.put(back)), Reason::UnknownQuote);
+    // Its own client does.
+    assert_eq!(
+        filled(&desk.put(Desk::order(&quote, b'1'))),
+        Err(Reason::ClientPassed)
+    );
+    assert_eq!(refusal(&desk.put(Desk::pass(&quote))), Reason::ClientPassed);
 }
 
 #[test]

@@ -366,3 +366,28 @@ fn a_rule_that_is_none_is_refused() {
     };
     assert_eq!(refusal(&desk.put(unknown)), Reason::UnknownDealerRequest);
 }
+
+#[test]
+fn a_dealers_price_for_cash_is_worth_no_more_than_the_cash() {
+    let mut desk = desk();
+    let mut request = desk.request(0, b'1', 0);
+    request.cash = pinrail_types::Amount::new(10 * 10_011 * 200);
+    let out = desk.put(request);
+    let waiting: DealerRequest = only(&out);
+    let reject: InputReject = only(&desk.put(price(&waiting, Px::NONE, Px(10_500))));
+    assert_eq!(reject.reason, Reason::CashUnquotable.code());
+    let quote: Quote = only(&desk.put(price(&waiting, Px::NONE, Px(10_011))));
+    assert!(10 * i128::from(quote.offer_px.0) * i128::from(quote.qty.0) <= request.cash.get());
+}
+
+#[test]
+fn a_dealers_price_comes_too_late_from_the_time_on_that_was_told() {
+    let mut desk = desk();
+    let waiting: Vec<DealerRequest> = (0..9).map(|_| wait(&mut desk, 0, b'1', 101).1).collect();
+    desk.now += TIMEOUT_NS;
+    // More are due than one input ends, and the last of them is the one that is priced.
+    let out = desk.put(price(&waiting[8], Px::NONE, Px(10_012)));
+    assert_eq!(only::<InputReject>(&out).reason, Reason::DealerTimeout.code());
+    assert_eq!(out.find::<QuoteRequestReject>().count(), 8);
+    assert_eq!(desk.tick().find::<QuoteRequestReject>().count(), 1);
+}

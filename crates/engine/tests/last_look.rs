@@ -266,7 +266,16 @@ fn a_stream_goes_on_beside_what_is_held() {
     let mut desk = desk();
     desk.put(subscribers::params(0, 0));
     let (request, quote) = subscribe(&mut desk, 0, b'1', 100);
-    take(&mut desk, &quote, b'1');
+    let out = desk.put(Desk::order(&quote, b'1'));
+    assert_eq!(
+        only::<ExecutionReport>(&out).exec_type,
+        ExecType::PendingNew.byte()
+    );
+    assert_eq!(
+        only::<Quote>(&out).quote_req_id,
+        request.quote_req_id,
+        "quoted again at once"
+    );
     move_by(&mut desk, 5);
     drained(&mut desk);
     assert_eq!((desk.engine.open_quotes(), desk.engine.streams()), (2, 1));
@@ -311,4 +320,51 @@ fn it_is_of_a_tier_and_off_without_being_set() {
     let mut nobody = look(HOLD_NS);
     nobody.actor = Text::EMPTY;
     assert_eq!(refusal(&desk.put(nobody)), Reason::ActorMissing);
+}
+
+#[test]
+fn the_fill_of_a_hold_that_is_over_quotes_streams_anew_whatever_else_comes() {
+    let mut desk = desk();
+    desk.put(pinrail_types::record::QuotingParams {
+        skew_e8: 1_000_000,
+        skew_position: Qty(100),
+        ..subscribers::params(0, 0)
+    });
+    let (_, streamed) = subscribe(&mut desk, 1, b'1', 50);
+    let quote = desk.ask(0, b'1', 100).unwrap();
+    take(&mut desk, &quote, b'1');
+    desk.now += HOLD_NS;
+    let mut outs = vec![desk.tick()];
+    outs.extend(drained(&mut desk));
+    assert!(outs.iter().any(|out| {
+        out.find::<ExecutionReport>()
+            .any(|report| report.last_qty == Qty(100))
+    }));
+    let anew: Vec<Quote> = subscribers::quotes(&outs);
+    assert_eq!(anew.len(), 1, "the house is short now");
+    assert!(anew[0].offer_px > streamed.offer_px);
+}
+
+#[test]
+fn a_quote_that_lives_for_hours_is_looked_at_by_its_own_life() {
+    let mut desk = Desk::halted();
+    desk.put(pinrail_types::record::InstrumentLimits {
+        quote_ttl_ns: 7_200_000_000_000,
+        ..Desk::limits()
+    });
+    desk.put(pinrail_types::record::QuotingParams {
+        volatility_mult_e8: 100_000_000,
+        ..subscribers::params(0, 0)
+    });
+    desk.put(look(HOLD_NS));
+    desk.set_state(pinrail_types::record::Scope::Global, 0, TradingState::Active);
+    for second in 1..20 {
+        desk.now += 1_000_000_000;
+        move_by(&mut desk, if second % 2 == 0 { 0 } else { 2 });
+    }
+    let quote = desk.ask(0, b'1', 100).unwrap();
+    assert!(quote.offer_px > Px(10_050), "it costs to wait that long");
+    take(&mut desk, &quote, b'1');
+    let out = resolve(&mut desk);
+    assert!(filled(&out).is_ok(), "nothing moved");
 }

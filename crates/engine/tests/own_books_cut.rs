@@ -8,17 +8,17 @@ mod market;
 use bytemuck::Zeroable;
 use desk::{Desk, INSTRUMENT, only};
 use market::{
-    all, cancel, cost, give, held, limit, market, quote, refusal, replace, reports, resting, set_limit,
-    set_phase, told,
+    all, cancel, cost, give, held, limit, market, quote, quoted, refusal, replace, reports, resting,
+    set_limit, set_phase, told,
 };
 use pinrail_engine::{Engine, Out};
 use pinrail_pricing::SweepPricer;
 use pinrail_types::record::{
     ClientDef, ClientOrder, Continue, ExecInst, ExecType, ExecutionReport, LimitKind, MarketPhase,
     MarketPhaseReport, MarketPhaseSet, OrdType, OrderMassCancelReport, OrderMassCancelRequest, RuntimeEvent,
-    RuntimeEventKind, Scope, TimeInForce, TradingState, TriggerPriceType,
+    RuntimeEventKind, Scope, SessionEvent, SessionEventKind, TimeInForce, TradingState, TriggerPriceType,
 };
-use pinrail_types::{AssetId, ClientId, Px, Qty, Reason, Side, Text, VenueId};
+use pinrail_types::{AssetId, ClientId, Px, Qty, Reason, SessionId, Side, Text, VenueId};
 
 /// What makes the desk do long work: the input is fed, and what it leaves to be done is not done yet.
 type Begin = fn(&mut Desk) -> Out;
@@ -439,4 +439,31 @@ fn what_adds_risk_is_cancelled_when_the_journal_is_short_or_the_archiver_failed(
         assert_eq!(told(&tell(&mut desk, RuntimeEventKind::JournalRoom)), []);
         assert_eq!(give(&mut desk, limit("NEW", 1, 9_900, 5)).is_ok(), ends);
     }
+}
+
+#[test]
+fn what_rests_for_a_session_ends_with_it_and_nothing_new_comes_on_it() {
+    let mut desk = market();
+    let session = |kind: SessionEventKind| SessionEvent {
+        session: SessionId(1),
+        kind: kind.byte(),
+        ..Zeroable::zeroed()
+    };
+    all(&mut desk, quote(1, &[(9_990, 5)], &[(10_010, 5)]));
+    give(&mut desk, limit("A", 1, 9_980, 5)).unwrap();
+    let other = limit("B", 0, 9_970, 5);
+    give(&mut desk, other).unwrap();
+    let outs = all(&mut desk, session(SessionEventKind::Gone));
+    assert_eq!(outs.iter().flat_map(Out::find::<ExecutionReport>).count(), 3);
+    assert_eq!(
+        resting(&desk),
+        [(b'1', Px(9_970), Qty(5))],
+        "another session's stays"
+    );
+    assert_eq!(give(&mut desk, limit("C", 1, 9_980, 5)), Err(Reason::SessionGone));
+    let again = quote(1, &[(9_990, 5)], &[]);
+    assert_eq!(quoted(&desk.put(again)), Reason::SessionGone);
+    all(&mut desk, session(SessionEventKind::Back));
+    assert_eq!(quoted(&desk.put(again)), Reason::None);
+    assert_eq!(held(&desk, 1), cost(9_990, 5));
 }

@@ -116,6 +116,8 @@ pub struct QuoteTable {
     free_first: u32,
     free_last: u32,
     open: usize,
+    /// Of each client; follows from the slots.
+    open_of: Vec<u32>,
 }
 
 const EMPTY: OpenQuote = OpenQuote {
@@ -148,11 +150,11 @@ pub(crate) fn request_hash(client: ClientId, quote_req_id: &Text<24>) -> u32 {
 }
 
 impl QuoteTable {
-    /// Room for `capacity` quotes.
+    /// Room for `capacity` quotes of clients below `clients`.
     ///
     /// # Panics
     /// If `capacity` is zero or above 2^24.
-    pub fn new(capacity: usize) -> QuoteTable {
+    pub fn new(capacity: usize, clients: usize) -> QuoteTable {
         assert!(capacity > 0 && capacity <= 1 << 24, "1 to 2^24 open quotes");
         let entries = (1..=capacity as u32)
             .map(|next| Entry {
@@ -172,6 +174,7 @@ impl QuoteTable {
             free_first: 0,
             free_last: capacity as u32 - 1,
             open: 0,
+            open_of: vec![0; clients],
         }
     }
 
@@ -183,6 +186,11 @@ impl QuoteTable {
     /// Whether no quote is open.
     pub fn is_empty(&self) -> bool {
         self.open == 0
+    }
+
+    /// How many quotes a client has open.
+    pub fn count_of(&self, client: ClientId) -> u32 {
+        self.open_of.get(client.index()).copied().unwrap_or(0)
     }
 
     /// Whether no further quote can be opened.
@@ -245,7 +253,7 @@ impl QuoteTable {
     /// Opens a quote whose id is from [`QuoteTable::next_id`] and whose request, which has this hash, is not open.
     ///
     /// # Panics
-    /// If the table is full, or the id is for another slot than the next one.
+    /// If the table is full, the id is for another slot than the next one, or the client is beyond the bound.
     #[inline]
     pub fn open(&mut self, quote: &OpenQuote, hash: RequestHash) -> Slot {
         let slot = self.free_first;
@@ -272,6 +280,7 @@ impl QuoteTable {
         self.by_request.insert(hash, slot);
         self.timers.set(slot, quote.valid_until, quote.quote_id.seq);
         self.open += 1;
+        self.open_of[quote.client.index()] += 1;
         Slot(slot)
     }
 
@@ -286,6 +295,15 @@ impl QuoteTable {
         }
         self.timers.warm(self.free_first);
         self.by_request.warm(turn);
+    }
+
+    /// What a client may know of a quote id: another client's is unknown to it, also when it has ended.
+    #[inline]
+    pub fn find_of(&self, client: ClientId, quote_id: OutId) -> Open {
+        match self.entries.get(quote_id.hint() as usize) {
+            Some(entry) if entry.quote.client == client => self.find(quote_id),
+            _ => Open::No(Reason::UnknownQuote),
+        }
     }
 
     /// What is known of a quote id.
@@ -360,6 +378,7 @@ impl QuoteTable {
         }
         self.free_last = slot.0;
         self.open -= 1;
+        self.open_of[quote.client.index()] -= 1;
         (quote, said)
     }
 
@@ -398,6 +417,15 @@ impl QuoteTable {
             entry.visit(visitor)?;
         }
         if visitor.is_loading() {
+            let free = self.entries.iter().map(|entry| entry.next_free);
+            let mut slots = free.chain([self.free_first, self.free_last]);
+            if let Some(slot) = slots.find(|slot| *slot != NO_SLOT && *slot as usize >= capacity) {
+                return Err(visitor.bad(slot.into(), "a slot of the table"));
+            }
+            let clients = self.entries.iter().map(|entry| entry.quote.client);
+            if let Some(client) = { clients }.find(|client| client.index() >= self.open_of.len()) {
+                return Err(visitor.bad(client.0.into(), "a client within the bounds"));
+            }
             self.index();
         }
         Ok(())
@@ -409,6 +437,7 @@ impl QuoteTable {
         self.by_request = Slots::new(capacity);
         self.timers = Timers::new(capacity);
         self.open = 0;
+        self.open_of.fill(0);
         for (slot, entry) in (0..).zip(&mut self.entries) {
             let quote = &entry.quote;
             if entry.is_indexed {
@@ -420,6 +449,7 @@ impl QuoteTable {
                     self.timers.set(slot, quote.valid_until, quote.quote_id.seq);
                 }
                 self.open += 1;
+                self.open_of[quote.client.index()] += 1;
             }
         }
     }
@@ -528,7 +558,7 @@ mod tests {
 
     #[test]
     fn an_ended_quote_is_remembered_until_its_slot_is_needed() {
-        let mut table = QuoteTable::new(2);
+        let mut table = QuoteTable::new(2, 16);
         let (slot, first) = open(&mut table, 1, 10);
         fill(&mut table, slot);
         assert_eq!(table.find(first), Open::No(Reason::QuoteFilled));
@@ -574,7 +604,7 @@ mod tests {
 
     #[test]
     fn an_id_that_differs_anywhere_is_unknown() {
-        let mut table = QuoteTable::new(2);
+        let mut table = QuoteTable::new(2, 16);
         let (slot, id) = open(&mut table, 1, 10);
         assert_eq!(table.find(id), Open::Yes(slot));
         for other in [
@@ -594,7 +624,7 @@ mod tests {
     /// A table with a quote in this state, in slot 0.
     fn in_state(state: QuoteState) -> Option<QuoteTable> {
         let mut reached = vec![];
-        let mut table = QuoteTable::new(2);
+        let mut table = QuoteTable::new(2, 16);
         open(&mut table, 1, 10);
         reached.push((QuoteState::Active, table));
         for _ in 0..QuoteState::ALL.len() {
@@ -655,7 +685,7 @@ mod tests {
     #[test]
     #[should_panic(expected = "another slot")]
     fn an_id_for_another_slot_is_a_fault() {
-        let mut table = QuoteTable::new(2);
+        let mut table = QuoteTable::new(2, 16);
         let mut quote = quote(1, 10);
         quote.quote_id = table.next_id(quote.quote_id).with_hint(1);
         table.open(&quote, hash_of(&quote));
@@ -664,7 +694,7 @@ mod tests {
     #[test]
     #[should_panic(expected = "no such step")]
     fn a_quote_ends_once() {
-        let mut table = QuoteTable::new(2);
+        let mut table = QuoteTable::new(2, 16);
         let (slot, _) = open(&mut table, 1, 10);
         fill(&mut table, slot);
         table.end(slot, QuoteEvent::Expire, Reason::QuoteExpired);
@@ -673,7 +703,7 @@ mod tests {
     proptest! {
         #[test]
         fn agrees_with_a_map(ops in prop::collection::vec((0_u8..3, 0_u64..30, 0_u64..100), 0..300)) {
-            let mut table = QuoteTable::new(8);
+            let mut table = QuoteTable::new(8, 16);
             let mut model: BTreeMap<u64, u64> = BTreeMap::new();
             // Every id that was ever given out, by sequence.
             let mut ids = vec![OutId::NONE];

@@ -1,23 +1,32 @@
 //! The last reports on clients' accepts, so that an order that comes twice is answered twice and judged once.
 
 use bytemuck::Zeroable;
-use pinrail_types::record::ExecutionReport;
+use pinrail_types::record::{ExecType, ExecutionReport};
 use pinrail_types::state::{StateError, Visitor};
 use pinrail_types::{ClientId, Text};
 
 use crate::quotes::request_hash;
 use crate::slots::Slots;
 
-/// Orders whose last report is remembered, of all clients together.
+/// Orders that were taken whose last report is remembered, of all clients together; and as many that were refused.
 pub const REPORTS_MAX: usize = 4_096;
 
-/// The last report on each of the last [`REPORTS_MAX`] orders, by client and the client's id.
+/// So many reports, the oldest of which gives its place to the next.
 #[derive(Clone, Debug)]
-pub struct Reports {
+struct Ring {
     /// With headers of zero.
-    ring: Vec<ExecutionReport>,
+    held: Vec<ExecutionReport>,
     /// Where the next order is put; the oldest stands there once the ring is full.
     next: usize,
+}
+
+/// The last report on each of the last [`REPORTS_MAX`] orders that were taken, and of as many that were refused, by client and the
+/// client's id. They are kept apart so that nobody can have a trade forgotten by orders that lead to none.
+#[derive(Clone, Debug)]
+pub struct Reports {
+    taken: Ring,
+    refused: Ring,
+    /// Places in `taken`, and behind these those in `refused`.
     by_id: Slots,
 }
 
@@ -30,16 +39,28 @@ impl Default for Reports {
 impl Reports {
     /// None yet.
     pub fn new() -> Reports {
-        Reports {
-            ring: Vec::with_capacity(REPORTS_MAX),
+        let ring = || Ring {
+            held: Vec::with_capacity(REPORTS_MAX),
             next: 0,
-            by_id: Slots::new(REPORTS_MAX),
+        };
+        Reports {
+            taken: ring(),
+            refused: ring(),
+            by_id: Slots::new(2 * REPORTS_MAX),
+        }
+    }
+
+    fn at(&self, place: u32) -> &ExecutionReport {
+        let place = place as usize;
+        match place.checked_sub(REPORTS_MAX) {
+            None => &self.taken.held[place],
+            Some(place) => &self.refused.held[place],
         }
     }
 
     fn place(&self, client: ClientId, cl_ord_id: &Text<24>) -> Option<u32> {
-        self.by_id.find(request_hash(client, cl_ord_id), |at| {
-            let held = &self.ring[at as usize];
+        self.by_id.find(request_hash(client, cl_ord_id), |place| {
+            let held = self.at(place);
             held.client == client && held.cl_ord_id == *cl_ord_id
         })
     }
@@ -47,55 +68,72 @@ impl Reports {
     /// The last report on an order.
     #[inline]
     pub fn find(&self, client: ClientId, cl_ord_id: &Text<24>) -> Option<&ExecutionReport> {
-        self.place(client, cl_ord_id).map(|at| &self.ring[at as usize])
+        self.place(client, cl_ord_id).map(|place| self.at(place))
     }
 
-    /// Notes a report: in the place of the one before on the same order, or in that of the oldest order.
+    /// Notes a report: in the place of the one before on the same order, or in that of the oldest order of its kind.
     pub fn note(&mut self, report: &ExecutionReport) {
-        let report = ExecutionReport {
-            header: Zeroable::zeroed(),
-            ..*report
-        };
-        if let Some(at) = self.place(report.client, &report.cl_ord_id) {
-            self.ring[at as usize] = report;
-            return;
-        }
-        let at = self.next as u32;
-        match self.ring.get_mut(self.next) {
-            Some(oldest) => {
-                self.by_id
-                    .remove(request_hash(oldest.client, &oldest.cl_ord_id), at);
-                *oldest = report;
+        match self.place(report.client, &report.cl_ord_id) {
+            Some(place) if (place as usize) < REPORTS_MAX => {
+                self.taken.held[place as usize] = without_header(report);
             }
-            None => self.ring.push(report),
+            Some(place) => self.refused.held[place as usize - REPORTS_MAX] = without_header(report),
+            None => self.add(report, report.exec_type == ExecType::Rejected.byte()),
         }
-        self.by_id
-            .insert(request_hash(report.client, &report.cl_ord_id), at);
-        self.next = (self.next + 1) % REPORTS_MAX;
     }
 
-    /// Goes through the state, from the oldest order on.
+    fn add(&mut self, report: &ExecutionReport, is_refused: bool) {
+        let (ring, from) = if is_refused {
+            (&mut self.refused, REPORTS_MAX)
+        } else {
+            (&mut self.taken, 0)
+        };
+        let place = (from + ring.next) as u32;
+        match ring.held.get_mut(ring.next) {
+            Some(oldest) => {
+                let hash = request_hash(oldest.client, &oldest.cl_ord_id);
+                self.by_id.remove(hash, place);
+                *oldest = without_header(report);
+            }
+            None => ring.held.push(without_header(report)),
+        }
+        ring.next = (ring.next + 1) % REPORTS_MAX;
+        let hash = request_hash(report.client, &report.cl_ord_id);
+        self.by_id.insert(hash, place);
+    }
+
+    /// Goes through the state, from the oldest order of each kind on.
     ///
     /// # Errors
     /// [`StateError`], if what is read back is no state of such a list.
     pub fn visit(&mut self, visitor: &mut impl Visitor) -> Result<(), StateError> {
-        let mut len = self.ring.len();
-        visitor.count(&mut len, REPORTS_MAX)?;
-        // Where the oldest stands; decides nothing, so that a list that is read back begins with it.
-        let oldest = if len == REPORTS_MAX { self.next } else { 0 };
-        for at in 0..len {
-            let held = self.ring.get((oldest + at) % REPORTS_MAX).copied();
-            let mut report = held.unwrap_or_else(Zeroable::zeroed);
-            visitor.plain(&mut report)?;
-            if visitor.is_loading() {
-                let is_new = self.place(report.client, &report.cl_ord_id).is_none();
-                if !is_new {
-                    return Err(visitor.bad(at as u64, "another order"));
+        for is_refused in [false, true] {
+            let ring = if is_refused { &self.refused } else { &self.taken };
+            let mut len = ring.held.len();
+            // Where the oldest stands; decides nothing, so that a list that is read back begins with it.
+            let oldest = if len == REPORTS_MAX { ring.next } else { 0 };
+            visitor.count(&mut len, REPORTS_MAX)?;
+            for at in 0..len {
+                let ring = if is_refused { &self.refused } else { &self.taken };
+                let held = ring.held.get((oldest + at) % REPORTS_MAX).copied();
+                let mut report = held.unwrap_or_else(Zeroable::zeroed);
+                visitor.plain(&mut report)?;
+                if visitor.is_loading() {
+                    if self.place(report.client, &report.cl_ord_id).is_some() {
+                        return Err(visitor.bad(at as u64, "another order"));
+                    }
+                    self.add(&report, is_refused);
                 }
-                self.note(&report);
             }
         }
         Ok(())
+    }
+}
+
+fn without_header(report: &ExecutionReport) -> ExecutionReport {
+    ExecutionReport {
+        header: Zeroable::zeroed(),
+        ..*report
     }
 }
 
@@ -111,6 +149,36 @@ mod tests {
             client: ClientId(n as u32 % 3),
             reason,
             ..Zeroable::zeroed()
+        }
+    }
+
+    #[test]
+    fn what_is_refused_makes_nobody_forget_what_was_taken() {
+        let mut reports = Reports::new();
+        let taken = ExecutionReport {
+            exec_type: ExecType::Trade.byte(),
+            ..report(0, 0)
+        };
+        let refused = |n| ExecutionReport {
+            exec_type: ExecType::Rejected.byte(),
+            ..report(n, 7)
+        };
+        reports.note(&taken);
+        for n in 1..=2 * REPORTS_MAX {
+            reports.note(&refused(n));
+        }
+        let mut save = Save::default();
+        reports.visit(&mut save).unwrap();
+        let mut loaded = Reports::new();
+        loaded.visit(&mut Load::new(&save.words)).unwrap();
+        for reports in [&reports, &loaded] {
+            let reason = |n| {
+                let asked = report(n, 0);
+                let found = reports.find(asked.client, &asked.cl_ord_id);
+                found.map(|found| found.reason)
+            };
+            assert_eq!((reason(0), reason(REPORTS_MAX)), (Some(0), None));
+            assert_eq!(reason(REPORTS_MAX + 1), Some(7));
         }
     }
 

@@ -230,6 +230,19 @@ impl Streams {
         }
     }
 
+    /// The streams that are meant are to be looked at now. Goes through all.
+    pub fn touch_where(&mut self, is_meant: impl Fn(&Stream) -> bool) {
+        if self.is_empty() {
+            return;
+        }
+        for slot in 0..self.entries.len() as u32 {
+            let entry = &self.entries[slot as usize];
+            if entry.is_used && is_meant(&entry.stream) {
+                self.look_at(StreamSlot(slot), 0);
+            }
+        }
+    }
+
     /// A stream is to be looked at at a time, if nothing happens before; `u64::MAX` for never.
     pub fn look_at(&mut self, slot: StreamSlot, ts: u64) {
         self.timers.clear(slot.0);

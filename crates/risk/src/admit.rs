@@ -1,7 +1,7 @@
 //! What is checked of a message before anything is looked up for it, and of a request before a price is made.
 
 use pinrail_types::record::LimitKind;
-use pinrail_types::{ClientId, InstrumentId, Px, Reason, SessionId};
+use pinrail_types::{ClientId, InstrumentId, Px, Qty, Reason, SessionId};
 
 use crate::ask::Ask;
 use crate::checks::Check;
@@ -124,6 +124,36 @@ impl Risk {
     /// One reason for each check, the first that fails.
     pub fn check_ask(&self, ask: &Ask) -> Result<(i64, u64), Reason> {
         self.judge(ask, |instrument| instrument.reduces(ask))
+    }
+
+    /// [`Risk::check_ask`] for what takes the place of a quote of the same side for `held` lots, which are reserved still.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn check_ask_again(&self, ask: &Ask, held: Qty) -> Result<(i64, u64), Reason> {
+        self.judge(ask, |instrument| {
+            let beyond = Ask {
+                qty: Qty(ask.qty.0 - held.0),
+                ..*ask
+            };
+            instrument.reduces(&beyond)
+        })
+    }
+
+    /// Whether an open quote may stay no longer: something is halted, or only what reduces may trade and the open quotes of its
+    /// side together do more. Of these the first to be asked about goes.
+    pub fn forbids_quote(&self, quote: &Ask) -> bool {
+        if self.states.is_free(quote.instrument, quote.client) {
+            return false;
+        }
+        // What is open is counted already.
+        let open = Ask {
+            qty: Qty::ZERO,
+            ..*quote
+        };
+        let instrument = self.instrument(quote.instrument);
+        self.states.is_halted(quote.instrument, quote.client)
+            || !instrument.is_ok_and(|instrument| instrument.reduces(&open))
     }
 
     #[expect(

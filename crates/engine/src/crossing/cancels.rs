@@ -23,7 +23,8 @@ pub(super) const CANCEL_LINES: usize = 3 + 1 + 1 + 2 + 1;
 const LATCHES_MAX: usize = 16;
 /// What an input may say before it comes to a cancel: quotes whose time is over, limits that return, what a strategy's timer led
 /// to, and latches.
-const BEFORE_LINES: usize = EXPIRES_PER_INPUT + 2 * RETURNS_PER_INPUT + 2 * (ACTIONS_MAX + 1) + LATCHES_MAX;
+pub(super) const BEFORE_LINES: usize =
+    EXPIRES_PER_INPUT + 2 * RETURNS_PER_INPUT + 2 * (ACTIONS_MAX + 1) + LATCHES_MAX;
 const _: () = assert!(
     BEFORE_LINES + CANCEL_LINES + BEHIND_LINES <= OUT_LINES_MAX,
     "a cancel always has room"
@@ -238,6 +239,7 @@ impl<P: Pricer> Engine<P> {
     fn is_forbidden(&self, slot: ClientOrderSlot) -> bool {
         let order = self.books.orders.get(slot);
         order.order_id.epoch != self.epoch
+            || self.recalls.is_gone(order.session)
             || self
                 .risk
                 .forbids_in_book(order.client, order.instrument, order.reduces)

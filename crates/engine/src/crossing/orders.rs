@@ -91,6 +91,9 @@ impl<P: Pricer> Engine<P> {
     fn take_client_order(&mut self, order: &ClientOrder, out: &mut Out) -> Result<(), Reason> {
         let now = out.now();
         self.risk.admit_message(order.session, order.client, now)?;
+        if self.recalls.is_gone(order.session) {
+            return Err(Reason::SessionGone);
+        }
         let mut terms = terms_of(order)?;
         self.books.def(order.instrument)?;
         self.turn_to_books(out)?;

@@ -7,14 +7,21 @@ use pinrail_risk::BookAsk;
 use pinrail_types::record::{BookLevel, ExecInst, MassQuote, MassQuoteAck, QUOTES_MAX};
 use pinrail_types::{OutId, Px, Qty, Reason, Side};
 
-use super::QUOTE_LINES;
+use super::cancels::{BEFORE_LINES, CANCEL_LINES};
 use super::effects::{rejected, revert};
 use super::gate::{Call, Passed};
 use super::orders::{post_only_of, self_trade_of};
-use crate::out::Out;
+use super::{BEHIND_LINES, QUOTE_LINES};
+use crate::out::{OUT_LINES_MAX, Out};
 use crate::state::Engine;
 
 const LEGS_MAX: usize = 2 * QUOTES_MAX;
+/// What a mass quote that only takes away says at most, with its acknowledgement.
+const LESS_LINES: usize = LEGS_MAX * CANCEL_LINES + 2 + BEHIND_LINES;
+const _: () = assert!(
+    BEFORE_LINES + LESS_LINES <= OUT_LINES_MAX,
+    "quotes can always be taken away"
+);
 
 /// What the books are to be asked for.
 struct Legs {
@@ -100,6 +107,9 @@ impl<P: Pricer> Engine<P> {
             self.risk.count_message(quote.session, quote.client, out.now());
         } else {
             self.risk.admit_message(quote.session, quote.client, out.now())?;
+            if self.recalls.is_gone(quote.session) {
+                return Err(Reason::SessionGone);
+            }
         }
         check(quote)?;
         let quoter = Quoter {
@@ -112,7 +122,9 @@ impl<P: Pricer> Engine<P> {
         if !is_less {
             self.turn_to_books(out)?;
         }
-        if self.books.is_busy() || out.lines_left() < QUOTE_LINES {
+        // What only takes away says less.
+        let lines = if is_less { LESS_LINES } else { QUOTE_LINES };
+        if self.books.is_busy() || out.lines_left() < lines {
             return Err(Reason::BookBusy);
         }
         let mut legs = Legs::none(quote);

@@ -24,7 +24,7 @@ byte_enum! {
     TradingState {
         /// Everything may trade.
         Active = 0,
-        /// Only what reduces the position.
+        /// Only what reduces the position; open quotes that do not are withdrawn.
         Reducing = 1,
         /// Nothing; open quotes are withdrawn and orders cancelled. On [`Scope::Global`] the kill switch.
         Halted = 2,
