@@ -44,6 +44,8 @@ pub(crate) struct Ladder {
     worst_pxs: [Px; RUNGS],
     /// The source of each rung, by index.
     sources: [u8; RUNGS],
+    /// The price of each rung, fee not counted.
+    pxs: [Px; RUNGS],
 }
 
 impl Ladder {
@@ -56,6 +58,7 @@ impl Ladder {
             venue_masks: [0; RUNGS],
             worst_pxs: [Px::NONE; RUNGS],
             sources: [0; RUNGS],
+            pxs: [Px::NONE; RUNGS],
         }
     }
 
@@ -81,6 +84,7 @@ impl Ladder {
             worst_px = worst_of(side, worst_px, Px(step.px));
             self.worst_pxs[len] = worst_px;
             self.sources[len] = step.source as u8;
+            self.pxs[len] = Px(step.px);
             next.cost_before = cost;
             // A few quantities below 2^52 each.
             next.qty_before += step.qty;
@@ -102,6 +106,20 @@ impl Ladder {
             core::hint::black_box(rung.net_e8);
         }
         core::hint::black_box(self.venue_masks[0]);
+    }
+
+    /// The levels that it was made from, best first: no price is below zero, and the cost of all together stayed below its
+    /// bound. More may stand behind the last.
+    #[inline]
+    pub(crate) fn steps(&self) -> impl Iterator<Item = Step<i64>> + '_ {
+        let prices = self.sources.iter().zip(&self.pxs);
+        let rungs = self.rungs.iter().zip(&self.ends).zip(prices);
+        rungs.take(self.len).map(|((rung, end), (source, px))| Step {
+            source: usize::from(*source),
+            px: px.0,
+            qty: end - rung.qty_before,
+            net_e8: rung.net_e8,
+        })
     }
 
     /// The best price at any venue, fee not counted.

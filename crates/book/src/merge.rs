@@ -6,9 +6,9 @@ use pinrail_types::{E8, Side};
 use crate::consolidated::Source;
 use crate::levels::{Cursor, Levels};
 
-/// A level on its way into a sweep.
+/// A level on its way into a sweep; where it was merged beforehand its net price has 64 bits.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Step {
+pub(crate) struct Step<N = i128> {
     /// Index of the source.
     pub(crate) source: usize,
     /// The price in ticks.
@@ -16,7 +16,7 @@ pub(crate) struct Step {
     /// What stands there, in lots.
     pub(crate) qty: i64,
     /// The price net of the venue's taker fee, in ticks times 1e8.
-    pub(crate) net_e8: i128,
+    pub(crate) net_e8: N,
 }
 
 /// A source during a merge.

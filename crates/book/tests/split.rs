@@ -4,8 +4,8 @@
 
 mod venues;
 
-use pinrail_book::{Consolidated, Source, VENUES_MAX, View};
-use pinrail_types::{E8, Qty, Side};
+use pinrail_book::{Consolidated, Slice, Source, Split, VENUES_MAX, View};
+use pinrail_types::{E8, Px, Qty, Side};
 use proptest::prelude::*;
 use venues::{NOW, book, consolidated, source, sources, venue};
 
@@ -37,6 +37,42 @@ fn within(source: &Source, side: Side, limit: i128) -> i64 {
         .filter(|level| (limit - level.2) * sign >= 0)
         .map(|level| level.1)
         .sum()
+}
+
+/// The same division, written for plain reading: all levels in one list, and each taken in its turn.
+fn divided(all: &Consolidated, side: Side, qty: i64, limit: i128, most: &[Qty; VENUES_MAX]) -> Split {
+    let sign = i128::from(side.sign());
+    let used = || all.sources().iter().enumerate().filter(|(_, source)| is_usable(source));
+    let of = |(at, source)| levels(source, side).into_iter().map(move |level| (at, level));
+    let mut steps: Vec<_> = used().flat_map(of).collect();
+    steps.sort_by_key(|(at, level)| (level.2 * sign, *at));
+    let smallest = used().map(|(_, source)| source.lot.0).min().unwrap();
+    let mut split = Split {
+        slices: [Slice::default(); VENUES_MAX],
+        qty: Qty(0),
+        cost: 0,
+    };
+    let mut loose = [0; VENUES_MAX];
+    for (at, (px, there, net)) in steps {
+        if qty - split.qty.0 < smallest || (limit - net) * sign < 0 {
+            break;
+        }
+        let lot = all.sources()[at].lot.0;
+        let slice = &mut split.slices[at];
+        let seen = loose[at] + there;
+        let wanted = seen.min(qty - split.qty.0).min(most[at].0 - slice.qty.0).max(0);
+        let taken = wanted / lot * lot;
+        loose[at] = (seen - taken).min(lot - 1);
+        if taken > 0 {
+            *slice = Slice {
+                qty: Qty(slice.qty.0 + taken),
+                px: Px(px),
+            };
+            split.qty.0 += taken;
+            split.cost += net * i128::from(taken);
+        }
+    }
+    split
 }
 
 /// The cheapest that so many lots can be had for, or the dearest that they fetch, lot by lot.
@@ -133,6 +169,13 @@ proptest! {
         let limit = i128::from(limit) * i128::from(E8);
         if let Ok(view) = all.view(NOW) {
             check(&all, &view, side, qty, limit, &most);
+        }
+        // The same answer whether it was merged beforehand, on one side or both, or not.
+        for is_last in [false, false, true] {
+            if let Ok(view) = all.view(NOW) {
+                prop_assert_eq!(view.split(side, Qty(qty), limit, &most), divided(&all, side, qty, limit, &most));
+            }
+            prop_assert!(!(all.refresh(NOW) && is_last));
         }
         for at in 0..all.sources().len() {
             all.source_mut(at).lot = Qty(1);
