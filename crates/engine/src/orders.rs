@@ -1,6 +1,6 @@
 //! Orders to venues: from what a strategy wants to the end that the venue reports.
 
-use pinrail_book::Source;
+use pinrail_book::{Source, View};
 use pinrail_oms::OrderSlot;
 use pinrail_pricing::{Fill, FillFrom, Pricer};
 use pinrail_risk::OrderMarket;
@@ -68,13 +68,39 @@ fn check_source(source: &Source, now: u64) -> Result<(), Reason> {
     Ok(())
 }
 
+/// What an order is judged against, the same for all orders in an instrument that one input sends.
+#[derive(Clone, Copy)]
+pub(crate) struct Reference {
+    px: Px,
+    /// As in [`OrderMarket::mids`].
+    mids: (Px, Px),
+}
+
+impl Reference {
+    /// What the usable venues say; their middles only where a limit `looks_at_venues`.
+    ///
+    /// # Errors
+    /// [`Reason::ReferenceMissing`] where no venue has what it takes.
+    #[inline]
+    pub(crate) fn of(view: &View<'_>, looks_at_venues: bool) -> Result<Reference, Reason> {
+        let px = view.top()?.mid();
+        let mids = if looks_at_venues {
+            view.mids().ok_or(Reason::ReferenceMissing)?
+        } else {
+            (px, px)
+        };
+        Ok(Reference { px, mids })
+    }
+}
+
 impl<P: Pricer> Engine<P> {
     /// Sends an order to a venue if risk lets it pass, and reserves what it could cost. It is a part of a parent order, or of
-    /// none.
+    /// none. `reference` is that of this input, if it was worked out already.
     pub(crate) fn place(
         &mut self,
         order: &NewVenueOrder,
         parent_id: OutId,
+        reference: Option<Reference>,
         out: &mut Out,
     ) -> Result<(), Reason> {
         let now = out.now();
@@ -92,16 +118,21 @@ impl<P: Pricer> Engine<P> {
         let listing = &traded.listings[at];
         self.risk.check_venue_order(order, listing.lot_multiple)?;
         check_source(&traded.venues.sources()[at], now)?;
-        let view = traded.venues.view(now)?;
-        let ref_px = view.top()?.mid();
+        let reference = match reference {
+            Some(reference) => reference,
+            None => Reference::of(
+                &traded.venues.view(now)?,
+                self.risk.looks_at_venues(order.instrument),
+            )?,
+        };
         if self.orders.is_full() {
             return Err(Reason::OpenOrdersFull);
         }
         let market = OrderMarket {
             tick_multiple: listing.tick_multiple,
             lot_multiple: listing.lot_multiple,
-            ref_px,
-            mids: self.mids(order.instrument, ref_px, now)?,
+            ref_px: reference.px,
+            mids: reference.mids,
             own_px: self
                 .orders
                 .best_own(order.venue, order.instrument, order.side.opposite()),
@@ -117,7 +148,7 @@ impl<P: Pricer> Engine<P> {
             strategy: order.strategy,
             px: order.px,
             qty: order.qty,
-            ref_px,
+            ref_px: reference.px,
             book_seq,
             side: order.side.fix(),
             time_in_force: order.time_in_force.byte(),

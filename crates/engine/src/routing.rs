@@ -4,9 +4,11 @@ use pinrail_book::{Split, VENUES_MAX};
 use pinrail_oms::ParentSlot;
 use pinrail_pricing::Pricer;
 use pinrail_risk::STRATEGIES_MAX;
+use pinrail_types::money::{product, whole_ceil, whole_floor};
 use pinrail_types::record::{HedgingParams, ParentOrderReport, ParentState, TimeInForce};
-use pinrail_types::{Amount, E8, NewParentOrder, NewVenueOrder, OutId, ParentOrder, Px, Qty, Reason, Side};
+use pinrail_types::{Amount, E8, NewParentOrder, NewVenueOrder, OutId, ParentOrder, Px, Qty, Reason, Side, worth};
 
+use crate::orders::Reference;
 use crate::out::Out;
 use crate::state::{Engine, Traded};
 use crate::strategy::order_reject;
@@ -42,11 +44,13 @@ fn cost_beyond(traded: &Traded, order: &NewParentOrder, px: Px, qty: Qty, fee: A
 
 /// What a split would cost beyond the reference, rounded up.
 fn expected_cost(traded: &Traded, order: &NewParentOrder, split: &Split) -> Option<i128> {
-    let at_ref = i128::from(order.ref_px.0) * i128::from(split.qty.0);
-    let beyond = split.cost.checked_sub(at_ref.checked_mul(i128::from(E8))?)?;
-    let units = beyond.checked_mul(i128::from(order.side.sign() * traded.meta.tick_lot_units))?;
-    let e8 = i128::from(E8);
-    Some(units.div_euclid(e8) + i128::from(units.rem_euclid(e8) != 0))
+    let beyond = split.cost.checked_sub(worth(order.ref_px, split.qty, E8)?)?;
+    let factor = order.side.sign() * traded.meta.tick_lot_units;
+    let units = match i64::try_from(beyond) {
+        Ok(beyond) => product(beyond, factor),
+        Err(_) => beyond.checked_mul(i128::from(factor))?,
+    };
+    Some(whole_ceil(units))
 }
 
 impl<P: Pricer> Engine<P> {
@@ -157,19 +161,22 @@ impl<P: Pricer> Engine<P> {
         let order = &parent.order;
         let traded = self.traded[order.instrument.index()].as_ref();
         let traded = traded.ok_or(Reason::UnknownInstrument)?;
-        let venues: [_; VENUES_MAX] =
-            core::array::from_fn(|at| traded.listings.get(at).map(|listing| listing.venue));
         let view = traded.venues.view(out.now())?;
-        let limit_px = Px(i64::try_from(order.limit_net_e8.div_euclid(i128::from(E8))).unwrap_or(i64::MAX));
+        let looks_at_venues = self.risk.looks_at_venues(order.instrument);
+        // Where there is none, each part says so.
+        let reference = Reference::of(&view, looks_at_venues).ok();
+        let limit_px = Px(i64::try_from(whole_floor(order.limit_net_e8)).unwrap_or(i64::MAX));
         // The highest price that a part may have: what one sells is worth more the better its price.
         let most_px = match order.side {
             Side::Buy => limit_px,
             Side::Sell => view.top().map_or(limit_px, |top| top.bid_px.max(limit_px)),
         };
-        let most = core::array::from_fn(|at| match venues[at] {
-            Some(venue) => self.risk.order_room(venue, order.instrument, order.side, most_px),
-            None => Qty::ZERO,
-        });
+        let mut most = [Qty::ZERO; VENUES_MAX];
+        for (most, listing) in most.iter_mut().zip(&traded.listings) {
+            *most = self
+                .risk
+                .order_room(listing.venue, order.instrument, order.side, most_px);
+        }
         // A hedger does what its client did.
         let split = view.split(order.side, parent.unsent(), order.limit_net_e8, &most);
         if split.qty == Qty::ZERO {
@@ -180,26 +187,28 @@ impl<P: Pricer> Engine<P> {
         if cost > order.cost_max.get() {
             return Err(Reason::CostMax);
         }
-        let slices = split.slices.iter().zip(venues);
-        let slices = slices
-            .filter(|(slice, _)| slice.qty > Qty::ZERO)
-            .take(PARTS_PER_TRY);
+        let sources = traded.listings.len();
         let mut outcome = Tried::Nothing(Reason::InsufficientDepth);
-        for (slice, venue) in slices {
-            let Some(venue) = venue else { continue };
+        let mut sent = Qty::ZERO;
+        let slices = split.slices.iter().take(sources).enumerate();
+        let slices = slices.filter(|(_, slice)| slice.qty > Qty::ZERO);
+        for (at, slice) in slices.take(PARTS_PER_TRY) {
+            let Some(traded) = &self.traded[order.instrument.index()] else {
+                break;
+            };
             let part = NewVenueOrder {
                 strategy: order.strategy,
-                venue,
+                venue: traded.listings[at].venue,
                 instrument: order.instrument,
                 side: order.side,
                 px: slice.px,
                 qty: slice.qty,
                 time_in_force: TimeInForce::ImmediateOrCancel,
             };
-            match self.place(&part, parent.parent_id, out) {
+            match self.place(&part, parent.parent_id, reference, out) {
                 Ok(()) => {
                     outcome = Tried::Sent;
-                    self.keep(slot, |parents, slot| parents.sent(slot, part.qty), out);
+                    sent.0 += part.qty.0;
                 }
                 Err(reason) => {
                     out.push(order_reject(&part, reason));
@@ -210,6 +219,7 @@ impl<P: Pricer> Engine<P> {
             }
             self.report_latches(out);
         }
+        self.keep(slot, |parents, slot| parents.sent(slot, sent), out);
         Ok(outcome)
     }
 

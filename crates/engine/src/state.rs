@@ -6,7 +6,7 @@ use pinrail_oms::{
     Accounts, Deals, Executions, Holds, OrderTable, Owner, ParentTable, Positions, QuoteTable, Recalls,
     Reports, Streams,
 };
-use pinrail_pricing::Pricer;
+use pinrail_pricing::{Actions, Pricer};
 use pinrail_risk::{Ask, Risk, RiskBounds, SESSIONS_MAX};
 use pinrail_types::record::{
     AssetDef, BookDef, BookState, BookUpdate, ClientDef, ClientOrder, Continue, DealerPass, DealerQuote,
@@ -217,6 +217,8 @@ pub struct Engine<P> {
     /// Apart, since most inputs touch none of it.
     pub(crate) books: Box<Books>,
     pub(crate) accounts: Accounts,
+    /// What the strategy asked for when it was called last; decides nothing between inputs.
+    pub(crate) actions: Box<Actions>,
     /// When the strategy wants to be called; never if it does not.
     pub(crate) wake_at: u64,
     /// Open quotes are being withdrawn, in chunks: the place in their table to go on from.
@@ -276,6 +278,7 @@ impl<P: Pricer> Engine<P> {
             executions: Executions::new(),
             books: Box::new(Books::new(&bounds)),
             accounts: Accounts::new(bounds.assets, bounds.venues, bounds.clients),
+            actions: Box::default(),
             wake_at: u64::MAX,
             withdraw_from: None,
             cancel_from: None,

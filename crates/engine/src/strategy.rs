@@ -1,7 +1,7 @@
 //! The desk's strategy: when it is called, what it sees, and what becomes of what it asks for.
 
 use pinrail_oms::{OrderTable, ParentTable};
-use pinrail_pricing::{Action, Actions, Desk, Fill, Market, Pricer, Strategy};
+use pinrail_pricing::{Action, Desk, Fill, Market, Pricer, Strategy};
 use pinrail_risk::Risk;
 use pinrail_types::record::{TimeInForce, VenueOrderReject};
 use pinrail_types::{
@@ -84,12 +84,13 @@ impl<P: Pricer> Engine<P> {
 
     #[inline]
     fn call(&mut self, call: &Call<'_>, out: &mut Out) {
-        let mut actions = Actions::new();
         {
             let mut strategy = self.pricer.strategy();
             if !is_called(&strategy) {
                 return;
             }
+            let actions = &mut *self.actions;
+            actions.clear();
             let seen = Seen {
                 now: out.now(),
                 traded: &self.traded,
@@ -98,46 +99,48 @@ impl<P: Pricer> Engine<P> {
                 parents: &self.parents,
             };
             match call {
-                Call::Book(instrument) => strategy.on_book(*instrument, &seen, &mut actions),
-                Call::Fill(fill) => strategy.on_fill(fill, &seen, &mut actions),
-                Call::Timer => strategy.on_timer(&seen, &mut actions),
+                Call::Book(instrument) => strategy.on_book(*instrument, &seen, actions),
+                Call::Fill(fill) => strategy.on_fill(fill, &seen, actions),
+                Call::Timer => strategy.on_timer(&seen, actions),
             }
         }
-        self.act(&actions, out);
+        if !self.actions.is_nothing() {
+            self.act(out);
+        }
     }
 
     /// Does what a strategy asked for, or says why not: one output for each action, and one for all that were left out.
-    fn act(&mut self, actions: &Actions, out: &mut Out) {
-        if let Some(ts) = actions.woken_at() {
+    fn act(&mut self, out: &mut Out) {
+        if let Some(ts) = self.actions.woken_at() {
             // Never twice at one input.
             self.wake_at = ts.max(out.now().saturating_add(1));
         }
-        for action in actions.list() {
-            match action {
+        for at in 0..self.actions.list().len() {
+            match self.actions.list()[at] {
                 Action::Order(order) => {
-                    if let Err(reason) = self.place(order, OutId::NONE, out) {
-                        out.push(order_reject(order, reason));
+                    if let Err(reason) = self.place(&order, OutId::NONE, None, out) {
+                        out.push(order_reject(&order, reason));
                     }
                     self.report_latches(out);
                 }
                 Action::Parent(order) => {
-                    if let Err(reason) = self.begin_parent(order, out) {
-                        out.push(parent_reject(order, reason));
+                    if let Err(reason) = self.begin_parent(&order, out) {
+                        out.push(parent_reject(&order, reason));
                     }
                 }
                 Action::Cancel(order_id) => {
-                    if let Some(slot) = self.parents.find(*order_id) {
+                    if let Some(slot) = self.parents.find(order_id) {
                         self.cancel_parent(slot, out);
                         continue;
                     }
-                    if let Err(reason) = self.cancel(*order_id, out) {
-                        out.push(reject(*order_id, Qty::ZERO, reason));
+                    if let Err(reason) = self.cancel(order_id, out) {
+                        out.push(reject(order_id, Qty::ZERO, reason));
                     }
                 }
             }
         }
-        if actions.left_out() > 0 {
-            let left_out = Qty(actions.left_out().into());
+        if self.actions.left_out() > 0 {
+            let left_out = Qty(self.actions.left_out().into());
             out.push(reject(OutId::NONE, left_out, Reason::ActionsFull));
         }
     }

@@ -37,6 +37,8 @@ pub struct OrderTable {
     /// One bit for each slot that is taken.
     taken: [u64; WORDS],
     open: usize,
+    /// How many of them buy.
+    buys: usize,
 }
 
 impl Default for OrderTable {
@@ -52,6 +54,7 @@ impl OrderTable {
             slots: vec![EMPTY; OPEN_ORDERS_MAX],
             taken: [0; WORDS],
             open: 0,
+            buys: 0,
         }
     }
 
@@ -117,6 +120,7 @@ impl OrderTable {
         };
         self.taken[slot / 64] |= 1 << (slot % 64);
         self.open += 1;
+        self.buys += usize::from(order.side == Side::Buy);
     }
 
     /// Where the open order with this id stands; `None` if it has ended or never was.
@@ -169,14 +173,27 @@ impl OrderTable {
 
     fn free_slot(&mut self, slot: OrderSlot) {
         let slot = slot.0 as usize;
+        self.buys -= usize::from(self.slots[slot].order.side == Side::Buy);
         self.slots[slot] = EMPTY;
         self.taken[slot / 64] &= !(1 << (slot % 64));
         self.open -= 1;
     }
 
     /// The best price of the house's own open orders on a side of a venue's book, those that are to be cancelled
-    /// included; [`Px::NONE`] if it has none there. Takes a look at each open order.
+    /// included; [`Px::NONE`] if it has none there. Takes a look at each open order, unless none is on that side.
+    #[inline]
     pub fn best_own(&self, venue: VenueId, instrument: InstrumentId, side: Side) -> Px {
+        let on_side = match side {
+            Side::Buy => self.buys,
+            Side::Sell => self.open - self.buys,
+        };
+        if on_side == 0 {
+            return Px::NONE;
+        }
+        self.best_of(venue, instrument, side)
+    }
+
+    fn best_of(&self, venue: VenueId, instrument: InstrumentId, side: Side) -> Px {
         let there = self.iter().filter(|held| {
             (held.order.venue, held.order.instrument, held.order.side) == (venue, instrument, side)
         });
@@ -212,6 +229,7 @@ impl OrderTable {
         }
         self.taken = taken;
         self.open = taken.iter().map(|word| word.count_ones() as usize).sum();
+        self.buys = self.iter().filter(|held| held.order.side == Side::Buy).count();
         Ok(())
     }
 }

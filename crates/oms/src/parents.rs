@@ -135,15 +135,18 @@ impl ParentTable {
         &self.slots[slot.0 as usize]
     }
 
-    fn change(&mut self, slot: ParentSlot, change: impl FnOnce(&mut ParentOrder)) -> Result<(), Reason> {
+    /// So much more is at venues, and so much more was filled.
+    #[inline]
+    fn change(&mut self, slot: ParentSlot, in_flight: i64, filled: i64) -> Result<(), Reason> {
         let held = &mut self.slots[slot.0 as usize];
-        let mut changed = *held;
-        change(&mut changed);
-        if !changed.is_conserved() {
-            return Err(Reason::ParentMismatch);
+        held.in_flight.0 += in_flight;
+        held.filled.0 += filled;
+        if held.is_conserved() {
+            return Ok(());
         }
-        *held = changed;
-        Ok(())
+        held.in_flight.0 -= in_flight;
+        held.filled.0 -= filled;
+        Err(Reason::ParentMismatch)
     }
 
     /// A part of it went to a venue.
@@ -151,7 +154,7 @@ impl ParentTable {
     /// # Errors
     /// [`Reason::ParentMismatch`] if more is sent than is left.
     pub fn sent(&mut self, slot: ParentSlot, qty: Qty) -> Result<(), Reason> {
-        self.change(slot, |held| held.in_flight.0 += qty.0)
+        self.change(slot, qty.0, 0)
     }
 
     /// A venue filled some of it, for so much beyond the reference.
@@ -159,11 +162,10 @@ impl ParentTable {
     /// # Errors
     /// [`Reason::ParentMismatch`] if more was filled than is at venues.
     pub fn filled(&mut self, slot: ParentSlot, qty: Qty, cost: i128) -> Result<(), Reason> {
-        self.change(slot, |held| {
-            held.in_flight.0 -= qty.0;
-            held.filled.0 += qty.0;
-            held.cost = Amount::new(held.cost.get().saturating_add(cost));
-        })
+        self.change(slot, -qty.0, qty.0)?;
+        let held = &mut self.slots[slot.0 as usize];
+        held.cost = Amount::new(held.cost.get().saturating_add(cost));
+        Ok(())
     }
 
     /// So much of a part ended at its venue without a fill.
@@ -171,7 +173,7 @@ impl ParentTable {
     /// # Errors
     /// [`Reason::ParentMismatch`] if that is more than is at venues.
     pub fn returned(&mut self, slot: ParentSlot, qty: Qty) -> Result<(), Reason> {
-        self.change(slot, |held| held.in_flight.0 -= qty.0)
+        self.change(slot, -qty.0, 0)
     }
 
     /// Counts a try. Nothing is due until [`ParentTable::wait`].

@@ -50,11 +50,25 @@ impl Position {
         if lots.unsigned_abs() > held.unsigned_abs() {
             return worth(held.checked_add(lots)?);
         }
-        let (of, closed) = (i128::from(held).abs(), i128::from(lots).abs());
-        // Product first would overflow. What is left behind the quotient is below 2^63, and so is what is closed.
-        let share = cost / of * closed + cost % of * closed / of;
-        Some(cost - share)
+        Some(cost - share(cost, held.unsigned_abs(), lots.unsigned_abs()))
     }
+}
+
+/// `closed` parts of `of` of a cost, rounded towards zero; no more of them than there are.
+#[inline]
+fn share(cost: i128, of: u64, closed: u64) -> i128 {
+    let product = i64::try_from(cost).ok().zip(i64::try_from(closed).ok());
+    let product = product.and_then(|(cost, closed)| cost.checked_mul(closed));
+    match (product, i64::try_from(of)) {
+        (Some(product), Ok(of)) => i128::from(product / of),
+        _ => share_wide(cost, i128::from(of), i128::from(closed)),
+    }
+}
+
+#[cold]
+fn share_wide(cost: i128, of: i128, closed: i128) -> i128 {
+    // Product first would overflow. What is left behind the quotient is below 2^64, and so is what is closed.
+    cost / of * closed + cost % of * closed / of
 }
 
 /// Cash and cost beyond this are an overflow, so that their sum is none.

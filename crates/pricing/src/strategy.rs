@@ -108,6 +108,18 @@ impl Actions {
         }
     }
 
+    /// Forgets what was asked for.
+    #[inline]
+    pub fn clear(&mut self) {
+        (self.len, self.left_out, self.wake_at) = (0, 0, None);
+    }
+
+    /// Whether nothing was asked for, no time either.
+    #[inline]
+    pub fn is_nothing(&self) -> bool {
+        self.len == 0 && self.wake_at.is_none()
+    }
+
     /// Sends an order to a venue, if risk lets it pass.
     pub fn order(&mut self, order: NewVenueOrder) {
         self.push(Action::Order(order));
@@ -130,6 +142,7 @@ impl Actions {
         self.wake_at = Some(ts);
     }
 
+    #[inline]
     fn push(&mut self, action: Action) {
         match self.list.get_mut(self.len) {
             Some(place) => {
@@ -141,16 +154,19 @@ impl Actions {
     }
 
     /// What was asked for, in order.
+    #[inline]
     pub fn list(&self) -> &[Action] {
         &self.list[..self.len]
     }
 
     /// How much was left out because the bound was reached.
+    #[inline]
     pub fn left_out(&self) -> u32 {
         self.left_out
     }
 
     /// The time that was set in this call, if one was.
+    #[inline]
     pub fn woken_at(&self) -> Option<u64> {
         self.wake_at
     }

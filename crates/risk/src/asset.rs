@@ -75,6 +75,45 @@ impl AssetRisk {
         omitted.require(Check::NetExposure, is_within)
     }
 
+    /// Checks what would be open with so much more, and adds it.
+    ///
+    /// # Errors
+    /// The limit that it would pass; nothing is added.
+    #[inline]
+    pub(crate) fn take(&mut self, added: &Worth, omitted: Omitted) -> Result<(), Reason> {
+        if !self.fill(added) {
+            self.check(added, omitted)?;
+            self.put(added);
+        }
+        Ok(())
+    }
+
+    /// Adds it if there is room at hand.
+    #[inline]
+    fn fill(&mut self, added: &Worth) -> bool {
+        let narrow = |added: i128| u64::try_from(added).ok();
+        let (Some(notional), Some(of_long), Some(of_short), Some(of_gross)) = (
+            narrow(added.notional),
+            narrow(added.long),
+            narrow(added.short),
+            narrow(added.gross),
+        ) else {
+            return false;
+        };
+        let Exposure { long, short, gross } = &mut self.exposure;
+        let has_room = self.unexecuted.has_room(notional)
+            && long.has_room(of_long)
+            && short.has_room(of_short)
+            && gross.has_room(of_gross);
+        if has_room {
+            self.unexecuted.fill(notional);
+            long.fill(of_long);
+            short.fill(of_short);
+            gross.fill(of_gross);
+        }
+        has_room
+    }
+
     /// Adds what was checked.
     pub(crate) fn put(&mut self, added: &Worth) {
         let Exposure { long, short, gross } = &mut self.exposure;

@@ -38,16 +38,26 @@ impl Fills {
     }
 
     /// Whether the number of fills within the limit's window reached it.
+    #[inline]
     pub(crate) fn reach(&self, most: &Bound, now: u64) -> bool {
+        most.window_ns > 0 && self.count_reaches(most, now)
+    }
+
+    fn count_reaches(&self, most: &Bound, now: u64) -> bool {
         self.within(most.window_ns, now).count() as i128 >= most.value
     }
 
     /// Whether what the house bought less what it sold within the limit's window reached it, either way, or may have:
     /// there is no room for more fills than [`FILLS_MAX`].
+    #[inline]
     pub(crate) fn delta_reaches(&self, most: &Bound, now: u64) -> bool {
+        most.window_ns > 0 && self.sum_reaches(most, now)
+    }
+
+    fn sum_reaches(&self, most: &Bound, now: u64) -> bool {
         let delta: i128 = self.within(most.window_ns, now).map(i128::from).sum();
         let is_full = self.within(most.window_ns, now).count() == FILLS_MAX;
-        delta.abs() >= most.value || (is_full && most.window_ns > 0)
+        delta.abs() >= most.value || is_full
     }
 
     pub(crate) fn visit(&mut self, visitor: &mut impl Visitor) -> Result<(), StateError> {

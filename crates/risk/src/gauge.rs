@@ -60,7 +60,16 @@ impl Gauge {
     /// If the sum does not fit 127 bits: what is added was bounded before.
     #[inline]
     pub(crate) fn add(&mut self, change: i128) {
-        self.measure(self.sum() + change, self.most);
+        // What fits the room takes it, and what is taken off gives it back: where there is room, the sum is below the limit.
+        if self.room > 0
+            && let Ok(change) = i64::try_from(change)
+            && let Some(back) = change.checked_neg()
+            && let Some(room) = self.room.checked_add_signed(back)
+        {
+            self.room = room;
+        } else {
+            self.measure(self.sum() + change, self.most);
+        }
     }
 
     /// Sets the limit.

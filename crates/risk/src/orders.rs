@@ -126,7 +126,8 @@ impl Risk {
         self.states.check_order(order, true, omitted)?;
         omitted.require(Check::LimitsPresent, instrument.has_limits)?;
         omitted.require(Check::QtyRepresentable, order.qty.is_orderable())?;
-        omitted.require(Check::QtyGrid, order.qty.0 % lot_multiple == 0)?;
+        let is_on_grid = lot_multiple == 1 || order.qty.0 % lot_multiple == 0;
+        omitted.require(Check::QtyGrid, is_on_grid)?;
         omitted.require(Check::QtyMax, order.qty <= instrument.limits.qty_max)?;
         let reduces = instrument.order_reduces(order.side, order.qty);
         self.states.check_order(order, reduces, omitted)
@@ -164,10 +165,11 @@ impl Risk {
             return Err(Reason::Overflow);
         }
         let added = Worth::of(cost.notional, instrument.lot_worth, [buys, sells, grows]);
-        asset.check(&added, omitted)?;
-        let has = self.venues.has(order.venue, cost.asset, cost.spent);
-        omitted.require(Check::VenueBalance, has)?;
-        asset.put(&added);
+        if !self.venues.has(order.venue, cost.asset, cost.spent) {
+            asset.check(&added, omitted)?;
+            omitted.require(Check::VenueBalance, false)?;
+        }
+        asset.take(&added, omitted)?;
         instrument.open_buy += buys;
         instrument.open_sell += sells;
         self.venues.reserve(order.venue, cost.asset, cost.spent);
@@ -185,11 +187,15 @@ impl Risk {
         let px = px.0.max(0).unsigned_abs();
         // A product that does not fit is cut to what one lot allows.
         let worth = |qty: i64| risk.worth(px, qty).unwrap_or(i128::MAX);
-        let notional = i128::min(risk.limits.notional_max, worth(qty));
-        let qty = part_of(qty, worth(qty), notional);
+        let (most, all) = (risk.limits.notional_max, worth(qty));
+        let (qty, worth) = if all <= most {
+            (qty, all)
+        } else {
+            let part = part_of(qty, all, most);
+            (part, worth(part))
+        };
         let (asset, cost) = match side {
             Side::Buy => {
-                let worth = worth(qty);
                 let fee = self.venues.fee(venue, worth).unwrap_or(i128::MAX);
                 (risk.quote, worth.saturating_add(fee))
             }
@@ -205,7 +211,8 @@ impl Risk {
         // A fee on a price below zero has no agreed meaning.
         let is_px = market.ref_px.is_representable() && order.px.is_representable() && order.px.0 >= 0;
         omitted.require(Check::PxRepresentable, is_px)?;
-        omitted.require(Check::PxGrid, order.px.0 % market.tick_multiple == 0)?;
+        let is_on_grid = market.tick_multiple == 1 || order.px.0 % market.tick_multiple == 0;
+        omitted.require(Check::PxGrid, is_on_grid)?;
         let away = market.ref_px.0.abs_diff(order.px.0);
         let collar_e8 = instrument.limits.collar_e8.unsigned_abs();
         omitted.require(Check::Collar, is_within(away, market.ref_px, collar_e8))?;

@@ -279,9 +279,12 @@ impl TradingStates {
     ///
     /// # Panics
     /// If an id is beyond the bounds, here and below.
+    #[inline]
     pub(crate) fn of_all(&self, order: &NewVenueOrder) -> TradingState {
-        let scopes = self.of_order(order).map(|(_, _, state, _)| state);
-        scopes.into_iter().fold(TradingState::Active, stricter)
+        let (venue, instrument) = (order.venue.index(), order.instrument.index());
+        let of_both = stricter(self.venues[venue], self.instruments[instrument]);
+        let strategy = self.strategies[order.strategy.index()];
+        stricter(stricter(self.global, strategy), of_both)
     }
 
     /// Refuses an order that a halted scope forbids, and one that reduces nothing where a scope only reduces.
@@ -295,6 +298,9 @@ impl TradingStates {
         reduces: bool,
         omitted: Omitted,
     ) -> Result<(), Reason> {
+        if self.of_all(order) == TradingState::Active && self.machine == Reason::None {
+            return Ok(());
+        }
         let scopes = self.of_order(order);
         for (halted, _, state, why) in scopes {
             let refusal = omitted.require(halted, state != TradingState::Halted);

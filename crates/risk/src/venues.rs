@@ -1,8 +1,9 @@
 //! What is kept of each venue: its message rate, and what the house has there.
 
+use pinrail_types::money::{product, whole_ceil};
 use pinrail_types::record::LimitKind;
 use pinrail_types::state::{StateError, Visitor};
-use pinrail_types::{Amount, AssetId, E8, Instrument, InstrumentId, Reason, VenueId};
+use pinrail_types::{Amount, AssetId, Instrument, InstrumentId, Reason, VenueId};
 
 use crate::bound::Bound;
 use crate::rate::{Bucket, Rate};
@@ -89,10 +90,12 @@ impl Venues {
 
     /// The most that a venue takes for a fill of this notional, rounded up.
     pub(crate) fn fee(&self, venue: VenueId, notional: i128) -> Result<i128, Reason> {
-        let fee = notional.checked_mul(self.each[venue.index()].fee_e8.into());
-        let fee = fee.ok_or(Reason::Overflow)?;
-        let e8 = i128::from(E8);
-        Ok(fee.div_euclid(e8) + i128::from(fee.rem_euclid(e8) != 0))
+        let fee_e8 = self.each[venue.index()].fee_e8;
+        let fee = match i64::try_from(notional) {
+            Ok(notional) => product(notional, fee_e8),
+            Err(_) => notional.checked_mul(fee_e8.into()).ok_or(Reason::Overflow)?,
+        };
+        Ok(whole_ceil(fee))
     }
 
     pub(crate) fn knows(&self, venue: VenueId) -> bool {

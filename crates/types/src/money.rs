@@ -187,9 +187,42 @@ pub const fn product(a: i64, b: i64) -> i128 {
     (a as i128).wrapping_mul(b as i128)
 }
 
+/// A number of hundred-millionths as a whole number, rounded down. Quick where it has 64 bits, as nearly all have.
+#[inline]
+pub fn whole_floor(units_e8: i128) -> i128 {
+    match i64::try_from(units_e8) {
+        Ok(narrow) => i128::from(narrow.div_euclid(E8)),
+        Err(_) => units_e8.div_euclid(i128::from(E8)),
+    }
+}
+
+/// The same, rounded up.
+#[inline]
+pub fn whole_ceil(units_e8: i128) -> i128 {
+    match i64::try_from(units_e8) {
+        Ok(narrow) => i128::from(narrow.div_euclid(E8) + i64::from(narrow.rem_euclid(E8) != 0)),
+        Err(_) => {
+            let e8 = i128::from(E8);
+            units_e8.div_euclid(e8) + i128::from(units_e8.rem_euclid(e8) != 0)
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn hundred_millionths_are_rounded_the_same_whatever_their_width() {
+        let e8 = i128::from(E8);
+        let edges = [0, e8, i128::from(i64::MAX), i128::from(i64::MIN), 1 << 100, -(1 << 100)];
+        let near = |edge: i128| [-e8, -1, 0, 1, 2, e8].map(|off| edge + off);
+        for units in edges.into_iter().flat_map(near).flat_map(|units| [units, -units]) {
+            let (floor, ceil) = (whole_floor(units), whole_ceil(units));
+            assert!(floor * e8 <= units && units < (floor + 1) * e8, "{units}");
+            assert!((ceil - 1) * e8 < units && units <= ceil * e8, "{units}");
+        }
+    }
 
     #[test]
     fn amounts_keep_all_128_bits() {
