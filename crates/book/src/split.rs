@@ -5,7 +5,7 @@ use core::ops::ControlFlow;
 use pinrail_types::money::product;
 use pinrail_types::{Px, Qty, Side};
 
-use crate::consolidated::{Source, VENUES_MAX, View, is_no_worse};
+use crate::consolidated::{VENUES_MAX, View, is_no_worse};
 use crate::ladder::Ladder;
 use crate::measures::Fees;
 use crate::merge::Step;
@@ -30,38 +30,92 @@ pub struct Split {
     pub cost: i128,
 }
 
-/// A quantity that is being divided, level by level.
-struct Division<'a> {
-    split: Split,
-    sources: &'a [Source],
-    /// What each venue is sent at most.
-    most: &'a [Qty; VENUES_MAX],
-    left: i64,
-    /// What was seen at each venue and is not in its slice, since it makes no whole lot yet: less than one lot.
-    loose: [i64; VENUES_MAX],
+/// What is divided to one venue.
+#[derive(Clone, Copy)]
+struct Filling {
+    slice: Slice,
+    /// How much more it may be sent.
+    room: i64,
+    lot: i64,
+    /// What was seen there and is not in its slice, since it makes no whole lot yet: less than one lot.
+    loose: i64,
 }
 
-impl Division<'_> {
+/// A quantity that is being divided, level by level, among at most `N` sources.
+struct Division<const N: usize> {
+    each: [Filling; N],
+    left: i64,
+    /// The smallest lot of those that are used.
+    smallest: i64,
+    cost: i128,
+}
+
+impl<const N: usize> Division<N> {
+    #[inline]
+    fn new(view: &View<'_>, qty: Qty, most: &[Qty; VENUES_MAX]) -> Division<N> {
+        let none = Filling {
+            slice: Slice::default(),
+            room: 0,
+            lot: 1,
+            loose: 0,
+        };
+        let mut division = Division {
+            each: [none; N],
+            left: qty.0,
+            smallest: i64::MAX,
+            cost: 0,
+        };
+        let sources = view.consolidated.sources().iter().zip(most);
+        for (at, (filling, (source, most))) in division.each.iter_mut().zip(sources).enumerate() {
+            (filling.lot, filling.room) = (source.lot.0, most.0.max(0));
+            if view.usable & (1 << at) != 0 {
+                division.smallest = division.smallest.min(source.lot.0);
+            }
+        }
+        division
+    }
+
+    /// Whether nothing that is left makes a lot.
+    #[inline]
+    fn is_done(&self) -> bool {
+        self.left < self.smallest
+    }
+
     /// Takes what may be taken of a level; gives back how much. Levels of one venue come best first, and what was loose is
     /// counted at this level's price, which is no better than its own.
     #[inline]
-    fn take<N>(&mut self, step: &Step<N>) -> i64 {
-        let lot = self.sources[step.source].lot.0;
-        let slice = &mut self.split.slices[step.source];
-        let loose = &mut self.loose[step.source];
-        let seen = loose.saturating_add(step.qty);
-        let room = self.most[step.source].0.saturating_sub(slice.qty.0);
-        let mut taken = seen.min(self.left).min(room).max(0);
-        if lot > 1 {
-            taken -= taken % lot;
-            *loose = (seen - taken).min(lot - 1);
-        }
+    fn take<P>(&mut self, step: &Step<P>) -> i64 {
+        let filling = &mut self.each[step.source];
+        let most = self.left.min(filling.room);
+        let taken = if filling.lot == 1 {
+            step.qty.min(most)
+        } else {
+            let seen = filling.loose.saturating_add(step.qty);
+            let taken = seen.min(most);
+            let taken = taken - taken % filling.lot;
+            filling.loose = (seen - taken).min(filling.lot - 1);
+            taken
+        };
         if taken > 0 {
-            slice.px = Px(step.px);
-            slice.qty.0 += taken;
+            filling.slice.px = Px(step.px);
+            filling.slice.qty.0 += taken;
+            filling.room -= taken;
             self.left -= taken;
         }
         taken
+    }
+
+    #[inline]
+    fn end(self, qty: Qty) -> Split {
+        let mut split = Split {
+            slices: [Slice::default(); VENUES_MAX],
+            qty: Qty(qty.0 - self.left),
+            cost: self.cost,
+        };
+        for (slice, filling) in split.slices.iter_mut().zip(&self.each) {
+            *slice = filling.slice;
+        }
+        split
     }
 }
 
@@ -75,81 +129,70 @@ impl View<'_> {
     /// levels times sources.
     #[inline]
     pub fn split(&self, side: Side, qty: Qty, limit_net_e8: i128, most: &[Qty; VENUES_MAX]) -> Split {
-        let merged = self.ladder(side);
-        let split = merged.and_then(|ladder| self.split_merged(ladder, side, qty, limit_net_e8, most));
-        split.unwrap_or_else(|| self.split_walking(side, qty, limit_net_e8, most))
-    }
-
-    #[inline]
-    fn begin<'a>(&'a self, qty: Qty, most: &'a [Qty; VENUES_MAX]) -> Division<'a> {
-        Division {
-            split: Split {
-                slices: [Slice::default(); VENUES_MAX],
-                qty: Qty::ZERO,
-                cost: 0,
-            },
-            sources: self.consolidated.sources(),
-            most,
-            left: qty.0,
-            loose: [0; VENUES_MAX],
+        match self.consolidated.sources().len() {
+            0..=2 => self.split_of::<2>(side, qty, limit_net_e8, most),
+            3..=4 => self.split_of::<4>(side, qty, limit_net_e8, most),
+            _ => self.split_of::<VENUES_MAX>(side, qty, limit_net_e8, most),
         }
     }
 
-    /// The smallest lot of the venues that are used.
-    #[inline]
-    fn smallest_lot(&self) -> i64 {
-        let used = (0..).zip(self.consolidated.sources());
-        let used = used.filter(|(at, _)| self.usable & (1 << at) != 0);
-        used.map(|(_, source): (u32, &Source)| source.lot.0)
-            .min()
-            .unwrap_or(1)
-    }
-
-    /// From what was merged; `None` if levels behind it may be used.
-    #[inline]
-    fn split_merged(
+    fn split_of<const N: usize>(
         &self,
-        ladder: &Ladder,
         side: Side,
         qty: Qty,
         limit_net_e8: i128,
         most: &[Qty; VENUES_MAX],
-    ) -> Option<Split> {
-        let mut division = self.begin(qty, most);
-        let smallest = self.smallest_lot();
-        // What was merged is from zero on, and has 64 bits.
-        let limit = limit_net_e8.clamp(-1, i64::MAX.into()) as i64;
-        for step in ladder.steps() {
-            let is_within = match side {
-                Side::Buy => step.net_e8 <= limit,
-                Side::Sell => step.net_e8 >= limit,
-            };
-            if division.left < smallest || !is_within {
-                division.split.qty = Qty(qty.0 - division.left);
-                return Some(division.split);
-            }
-            let taken = division.take(&step);
-            // In all 24 quantities of 52 bits at most, at prices of 63.
-            division.split.cost = division.split.cost.wrapping_add(product(step.net_e8, taken));
-        }
-        None
+    ) -> Split {
+        let merged = self.ladder(side).and_then(|ladder| {
+            let division = Division::<N>::new(self, qty, most);
+            divide_merged(division, ladder, side, limit_net_e8)
+        });
+        let division = merged.unwrap_or_else(|| {
+            let division = Division::<N>::new(self, qty, most);
+            self.divide_walking(division, side, limit_net_e8)
+        });
+        division.end(qty)
     }
 
     /// Takes one level after the other.
     #[inline(never)]
-    fn split_walking(&self, side: Side, qty: Qty, limit_net_e8: i128, most: &[Qty; VENUES_MAX]) -> Split {
-        let mut division = self.begin(qty, most);
-        let smallest = self.smallest_lot();
+    fn divide_walking<const N: usize>(
+        &self,
+        mut division: Division<N>,
+        side: Side,
+        limit_net_e8: i128,
+    ) -> Division<N> {
         self.each_step(side, Fees::Counted, |step| {
-            if division.left < smallest || step.px < 0 || !is_no_worse(side, step.net_e8, limit_net_e8) {
+            if division.is_done() || step.px < 0 || !is_no_worse(side, step.net_e8, limit_net_e8) {
                 return ControlFlow::Break(());
             }
             let taken = i128::from(division.take(&step));
             let cost = step.net_e8.saturating_mul(taken);
-            division.split.cost = division.split.cost.saturating_add(cost);
+            division.cost = division.cost.saturating_add(cost);
             ControlFlow::Continue(())
         });
-        division.split.qty = Qty(qty.0 - division.left);
-        division.split
+        division
     }
+}
+
+/// Takes levels from what was merged; `None` if some behind them may be used.
+#[inline]
+fn divide_merged<const N: usize>(
+    mut division: Division<N>,
+    ladder: &Ladder,
+    side: Side,
+    limit_net_e8: i128,
+) -> Option<Division<N>> {
+    // What was merged is from zero on, and has 64 bits: with the sign turned round the better price is the lower one.
+    let sign = side.sign();
+    let limit = sign * limit_net_e8.clamp(-1, i64::MAX.into()) as i64;
+    for step in ladder.steps() {
+        if division.is_done() || sign * step.net_e8 > limit {
+            return Some(division);
+        }
+        let taken = division.take(&step);
+        // In all 24 quantities of 52 bits at most, at prices of 63.
+        division.cost = division.cost.wrapping_add(product(step.net_e8, taken));
+    }
+    None
 }

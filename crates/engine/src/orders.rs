@@ -69,7 +69,7 @@ fn check_source(source: &Source, now: u64) -> Result<(), Reason> {
 }
 
 /// What an order is judged against, the same for all orders in an instrument that one input sends.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Reference {
     px: Px,
     /// As in [`OrderMarket::mids`].

@@ -1,6 +1,6 @@
 //! Parent orders: how they are divided among venues, and what becomes of them.
 
-use pinrail_book::{Split, VENUES_MAX};
+use pinrail_book::{Slice, Split, VENUES_MAX};
 use pinrail_oms::ParentSlot;
 use pinrail_pricing::Pricer;
 use pinrail_risk::STRATEGIES_MAX;
@@ -28,6 +28,40 @@ enum Tried {
     Sent,
     /// Nothing was sent, and it may be tried again.
     Nothing(Reason),
+}
+
+/// How far the parts of a try are sent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Until {
+    /// To the first that passes.
+    Sent,
+    End,
+}
+
+/// The parts of a try; all of them are sent between two inputs.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    /// Whose they are; `None` once the last was sent.
+    of: Option<ParentSlot>,
+    /// By source.
+    slices: [Slice; VENUES_MAX],
+    /// The source to go on from.
+    from: usize,
+    /// How many more may be sent.
+    most: usize,
+    reference: Option<Reference>,
+}
+
+impl Parts {
+    pub(crate) fn none() -> Parts {
+        Parts {
+            of: None,
+            slices: [Slice::default(); VENUES_MAX],
+            from: 0,
+            most: 0,
+            reference: None,
+        }
+    }
 }
 
 /// Whether there is no use in trying again: it can't be, or a trading state forbids it.
@@ -111,6 +145,7 @@ impl<P: Pricer> Engine<P> {
     fn work_due_parent(&mut self, out: &mut Out) {
         if let Some(slot) = self.parents.due(out.now()) {
             self.work_parent(slot, out);
+            self.send_rest(out);
         }
     }
 
@@ -135,7 +170,7 @@ impl<P: Pricer> Engine<P> {
             return;
         }
         self.parents.tried(slot);
-        match self.send_parts(slot, &parent, out) {
+        match self.begin_try(slot, &parent, out) {
             Ok(Tried::Sent) => {}
             Ok(Tried::Nothing(reason)) if !is_final(reason) => {
                 let until = out.now().saturating_add(parent.order.retry_ns.max(1));
@@ -157,7 +192,9 @@ impl<P: Pricer> Engine<P> {
         out.push(report(&parent, ParentState::Done, reason));
     }
 
-    fn send_parts(&mut self, slot: ParentSlot, parent: &ParentOrder, out: &mut Out) -> Result<Tried, Reason> {
+    /// Divides what is left of a parent order, and sends the first part; [`Engine::send_rest`] sends the others, so that nobody
+    /// waits for them who waits for the first.
+    fn begin_try(&mut self, slot: ParentSlot, parent: &ParentOrder, out: &mut Out) -> Result<Tried, Reason> {
         let order = &parent.order;
         let traded = self.traded[order.instrument.index()].as_ref();
         let traded = traded.ok_or(Reason::UnknownInstrument)?;
@@ -187,25 +224,33 @@ impl<P: Pricer> Engine<P> {
         if cost > order.cost_max.get() {
             return Err(Reason::CostMax);
         }
-        let sources = traded.listings.len();
+        self.parts = Parts {
+            of: Some(slot),
+            slices: split.slices,
+            from: 0,
+            most: PARTS_PER_TRY,
+            reference,
+        };
+        Ok(self.send_parts(Until::Sent, out))
+    }
+
+    /// Sends the parts of the last try that follow its first, if there are any left: before anything else is done.
+    #[inline]
+    pub(crate) fn send_rest(&mut self, out: &mut Out) {
+        if self.parts.of.is_some() {
+            self.send_parts(Until::End, out);
+        }
+    }
+
+    /// Sends the next parts of the try under way.
+    fn send_parts(&mut self, until: Until, out: &mut Out) -> Tried {
         let mut outcome = Tried::Nothing(Reason::InsufficientDepth);
         let mut sent = Qty::ZERO;
-        let slices = split.slices.iter().take(sources).enumerate();
-        let slices = slices.filter(|(_, slice)| slice.qty > Qty::ZERO);
-        for (at, slice) in slices.take(PARTS_PER_TRY) {
-            let Some(traded) = &self.traded[order.instrument.index()] else {
-                break;
-            };
-            let part = NewVenueOrder {
-                strategy: order.strategy,
-                venue: traded.listings[at].venue,
-                instrument: order.instrument,
-                side: order.side,
-                px: slice.px,
-                qty: slice.qty,
-                time_in_force: TimeInForce::ImmediateOrCancel,
-            };
-            match self.place(&part, parent.parent_id, reference, out) {
+        let Some(slot) = self.parts.of else {
+            return outcome;
+        };
+        while let Some((part, parent_id)) = self.next_part(slot) {
+            match self.place(&part, parent_id, self.parts.reference, out) {
                 Ok(()) => {
                     outcome = Tried::Sent;
                     sent.0 += part.qty.0;
@@ -218,9 +263,39 @@ impl<P: Pricer> Engine<P> {
                 }
             }
             self.report_latches(out);
+            if until == Until::Sent && sent > Qty::ZERO {
+                break;
+            }
         }
         self.keep(slot, |parents, slot| parents.sent(slot, sent), out);
-        Ok(outcome)
+        outcome
+    }
+
+    /// The next part of the try under way and what it is a part of; `None` behind the last, and the try is over.
+    #[inline]
+    fn next_part(&mut self, slot: ParentSlot) -> Option<(NewVenueOrder, OutId)> {
+        let parent = self.parents.get(slot);
+        let order = &parent.order;
+        let listings = self.traded[order.instrument.index()].as_ref()?.listings.iter();
+        let left = self.parts.slices.iter().zip(listings).enumerate().skip(self.parts.from);
+        let mut left = left.filter(|(_, (slice, _))| slice.qty > Qty::ZERO);
+        let next = if self.parts.most > 0 { left.next() } else { None };
+        let Some((at, (slice, listing))) = next else {
+            self.parts.of = None;
+            return None;
+        };
+        let part = NewVenueOrder {
+            strategy: order.strategy,
+            venue: listing.venue,
+            instrument: order.instrument,
+            side: order.side,
+            px: slice.px,
+            qty: slice.qty,
+            time_in_force: TimeInForce::ImmediateOrCancel,
+        };
+        self.parts.from = at + 1;
+        self.parts.most -= 1;
+        Some((part, parent.parent_id))
     }
 
     /// Notes what happened to a part of a parent order. What does not add up halts the desk.

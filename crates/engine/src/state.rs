@@ -27,6 +27,7 @@ use crate::hash::RollingHash;
 use crate::last_look::LastLooks;
 use crate::out::Out;
 use crate::rfq::Explained;
+use crate::routing::Parts;
 use crate::streams::{Requote, STREAMS_MAX};
 
 /// An [`OutputHash`] stands in the stream at each input whose number is a multiple of this.
@@ -219,6 +220,8 @@ pub struct Engine<P> {
     pub(crate) accounts: Accounts,
     /// What the strategy asked for when it was called last; decides nothing between inputs.
     pub(crate) actions: Box<Actions>,
+    /// What a try has not sent yet; nothing between inputs.
+    pub(crate) parts: Parts,
     /// When the strategy wants to be called; never if it does not.
     pub(crate) wake_at: u64,
     /// Open quotes are being withdrawn, in chunks: the place in their table to go on from.
@@ -279,6 +282,7 @@ impl<P: Pricer> Engine<P> {
             books: Box::new(Books::new(&bounds)),
             accounts: Accounts::new(bounds.assets, bounds.venues, bounds.clients),
             actions: Box::default(),
+            parts: Parts::none(),
             wake_at: u64::MAX,
             withdraw_from: None,
             cancel_from: None,
@@ -339,10 +343,11 @@ impl<P: Pricer> Engine<P> {
         }
     }
 
-    /// Adds the outputs of an input that follow its answer: what explains a quote, what risk set by itself, quotes of streams
+    /// Adds the outputs of an input that follow its answer: a hedge's orders behind the first, what explains a quote, what risk set by itself, quotes of streams
     /// that the input touched. Nothing of it changes the answer.
     #[inline]
     pub fn conclude(&mut self, input: &Frame, out: &mut Out) {
+        self.send_rest(out);
         self.explain(out);
         self.report_latches(out);
         self.work_parents(out);
@@ -404,6 +409,7 @@ impl<P: Pricer> Engine<P> {
             return Err(Reason::BadDefinition);
         }
         self.expire_due(out);
+        self.send_rest(out);
         match record_type {
             BookUpdate::TYPE => self.on_book_update(body::<BookUpdate>(input)?, out),
             QuoteRequest::TYPE => {

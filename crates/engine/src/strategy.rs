@@ -116,6 +116,7 @@ impl<P: Pricer> Engine<P> {
             self.wake_at = ts.max(out.now().saturating_add(1));
         }
         for at in 0..self.actions.list().len() {
+            self.send_rest(out);
             match self.actions.list()[at] {
                 Action::Order(order) => {
                     if let Err(reason) = self.place(&order, OutId::NONE, None, out) {

@@ -40,24 +40,23 @@ impl<P: Pricer> Machine<P> {
         }
     }
 
-    /// Processes an input whose cause is set; `ts` is its core time, which never goes back. Its first output, the answer to
-    /// whoever sent it, stands committed in the journal when this returns; [`Machine::seal`] must follow.
+    /// Processes an input whose cause is set; `ts` is its core time, which never goes back. The answer to whoever sent
+    /// it, and what that leads to at once, stand committed in the journal when this returns; [`Machine::seal`] must follow.
     #[inline]
     pub(crate) fn process(&mut self, input: &mut Frame, ts: u64) {
         let seq = self.writer.next_seq();
         input.stamp(seq, ts.max(self.engine.last_ts()));
         self.writer.append(input.words());
         self.engine.answer(input, &mut self.out);
-        self.handed_on = 0;
+        self.handed_on = self.out.len();
         self.is_concluded = self.engine.streams() > 0;
         if self.is_concluded {
             // Streams are priced again, by a model that may panic: an input that the core did not survive has no output in
             // the journal, and a start passes over it.
             self.engine.conclude(input, &mut self.out);
         }
-        if let Some(answer) = self.out.records().next() {
-            self.writer.append(answer);
-            self.handed_on = 1;
+        for record in self.out.records().take(self.handed_on) {
+            self.writer.append(record);
         }
     }
 
