@@ -1,0 +1,173 @@
+//! The auditor: reads what goes in and comes out, and says where a rule was broken. It asks the engine for counts and balances,
+//! to compare them with its own, and takes over none of them.
+
+use std::collections::BTreeMap;
+
+use pinrail_engine::{Engine, Out};
+use pinrail_types::Frame;
+use pinrail_types::record::{
+    Continue, EpochStart, InputReject, OutputHash, Scope, StateChange, TradingState, VenueStatus,
+    VenueStatusKind,
+};
+use pinrail_types::{Reason, Record};
+
+use crate::money::Money;
+use crate::orders::Orders;
+use crate::quotes::Quotes;
+use crate::world::Model;
+
+/// That a rule holds, or how it does not.
+macro_rules! must {
+    ($holds:expr, $($told:tt)+) => {
+        if !$holds {
+            return Err(format!($($told)+));
+        }
+    };
+}
+pub(crate) use must;
+
+/// An input, and what came of it.
+pub(crate) struct Seen<'a> {
+    pub(crate) input: &'a Frame,
+    pub(crate) out: &'a Out,
+    /// Core time.
+    pub(crate) now: u64,
+    /// Why the input was refused as a whole.
+    pub(crate) refused: Option<Reason>,
+}
+
+impl Seen<'_> {
+    pub(crate) fn all<R: Record>(&self) -> Vec<R> {
+        self.out.find().collect()
+    }
+}
+
+/// How often something happened.
+pub(crate) type Happened = BTreeMap<&'static str, u64>;
+
+#[derive(Default)]
+pub(crate) struct Auditor {
+    quotes: Quotes,
+    orders: Orders,
+    money: Money,
+    switches: Switches,
+    happened: Happened,
+}
+
+/// The trading states that are set, by what the desk said.
+#[derive(Default)]
+pub(crate) struct Switches {
+    by_scope: BTreeMap<(u8, u32), TradingState>,
+}
+
+impl Switches {
+    pub(crate) fn is_halted(&self, scope: Scope, target: u32) -> bool {
+        self.by_scope.get(&(scope.byte(), target)) == Some(&TradingState::Halted)
+    }
+
+    fn see(&mut self, change: &StateChange) -> Result<(), String> {
+        let state = TradingState::from_byte(change.state).ok_or("a state that is none")?;
+        let reason = Reason::from_code(change.reason).ok_or("a reason that is none")?;
+        let is_runtime = change.scope == Scope::Global.byte()
+            && change.actor.is_empty()
+            && matches!(
+                reason,
+                Reason::None | Reason::JournalShort | Reason::ArchiverFailed
+            );
+        // The runtime's word is another switch.
+        if is_runtime {
+            return Ok(());
+        }
+        self.by_scope.insert((change.scope, change.target), state);
+        Ok(())
+    }
+}
+
+impl Auditor {
+    pub(crate) fn happened(&self) -> &Happened {
+        &self.happened
+    }
+
+    /// Takes an input with its outputs.
+    pub(crate) fn see(&mut self, input: &Frame, out: &Out, engine: &Engine<Model>) -> Result<(), String> {
+        let rejects: Vec<InputReject> = out.find().collect();
+        must!(rejects.len() < 2, "an input was refused {} times", rejects.len());
+        let refused = rejects
+            .first()
+            .map(|reject| Reason::from_code(reject.reason).expect("a reason"));
+        let seen = Seen {
+            input,
+            out,
+            now: input.header().ts_core,
+            refused,
+        };
+        self.count(&seen);
+        // What the input turned on is on for all that it led to; what it turned off was on until then.
+        for change in seen.all::<StateChange>() {
+            if change.state == TradingState::Active.byte() {
+                self.switches.see(&change)?;
+            }
+        }
+        self.quotes.see(&seen, &mut self.happened)?;
+        self.orders.see(&seen, &self.switches, &mut self.happened)?;
+        for change in seen.all::<StateChange>() {
+            self.switches.see(&change)?;
+            self.quotes.on_switch(&change);
+        }
+        self.money.see(&seen, engine, &mut self.happened)?;
+        self.quotes.compare(engine)?;
+        self.orders.compare(engine)?;
+        if !engine.wants_continue() && engine.next_timer() > seen.now {
+            self.quotes.at_rest(seen.now)?;
+            self.orders.at_rest(&self.switches)?;
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, seen: &Seen<'_>) {
+        let mut happens = |what| *self.happened.entry(what).or_default() += 1;
+        if seen.refused.is_some() {
+            happens("input refused");
+        }
+        if seen.input.get::<Continue>().is_some() && seen.out.types().any(|of| of != OutputHash::TYPE) {
+            happens("continued");
+        }
+        if seen.input.get::<EpochStart>().is_some() {
+            happens("epoch");
+        }
+        let is_lost = |status: &VenueStatus| status.kind == VenueStatusKind::Disconnected.byte();
+        if seen.input.get::<VenueStatus>().is_some_and(is_lost) {
+            happens("connection lost");
+        }
+    }
+
+    /// The world is closed out: nothing is open, nothing reserved, and all that was traded is where it should be.
+    pub(crate) fn close(&mut self, engine: &Engine<Model>) -> Result<(), String> {
+        must!(
+            engine.open_quotes() == 0,
+            "{} quotes are open at the end",
+            engine.open_quotes()
+        );
+        must!(
+            engine.held_accepts() == 0,
+            "{} accepts are held at the end",
+            engine.held_accepts()
+        );
+        must!(
+            engine.waiting_requests() == 0,
+            "{} requests wait at the end",
+            engine.waiting_requests()
+        );
+        must!(
+            engine.open_orders().next().is_none(),
+            "an order is open at the end"
+        );
+        must!(
+            engine.parent_orders().next().is_none(),
+            "a parent order is open at the end"
+        );
+        self.money.close(engine)?;
+        *self.happened.entry("day closed").or_default() += 1;
+        Ok(())
+    }
+}
