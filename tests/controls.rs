@@ -622,6 +622,26 @@ const REACHED: &[(Reason, &str, &str)] = &[
         "what_no_venue_gave_is_tried_again_and_not_for_ever",
     ),
     (
+        Reason::OrderPending,
+        "crates/engine/tests/venue_races.rs",
+        "only_an_order_that_rests_and_has_all_answers_is_replaced",
+    ),
+    (
+        Reason::OrderNotReplaceable,
+        "crates/engine/tests/venue_races.rs",
+        "only_an_order_that_rests_and_has_all_answers_is_replaced",
+    ),
+    (
+        Reason::UnknownExecId,
+        "crates/engine/tests/venue_busts.rs",
+        "a_bust_of_a_trade_that_is_not_known_or_no_longer_is_refused_and_halts_its_venue",
+    ),
+    (
+        Reason::TradeBusted,
+        "crates/engine/tests/venue_busts.rs",
+        "bust_after_cancel",
+    ),
+    (
         Reason::ParentOrdersFull,
         "crates/engine/tests/hedging.rs",
         "parent_orders_are_bounded",

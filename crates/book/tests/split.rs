@@ -42,7 +42,12 @@ fn within(source: &Source, side: Side, limit: i128) -> i64 {
 /// The same division, written for plain reading: all levels in one list, and each taken in its turn.
 fn divided(all: &Consolidated, side: Side, qty: i64, limit: i128, most: &[Qty; VENUES_MAX]) -> Split {
     let sign = i128::from(side.sign());
-    let used = || all.sources().iter().enumerate().filter(|(_, source)| is_usable(source));
+    let used = || {
+        all.sources()
+            .iter()
+            .enumerate()
+            .filter(|(_, source)| is_usable(source))
+    };
     let of = |(at, source)| levels(source, side).into_iter().map(move |level| (at, level));
     let mut steps: Vec<_> = used().flat_map(of).collect();
     steps.sort_by_key(|(at, level)| (level.2 * sign, *at));

@@ -6,6 +6,7 @@
 //!
 //! *Architecture invariant:* the engine never sees a ring, a journal, a clock or a socket. Time is what the input says.
 
+mod busts;
 mod cancels;
 mod config;
 mod control;
@@ -17,6 +18,7 @@ mod last_look;
 mod market;
 mod orders;
 mod out;
+mod replaces;
 mod rfq;
 mod routing;
 mod snapshot;
@@ -28,7 +30,7 @@ mod terms;
 pub use foresee::FORESEEN_MAX;
 pub use hash::RollingHash;
 pub use out::{OUT_LINES_MAX, Out};
-pub use pinrail_oms::{Owner, PARENTS_MAX};
+pub use pinrail_oms::{EXECUTIONS_MAX, Owner, PARENTS_MAX};
 pub use pinrail_pricing::{Pricer, Strategy};
 pub use snapshot::hash_of;
 pub use state::{Bounds, Counts, Engine};

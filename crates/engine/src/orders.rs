@@ -1,7 +1,8 @@
 //! Orders to venues: from what a strategy wants to the end that the venue reports.
 
 use pinrail_book::{Source, View};
-use pinrail_oms::OrderSlot;
+use pinrail_oms::life::OrderEvent;
+use pinrail_oms::{OrderSlot, VenueFill};
 use pinrail_pricing::{Fill, FillFrom, Pricer};
 use pinrail_risk::OrderMarket;
 use pinrail_types::record::{
@@ -20,7 +21,7 @@ use crate::state::Engine;
 const SCANS_PER_INPUT: u32 = 32;
 
 /// When a venue says that something was, as near as is known.
-fn as_of(ts_event: u64, ts_recv: u64) -> u64 {
+pub(crate) fn as_of(ts_event: u64, ts_recv: u64) -> u64 {
     if ts_event == 0 { ts_recv } else { ts_event }
 }
 
@@ -29,8 +30,19 @@ fn fits(held: &NewVenueOrder, report: &VenueReport) -> bool {
     (held.venue, held.instrument, held.side.fix()) == (report.venue, report.instrument, report.side)
 }
 
+/// Whether a price is worse than an order and what is to replace it allow.
+pub(crate) fn is_worse(held: &OpenOrder, px: Px) -> bool {
+    let replaced = held
+        .replacement
+        .map_or(held.order.px, |replacement| replacement.px);
+    match held.order.side {
+        Side::Buy => px > held.order.px.max(replaced),
+        Side::Sell => px < held.order.px.min(replaced),
+    }
+}
+
 /// A fill at a venue as a trade.
-fn venue_trade(
+pub(crate) fn venue_trade(
     report: &VenueReport,
     side: Side,
     meta: &Instrument,
@@ -60,7 +72,7 @@ fn venue_trade(
 }
 
 /// An order goes only where the venue's own book can be seen.
-fn check_source(source: &Source, now: u64) -> Result<(), Reason> {
+pub(crate) fn check_source(source: &Source, now: u64) -> Result<(), Reason> {
     source.book.reason().check()?;
     if source.book.is_stale(now, source.stale_ns_max) {
         return Err(Reason::ReferenceStale);
@@ -168,7 +180,7 @@ impl<P: Pricer> Engine<P> {
     }
 
     fn send_cancel(&mut self, slot: OrderSlot, reason: Reason, out: &mut Out) {
-        self.orders.set_canceling(slot, true);
+        self.orders.ask_cancel(slot);
         let held = self.orders.get(slot);
         self.risk.count_cancel(held.order.venue, out.now());
         out.push(VenueOrderCancel {
@@ -181,15 +193,22 @@ impl<P: Pricer> Engine<P> {
         });
     }
 
-    /// Whether the engine cancels an order by itself: it is of another epoch, or a trading state forbids it.
-    fn is_to_cancel(&self, held: &OpenOrder) -> bool {
+    /// Why the engine cancels an order by itself, if it does: it is of another epoch, a trading state forbids it, or a person had it
+    /// cancelled with others.
+    fn why_cancel(&self, held: &OpenOrder) -> Option<Reason> {
         let is_orphaned = held.order_id.epoch != self.epoch;
-        !held.is_canceling && (is_orphaned || self.risk.forbids(&held.order))
+        if held.is_canceling {
+            None
+        } else if is_orphaned || self.risk.forbids(&held.order) {
+            Some(Reason::Withdrawn)
+        } else {
+            held.is_unwanted.then_some(Reason::MassCancel)
+        }
     }
 
     /// Begins to cancel, from the next input on, the orders that trading states allow no longer, if there are any.
     pub(crate) fn cancel_forbidden(&mut self) {
-        if !self.orders.is_empty() && self.orders.iter().any(|held| self.is_to_cancel(held)) {
+        if !self.orders.is_empty() && self.orders.iter().any(|held| self.why_cancel(held).is_some()) {
             self.cancel_from = Some(0);
         }
     }
@@ -200,10 +219,11 @@ impl<P: Pricer> Engine<P> {
         let (open, rest) = self.orders.scan(from, SCANS_PER_INPUT);
         let mut forbidden = [None; SCANS_PER_INPUT as usize];
         for (place, slot) in forbidden.iter_mut().zip(open) {
-            *place = self.is_to_cancel(self.orders.get(slot)).then_some(slot);
+            let why = self.why_cancel(self.orders.get(slot));
+            *place = why.map(|why| (slot, why));
         }
-        for slot in forbidden.into_iter().flatten() {
-            self.send_cancel(slot, Reason::Withdrawn, out);
+        for (slot, why) in forbidden.into_iter().flatten() {
+            self.send_cancel(slot, why, out);
         }
         self.cancel_from = rest;
     }
@@ -218,7 +238,7 @@ impl<P: Pricer> Engine<P> {
                 core::array::from_fn(|_| open.next())
             };
             for slot in open.into_iter().flatten() {
-                self.orders.set_canceling(slot, false);
+                self.orders.doubt(slot);
             }
             from = rest;
         }
@@ -234,7 +254,7 @@ impl<P: Pricer> Engine<P> {
             .set_balance(balance.venue, balance.asset, balance.balance, as_of)
     }
 
-    fn known_venue(&self, venue: VenueId) -> Result<(), Reason> {
+    pub(crate) fn known_venue(&self, venue: VenueId) -> Result<(), Reason> {
         let known = self.venues.get(venue.index()).and_then(Option::as_ref);
         known.map(|_| ()).ok_or(Reason::UnknownVenue)
     }
@@ -243,20 +263,24 @@ impl<P: Pricer> Engine<P> {
     /// are open halts its venue, and a fill that can't be booked the desk, until a named person has reconciled it.
     pub(crate) fn on_venue_report(&mut self, report: &VenueReport, out: &mut Out) -> Result<(), Reason> {
         let exec_type = ExecType::from_byte(report.exec_type).ok_or(Reason::BadField)?;
-        if matches!(
-            exec_type,
-            ExecType::Replaced | ExecType::Restated | ExecType::Triggered
-        ) {
+        if matches!(exec_type, ExecType::Restated | ExecType::Triggered) {
             return Err(Reason::BadField);
         }
-        let is_fill = exec_type == ExecType::Trade;
-        match self.take_report(exec_type, report, out) {
-            Err(reason) if is_fill && reason != Reason::DuplicateExecId => {
-                self.halt(reason, out);
-                Err(reason)
+        let outcome = self.take_report(exec_type, report, out);
+        let is_booked = matches!(
+            exec_type,
+            ExecType::Trade | ExecType::TradeCorrect | ExecType::TradeCancel
+        );
+        match outcome {
+            Err(Reason::DuplicateExecId | Reason::TradeBusted) | Ok(()) => {}
+            // The venue's position and ours differ from here on.
+            Err(reason @ (Reason::UnknownExecId | Reason::OrderMismatch)) => {
+                self.halt_venue(report.venue, reason, out);
             }
-            outcome => outcome,
+            Err(reason) if is_booked => self.halt(reason, out),
+            Err(_) => {}
         }
+        outcome
     }
 
     fn take_report(
@@ -269,8 +293,15 @@ impl<P: Pricer> Engine<P> {
         if OrdStatus::from_byte(report.ord_status).is_none() || report.exec_id.is_empty() {
             return Err(Reason::BadField);
         }
-        if exec_type == ExecType::Trade {
-            return self.take_fill(report, out);
+        match exec_type {
+            ExecType::Trade => return self.take_fill(report, out),
+            ExecType::TradeCancel => return self.take_bust(report, None, out),
+            ExecType::TradeCorrect => {
+                let is_sane = report.last_px.is_representable() && report.last_qty.is_orderable();
+                let corrected = is_sane.then_some((report.last_qty, report.last_px));
+                return self.take_bust(report, Some(corrected.ok_or(Reason::BadField)?), out);
+            }
+            _ => {}
         }
         if !self.executions.note(report.venue, &report.exec_id) {
             return Err(Reason::DuplicateExecId);
@@ -282,28 +313,28 @@ impl<P: Pricer> Engine<P> {
             return Ok(());
         }
         match exec_type {
-            ExecType::Canceled | ExecType::Rejected | ExecType::Expired => {
-                self.orders.end(slot);
-                self.risk.release_order(&held.order, held.leaves, Qty::ZERO);
-                self.part_ended(held.parent_id, held.leaves, out);
-                // A fill is missing, and will be of an order that nobody knows.
-                if report.cum_qty.0 != held.order.qty.0 - held.leaves.0 {
-                    self.halt_venue(report.venue, Reason::OrderMismatch, out);
-                }
-            }
-            ExecType::OrderStatus => {
-                // Its cancel was refused: asked for again, if it must not be there.
-                self.orders.set_canceling(slot, false);
-                self.cancel_forbidden();
-            }
-            ExecType::New
-            | ExecType::PendingNew
-            | ExecType::Trade
-            | ExecType::Replaced
-            | ExecType::Restated
-            | ExecType::Triggered => {}
+            ExecType::Canceled => self.take_end(slot, OrderEvent::Cancel, report, out),
+            ExecType::Rejected => self.take_end(slot, OrderEvent::Reject, report, out),
+            ExecType::Expired => self.take_end(slot, OrderEvent::Expire, report, out),
+            ExecType::Replaced => self.take_replaced(slot, report, out),
+            ExecType::OrderStatus => self.take_refusal(slot, report, out),
+            ExecType::New => self.orders.confirm(slot),
+            // The venue has what it was asked, and will answer it.
+            _ => {}
         }
         Ok(())
+    }
+
+    /// The venue ended an order.
+    fn take_end(&mut self, slot: OrderSlot, event: OrderEvent, report: &VenueReport, out: &mut Out) {
+        let held = *self.orders.get(slot);
+        let after = self.orders.end(slot, event);
+        self.risk.change_order(&held, &after);
+        self.part_ended(held.parent_id, held.leaves, out);
+        // A fill is missing, and will be of an order that nobody knows.
+        if report.cum_qty != held.cum_qty {
+            self.halt_venue(report.venue, Reason::OrderMismatch, out);
+        }
     }
 
     fn take_fill(&mut self, report: &VenueReport, out: &mut Out) -> Result<(), Reason> {
@@ -324,6 +355,7 @@ impl<P: Pricer> Engine<P> {
         }
         let meta = &traded.meta;
         let trade = venue_trade(report, side, meta, out)?;
+        let cost_before = self.positions.get(report.instrument).cost;
         let entries = self.accounts.check(&trade)?;
         // Another asset's fee is in the accounts and in no position.
         let in_quote = report.fee_asset == meta.quote;
@@ -332,9 +364,26 @@ impl<P: Pricer> Engine<P> {
             .positions
             .execute(meta, side, report.last_qty, report.last_px, fee)?;
         self.accounts.post(&entries);
+        let parent_id = self.parent_of(report.order_id);
+        let (of_order, fault) = self.fill_order(report, fee, out);
         // Not before it is booked: what could not be may come again.
-        self.executions.note(report.venue, &report.exec_id);
-        let fault = self.fill_order(report, fee, out);
+        self.executions.note_fill(
+            report.venue,
+            &report.exec_id,
+            &VenueFill {
+                order_id: report.order_id,
+                parent_id,
+                trade_id: trade.trade_id,
+                instrument: report.instrument,
+                side,
+                px: report.last_px,
+                qty: report.last_qty,
+                of_order,
+                fee: report.fee,
+                fee_asset: report.fee_asset,
+                cost: Amount::new(position.cost.get() - cost_before.get()),
+            },
+        );
         let fill = NewVenueOrder {
             strategy: StrategyId(0),
             venue: report.venue,
@@ -367,36 +416,37 @@ impl<P: Pricer> Engine<P> {
         Ok(())
     }
 
-    /// Takes a fill off the order that it names, and gives back why it does not fit, or [`Reason::None`].
-    fn fill_order(&mut self, report: &VenueReport, fee: Amount, out: &mut Out) -> Reason {
+    fn parent_of(&self, order_id: OutId) -> OutId {
+        let slot = self.orders.find(order_id);
+        slot.map_or(OutId::NONE, |slot| self.orders.get(slot).parent_id)
+    }
+
+    /// Takes a fill off the order that it names, and gives back how much of it was taken off, and why it does not fit or
+    /// [`Reason::None`].
+    fn fill_order(&mut self, report: &VenueReport, fee: Amount, out: &mut Out) -> (Qty, Reason) {
         let Some(slot) = self.orders.find(report.order_id) else {
-            return Reason::UnknownOrder;
+            return (Qty::ZERO, Reason::UnknownOrder);
         };
         let held = *self.orders.get(slot);
         if !fits(&held.order, report) {
-            return Reason::OrderMismatch;
+            return (Qty::ZERO, Reason::OrderMismatch);
         }
         let filled = report.last_qty.min(held.leaves);
-        self.orders.fill(slot, filled);
-        let left = Qty(held.leaves.0 - filled.0);
-        self.risk.release_order(&held.order, held.leaves, left);
+        let after = self.orders.fill(slot, filled);
+        self.risk.change_order(&held, &after);
         self.part_filled(held.parent_id, filled, report.last_px, fee, out);
-        if left == Qty::ZERO {
-            self.part_ended(held.parent_id, left, out);
+        if !after.is_open() {
+            self.part_ended(held.parent_id, Qty::ZERO, out);
         }
-        let is_worse = |px: Px| match held.order.side {
-            Side::Buy => px > held.order.px,
-            Side::Sell => px < held.order.px,
-        };
-        if report.last_qty > filled || is_worse(report.last_px) {
-            Reason::OrderMismatch
+        if report.last_qty > filled || is_worse(&held, report.last_px) {
+            (filled, Reason::OrderMismatch)
         } else {
-            Reason::None
+            (filled, Reason::None)
         }
     }
 
     /// Halts a venue until a named person turns it on again.
-    fn halt_venue(&mut self, venue: VenueId, reason: Reason, out: &mut Out) {
+    pub(crate) fn halt_venue(&mut self, venue: VenueId, reason: Reason, out: &mut Out) {
         if self.risk.halt_venue(venue, reason) {
             self.set_venue_halted(venue, true);
             out.push(StateChange {

@@ -6,7 +6,9 @@ use pinrail_pricing::Pricer;
 use pinrail_risk::STRATEGIES_MAX;
 use pinrail_types::money::{product, whole_ceil, whole_floor};
 use pinrail_types::record::{HedgingParams, ParentOrderReport, ParentState, TimeInForce};
-use pinrail_types::{Amount, E8, NewParentOrder, NewVenueOrder, OutId, ParentOrder, Px, Qty, Reason, Side, worth};
+use pinrail_types::{
+    Amount, E8, NewParentOrder, NewVenueOrder, OutId, ParentOrder, Px, Qty, Reason, Side, worth,
+};
 
 use crate::orders::Reference;
 use crate::out::Out;
@@ -277,7 +279,13 @@ impl<P: Pricer> Engine<P> {
         let parent = self.parents.get(slot);
         let order = &parent.order;
         let listings = self.traded[order.instrument.index()].as_ref()?.listings.iter();
-        let left = self.parts.slices.iter().zip(listings).enumerate().skip(self.parts.from);
+        let left = self
+            .parts
+            .slices
+            .iter()
+            .zip(listings)
+            .enumerate()
+            .skip(self.parts.from);
         let mut left = left.filter(|(_, (slice, _))| slice.qty > Qty::ZERO);
         let next = if self.parts.most > 0 { left.next() } else { None };
         let Some((at, (slice, listing))) = next else {
@@ -320,6 +328,33 @@ impl<P: Pricer> Engine<P> {
         let cost = traded.and_then(|traded| cost_beyond(traded, &order, px, qty, fee));
         let cost = cost.unwrap_or(i128::MAX);
         self.keep(slot, |parents, slot| parents.filled(slot, qty, cost), out);
+    }
+
+    /// A venue took back or corrected a fill of a part: its quantity, price and fee in the quote asset were so and are so, and so
+    /// much more of the part is at the venue.
+    pub(crate) fn part_corrected(
+        &mut self,
+        parent_id: OutId,
+        fills: [(Qty, Px, Amount); 2],
+        in_flight: i64,
+        out: &mut Out,
+    ) {
+        let Some(slot) = self.parents.find(parent_id) else {
+            return;
+        };
+        let order = self.parents.get(slot).order;
+        let traded = self.traded[order.instrument.index()].as_ref();
+        let filled = fills[1].0.0 - fills[0].0.0;
+        let [was, is] =
+            fills.map(|(qty, px, fee)| traded.and_then(|traded| cost_beyond(traded, &order, px, qty, fee)));
+        let cost = was.zip(is).and_then(|(was, is)| is.checked_sub(was));
+        let cost = cost.unwrap_or(i128::MAX);
+        self.keep(
+            slot,
+            |parents, slot| parents.corrected(slot, filled, in_flight, cost),
+            out,
+        );
+        self.part_ended(parent_id, Qty::ZERO, out);
     }
 
     /// A part ended at its venue with so much of it not filled.

@@ -1,7 +1,7 @@
 //! The engine's state, and the way of an input through it.
 
 use pinrail_book::{Book, Consolidated, Estimates, Levels, VENUES_MAX};
-use pinrail_oms::life::{QuoteState, RfqState};
+use pinrail_oms::life::{OrderState, QuoteState, RfqState};
 use pinrail_oms::{
     Accounts, Deals, Executions, Holds, OrderTable, Owner, ParentTable, Positions, QuoteTable, Recalls,
     Reports, Streams,
@@ -14,11 +14,11 @@ use pinrail_types::record::{
     LimitSet, ListingDef, MarketPhaseSet, MassQuote, ModelInput, NewOrderSingle, OrderCancelReplaceRequest,
     OrderCancelRequest, OrderMassCancelRequest, OutputHash, QuoteCancel, QuoteRequest, QuoteResponse,
     QuotingParams, RuntimeEvent, SessionEvent, Tick, TierSpread, TopOfBook, Trade, TradingState,
-    TradingStateSet, VenueBalance, VenueDef, VenueReport, VenueStatus,
+    TradingStateSet, VenueBalance, VenueDef, VenueMassCancel, VenueReport, VenueStatus,
 };
 use pinrail_types::{
     Amount, AssetId, BEHAVIOUR_VERSION, Cause, ClientId, Frame, Instrument, InstrumentId, OpenOrder, OutId,
-    Reason, Record, RecordHeader, SourceId, VenueId,
+    Qty, Reason, Record, RecordHeader, SourceId, VenueId,
 };
 
 use crate::crossing::Books;
@@ -465,6 +465,7 @@ impl<P: Pricer> Engine<P> {
             DealerPass::TYPE => return self.on_dealer_pass(body::<DealerPass>(input)?, out),
             MassQuote::TYPE => self.on_mass_quote(body::<MassQuote>(input)?, out),
             BookDef::TYPE => return self.on_book_def(body::<BookDef>(input)?),
+            VenueMassCancel::TYPE => return self.on_venue_mass_cancel(body::<VenueMassCancel>(input)?, out),
             MarketPhaseSet::TYPE => return self.on_market_phase(body::<MarketPhaseSet>(input)?, out),
             _ => return Err(Reason::UnknownRecord),
         }
@@ -617,6 +618,19 @@ impl<P: Pricer> Engine<P> {
     /// Orders open at venues now.
     pub fn open_orders(&self) -> impl Iterator<Item = &OpenOrder> {
         self.orders.iter()
+    }
+
+    /// Where an order at a venue is, or how it ended if that was not long ago; `None` if nobody knows.
+    pub fn order_state(&self, order_id: OutId) -> Option<OrderState> {
+        self.orders.life(order_id)
+    }
+
+    /// Lots of an instrument that the house would buy, and sell, if every open quote and order were filled.
+    ///
+    /// # Panics
+    /// If the instrument is beyond the engine's bounds.
+    pub fn open_lots(&self, instrument: InstrumentId) -> (Qty, Qty) {
+        self.risk.open_lots(instrument)
     }
 
     /// Who has what, in double entry.

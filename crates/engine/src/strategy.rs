@@ -129,6 +129,12 @@ impl<P: Pricer> Engine<P> {
                         out.push(parent_reject(&order, reason));
                     }
                 }
+                Action::Replace(order_id, px, qty) => {
+                    if let Err(reason) = self.replace_order(order_id, px, qty, out) {
+                        out.push(self.replace_reject(order_id, px, qty, reason));
+                    }
+                    self.report_latches(out);
+                }
                 Action::Cancel(order_id) => {
                     if let Some(slot) = self.parents.find(order_id) {
                         self.cancel_parent(slot, out);
@@ -143,6 +149,21 @@ impl<P: Pricer> Engine<P> {
         if self.actions.left_out() > 0 {
             let left_out = Qty(self.actions.left_out().into());
             out.push(reject(OutId::NONE, left_out, Reason::ActionsFull));
+        }
+    }
+
+    fn replace_reject(&self, order_id: OutId, px: Px, qty: Qty, reason: Reason) -> VenueOrderReject {
+        let order = self.orders.find(order_id).map(|slot| self.orders.get(slot).order);
+        let reject = VenueOrderReject {
+            px,
+            ..reject(order_id, qty, reason)
+        };
+        match order {
+            Some(order) => VenueOrderReject {
+                order_id,
+                ..order_reject(&NewVenueOrder { px, qty, ..order }, reason)
+            },
+            None => reject,
         }
     }
 }

@@ -727,7 +727,7 @@ fn a_venue_is_sent_no_order_of_a_day_or_a_date_and_reports_nothing_of_a_book_of_
         assert_eq!(place(&mut desk, &order), Err(Reason::BadField));
     }
     let sent = place(&mut desk, &order(Side::Buy, 10_000, 5)).unwrap();
-    for exec_type in [ExecType::Replaced, ExecType::Restated, ExecType::Triggered] {
+    for exec_type in [ExecType::Restated, ExecType::Triggered] {
         let reject: InputReject = only(&desk.put(report(&sent, "E", exec_type, OrdStatus::New)));
         assert_eq!(reject.reason, Reason::BadField.code());
     }

@@ -1,11 +1,12 @@
-//! Venues' reports that were taken, so that none is taken twice.
+//! Venues' reports that were taken, so that none is taken twice; and the trades that they told of, so that a venue can take
+//! one back.
 
 use pinrail_types::state::{StateError, Visitor};
-use pinrail_types::{Text, VenueId};
+use pinrail_types::{Amount, AssetId, InstrumentId, OutId, Px, Qty, Reason, Side, Text, VenueId};
 
 use crate::slots::Slots;
 
-/// Reports that are remembered.
+/// Reports that are remembered. A trade that so many reports came behind is known no longer, and can't be taken back.
 pub const EXECUTIONS_MAX: usize = 4_096;
 
 /// A venue and its id of a report.
@@ -15,10 +16,60 @@ struct Key {
     exec_id: Text<40>,
 }
 
-/// The ids of the last [`EXECUTIONS_MAX`] reports, compared as a whole.
+/// A fill at a venue that was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VenueFill {
+    /// The order that it was of, as the venue named it.
+    pub order_id: OutId,
+    /// What that order was a part of; none if it stood alone.
+    pub parent_id: OutId,
+    /// Our id of the trade.
+    pub trade_id: OutId,
+    /// In what.
+    pub instrument: InstrumentId,
+    /// The house's side.
+    pub side: Side,
+    /// At which price.
+    pub px: Px,
+    /// How much.
+    pub qty: Qty,
+    /// How much of that was taken off the order.
+    pub of_order: Qty,
+    /// What the venue took for it; negative is a rebate.
+    pub fee: Amount,
+    /// In which asset.
+    pub fee_asset: AssetId,
+    /// What it added to the cost of the position.
+    pub cost: Amount,
+}
+
+/// What a report was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Noted {
+    /// No trade.
+    Report,
+    /// A trade that stands.
+    Fill(VenueFill),
+    /// A trade that a report corrected which stands so many places further on.
+    Corrected(u16),
+    /// A trade that was taken back.
+    Busted,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    key: Key,
+    noted: Noted,
+}
+
+/// A place in the list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ExecutionSlot(u32);
+
+/// The last [`EXECUTIONS_MAX`] reports, whose ids are compared as a whole.
 #[derive(Clone, Debug)]
 pub struct Executions {
-    ring: Vec<Key>,
+    ring: Vec<Entry>,
     /// Where the next is put; the oldest stands there once the ring is full.
     next: usize,
     by_key: Slots,
@@ -52,37 +103,98 @@ impl Executions {
 
     /// Whether a report was noted before.
     pub fn has(&self, venue: VenueId, exec_id: &Text<40>) -> bool {
-        self.holds(&Key {
+        self.find(venue, exec_id).is_some()
+    }
+
+    fn find(&self, venue: VenueId, exec_id: &Text<40>) -> Option<u32> {
+        self.find_key(&Key {
             venue,
             exec_id: *exec_id,
         })
     }
 
-    fn holds(&self, key: &Key) -> bool {
-        let found = self.by_key.find(hash(key), |at| self.ring[at as usize] == *key);
-        found.is_some()
+    fn find_key(&self, key: &Key) -> Option<u32> {
+        self.by_key
+            .find(hash(key), |at| self.ring[at as usize].key == *key)
     }
 
-    /// Notes a report; false if it was noted before.
+    /// Notes a report of no trade; false if it was noted before.
     pub fn note(&mut self, venue: VenueId, exec_id: &Text<40>) -> bool {
         let key = Key {
             venue,
             exec_id: *exec_id,
         };
-        if self.holds(&key) {
-            return false;
+        let is_new = self.find_key(&key).is_none();
+        if is_new {
+            self.push(key, Noted::Report);
         }
+        is_new
+    }
+
+    /// Notes a report of a trade.
+    ///
+    /// # Panics
+    /// If it was noted before.
+    pub fn note_fill(&mut self, venue: VenueId, exec_id: &Text<40>, fill: &VenueFill) {
+        let key = Key {
+            venue,
+            exec_id: *exec_id,
+        };
+        assert!(self.find_key(&key).is_none(), "a trade is noted once");
+        self.push(key, Noted::Fill(*fill));
+    }
+
+    fn push(&mut self, key: Key, noted: Noted) {
         let at = self.next as u32;
+        let entry = Entry { key, noted };
         match self.ring.get_mut(self.next) {
             Some(oldest) => {
-                self.by_key.remove(hash(oldest), at);
-                *oldest = key;
+                self.by_key.remove(hash(&oldest.key), at);
+                *oldest = entry;
             }
-            None => self.ring.push(key),
+            None => self.ring.push(entry),
         }
         self.by_key.insert(hash(&key), at);
         self.next = (self.next + 1) % EXECUTIONS_MAX;
-        true
+    }
+
+    /// The trade that a report told of, as the last report that corrected it left it.
+    ///
+    /// # Errors
+    /// [`Reason::UnknownExecId`] if none is known, or no longer; [`Reason::TradeBusted`] if it was taken back.
+    pub fn fill(&self, venue: VenueId, exec_id: &Text<40>) -> Result<(ExecutionSlot, VenueFill), Reason> {
+        let mut at = self.find(venue, exec_id).ok_or(Reason::UnknownExecId)?;
+        // Each step goes to a younger report.
+        for _ in 0..EXECUTIONS_MAX {
+            match self.ring[at as usize].noted {
+                Noted::Report => return Err(Reason::UnknownExecId),
+                Noted::Busted => return Err(Reason::TradeBusted),
+                Noted::Fill(fill) => return Ok((ExecutionSlot(at), fill)),
+                Noted::Corrected(further) => at = (at + u32::from(further)) % EXECUTIONS_MAX as u32,
+            }
+        }
+        Err(Reason::UnknownExecId)
+    }
+
+    /// Notes that a report took a trade back.
+    ///
+    /// # Panics
+    /// If the report was noted before.
+    pub fn bust(&mut self, slot: ExecutionSlot, venue: VenueId, exec_id: &Text<40>) {
+        self.ring[slot.0 as usize].noted = Noted::Busted;
+        assert!(self.note(venue, exec_id), "a report is noted once");
+    }
+
+    /// Notes that a report corrected a trade, and how.
+    ///
+    /// # Panics
+    /// If the report was noted before.
+    pub fn correct(&mut self, slot: ExecutionSlot, venue: VenueId, exec_id: &Text<40>, fill: &VenueFill) {
+        let at = slot.0 as usize;
+        // None if the new one takes the very place of the old.
+        let further = (self.next + EXECUTIONS_MAX - at) % EXECUTIONS_MAX;
+        self.ring[at].noted = Noted::Corrected(further as u16);
+        self.note_fill(venue, exec_id, fill);
     }
 
     /// Goes through the state, from the oldest on.
@@ -96,17 +208,100 @@ impl Executions {
         let oldest = if len == EXECUTIONS_MAX { self.next } else { 0 };
         for at in 0..len {
             let held = self.ring.get((oldest + at) % EXECUTIONS_MAX);
-            let mut key = held.copied().unwrap_or(Key {
-                venue: VenueId(0),
-                exec_id: Text::EMPTY,
-            });
-            visitor.u16(&mut key.venue.0)?;
-            visitor.plain(&mut key.exec_id)?;
-            if visitor.is_loading() && !self.note(key.venue, &key.exec_id) {
-                return Err(visitor.bad(at as u64, "another report"));
+            let mut entry = held.copied().unwrap_or(NOTHING);
+            visitor.u16(&mut entry.key.venue.0)?;
+            visitor.plain(&mut entry.key.exec_id)?;
+            visit_noted(&mut entry.noted, len - at, visitor)?;
+            if visitor.is_loading() {
+                if self.find_key(&entry.key).is_some() {
+                    return Err(visitor.bad(at as u64, "another report"));
+                }
+                self.push(entry.key, entry.noted);
             }
         }
         Ok(())
+    }
+}
+
+const NOTHING: Entry = Entry {
+    key: Key {
+        venue: VenueId(0),
+        exec_id: Text::EMPTY,
+    },
+    noted: Noted::Report,
+};
+
+const NO_FILL: VenueFill = VenueFill {
+    order_id: OutId::NONE,
+    parent_id: OutId::NONE,
+    trade_id: OutId::NONE,
+    instrument: InstrumentId(0),
+    side: Side::Buy,
+    px: Px(0),
+    qty: Qty::ZERO,
+    of_order: Qty::ZERO,
+    fee: Amount::ZERO,
+    fee_asset: AssetId(0),
+    cost: Amount::ZERO,
+};
+
+/// What was booked is below this.
+const AMOUNT_MAX: u128 = 1 << 126;
+
+/// What stands `behind` places before the end.
+fn visit_noted(noted: &mut Noted, behind: usize, visitor: &mut impl Visitor) -> Result<(), StateError> {
+    let mut kind = match noted {
+        Noted::Report => 0,
+        Noted::Fill(_) => 1,
+        Noted::Corrected(_) => 2,
+        Noted::Busted => 3,
+    };
+    visitor.below(&mut kind, 4)?;
+    *noted = match (kind, *noted) {
+        (0, _) => Noted::Report,
+        (1, held) => {
+            let mut fill = match held {
+                Noted::Fill(fill) => fill,
+                _ => NO_FILL,
+            };
+            visit_fill(&mut fill, visitor)?;
+            Noted::Fill(fill)
+        }
+        (2, held) => {
+            let mut further = match held {
+                Noted::Corrected(further) => u64::from(further),
+                _ => 0,
+            };
+            visitor.below(&mut further, behind as u64)?;
+            if further == 0 {
+                return Err(visitor.bad(further, "a report further on"));
+            }
+            Noted::Corrected(further as u16)
+        }
+        _ => Noted::Busted,
+    };
+    Ok(())
+}
+
+fn visit_fill(fill: &mut VenueFill, visitor: &mut impl Visitor) -> Result<(), StateError> {
+    visitor.plain(&mut fill.order_id)?;
+    visitor.plain(&mut fill.parent_id)?;
+    visitor.plain(&mut fill.trade_id)?;
+    visitor.u32(&mut fill.instrument.0)?;
+    visitor.side(&mut fill.side)?;
+    visitor.plain(&mut fill.px)?;
+    visitor.plain(&mut fill.qty)?;
+    visitor.plain(&mut fill.of_order)?;
+    visitor.plain(&mut fill.fee)?;
+    visitor.u32(&mut fill.fee_asset.0)?;
+    visitor.plain(&mut fill.cost)?;
+    let are_bounded =
+        [fill.fee, fill.cost].map(|amount| amount.get().unsigned_abs() <= AMOUNT_MAX) == [true; 2];
+    let is_sane = are_bounded && fill.qty.is_orderable() && (0..=fill.qty.0).contains(&fill.of_order.0);
+    if is_sane && fill.px.is_representable() {
+        Ok(())
+    } else {
+        Err(visitor.bad(fill.qty.0.cast_unsigned(), "a fill"))
     }
 }
 
@@ -144,5 +339,88 @@ mod tests {
             assert!(!executions.note(VenueId(0), &text(3)));
             assert!(!executions.note(VenueId(1), &text(0)));
         }
+    }
+
+    fn fill(qty: i64) -> VenueFill {
+        VenueFill {
+            qty: Qty(qty),
+            ..NO_FILL
+        }
+    }
+
+    fn reloaded(executions: &mut Executions) -> Executions {
+        let mut save = Save::default();
+        executions.visit(&mut save).unwrap();
+        let mut loaded = Executions::new();
+        loaded.visit(&mut Load::new(&save.words)).unwrap();
+        loaded
+    }
+
+    #[test]
+    fn a_trade_is_known_by_the_ids_of_all_its_corrections_until_it_is_taken_back() {
+        let venue = VenueId(0);
+        // From anywhere in the ring, the place where it begins anew included.
+        for before in [0, 1, EXECUTIONS_MAX - 2, EXECUTIONS_MAX - 1, EXECUTIONS_MAX + 5] {
+            let mut executions = Executions::new();
+            for n in 0..before {
+                executions.note(VenueId(1), &text(n));
+            }
+            assert_eq!(
+                executions.fill(venue, &text(0)).err(),
+                Some(Reason::UnknownExecId)
+            );
+            executions.note_fill(venue, &text(0), &fill(5));
+            for n in 1..4 {
+                let (slot, held) = executions.fill(venue, &text(n / 2)).unwrap();
+                assert_eq!(held, fill(4 + n as i64));
+                executions.correct(slot, venue, &text(n), &fill(5 + n as i64));
+                executions = reloaded(&mut executions);
+            }
+            for n in 0..4 {
+                assert_eq!(
+                    executions.fill(venue, &text(n)).map(|(_, held)| held),
+                    Ok(fill(8))
+                );
+            }
+            let (slot, _) = executions.fill(venue, &text(1)).unwrap();
+            executions.bust(slot, venue, &text(9));
+            for n in 0..4 {
+                assert_eq!(executions.fill(venue, &text(n)).err(), Some(Reason::TradeBusted));
+            }
+            assert_eq!(
+                executions.fill(venue, &text(9)).err(),
+                Some(Reason::UnknownExecId)
+            );
+            assert!(executions.has(venue, &text(9)));
+        }
+    }
+
+    #[test]
+    fn a_trade_that_is_corrected_by_the_report_that_takes_its_place_is_known_by_that() {
+        let (venue, other) = (VenueId(0), VenueId(1));
+        let mut executions = Executions::new();
+        executions.note_fill(venue, &text(0), &fill(5));
+        for n in 1..EXECUTIONS_MAX {
+            executions.note(other, &text(n));
+        }
+        let (slot, _) = executions.fill(venue, &text(0)).unwrap();
+        executions.correct(slot, venue, &text(1), &fill(6));
+        assert_eq!(
+            executions.fill(venue, &text(0)).err(),
+            Some(Reason::UnknownExecId)
+        );
+        assert_eq!(
+            executions.fill(venue, &text(1)).map(|(_, held)| held),
+            Ok(fill(6))
+        );
+        // And one that is too old is known no longer.
+        for n in 0..EXECUTIONS_MAX {
+            assert!(executions.fill(venue, &text(1)).is_ok(), "{n}");
+            executions.note(VenueId(2), &text(n));
+        }
+        assert_eq!(
+            executions.fill(venue, &text(1)).err(),
+            Some(Reason::UnknownExecId)
+        );
     }
 }

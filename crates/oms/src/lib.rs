@@ -1,9 +1,9 @@
 //! State machines of RFQ and quote, orders at venues, and positions.
 //!
-//! [`life`] is the table of what may become of a request and its quote. [`QuoteTable`] holds every open quote and remembers those that ended last; [`Streams`] what is quoted again and again;
+//! [`life`] is the table of what may become of a request, its quote and an order at a venue. [`QuoteTable`] holds every open quote and remembers those that ended last; [`Streams`] what is quoted again and again;
 //! [`Reports`] what was told last of accepts, [`Recalls`] what clients took back;
 //! [`Positions`] the house position and cash in each instrument. [`OrderTable`] holds every order that is open at a venue,
-//! [`ParentTable`] what they are parts of, [`Executions`] the reports that were taken of them. [`ClientOrders`] holds what is open in the desk's own books, [`Holdings`]
+//! [`ParentTable`] what they are parts of, [`Executions`] the reports that were taken of them and the trades that these told of. [`ClientOrders`] holds what is open in the desk's own books, [`Holdings`]
 //! what clients traded there. [`Accounts`] holds who has what, in double entry. All are bounded at construction and allocate
 //! nothing afterwards.
 
@@ -29,12 +29,12 @@ mod timers;
 pub use accounts::{Accounts, Entries, Owner};
 pub use client_orders::{ClientOrderSlot, ClientOrderState, ClientOrders, Held};
 pub use deals::{DEALS_MAX, Deal, DealSlot, Deals};
-pub use executions::{EXECUTIONS_MAX, Executions};
+pub use executions::{EXECUTIONS_MAX, ExecutionSlot, Executions, VenueFill};
 pub use holdings::Holdings;
 pub use holds::{Hold, Holds};
 pub use orders::{OPEN_ORDERS_MAX, OrderSlot, OrderTable};
 pub use parents::{PARENTS_MAX, ParentSlot, ParentTable};
-pub use positions::{Position, Positions};
+pub use positions::{Executed, Position, Positions};
 pub use quotes::{Open, OpenQuote, QuoteTable, RequestHash, Slot};
 pub use recalls::Recalls;
 pub use reports::{REPORTS_MAX, Reports};

@@ -1,11 +1,11 @@
-//! The states that a request and its quote can be in, and the only steps from one to another.
+//! The states that a request, its quote and an order at a venue can be in, and the only steps from one to another.
 //!
-//! [`RFQ_STEPS`] and [`QUOTE_STEPS`] are the truth: what changes a state asks them, and a step that does not stand there is a
+//! [`RFQ_STEPS`], [`QUOTE_STEPS`] and [`ORDER_STEPS`] are the truth: what changes a state asks them, and a step that does not stand there is a
 //! fault of the program. `docs/states.md` is made from them. A request of a stream is one request for each of its quotes, all
 //! under one id.
 
 use pinrail_types::Reason;
-use pinrail_types::record::{ExecType, OrdStatus, QuoteStatus};
+use pinrail_types::record::{ExecType, OrdStatus, QuoteStatus, TradeReportTransType};
 
 /// An enum of names, numbered from zero.
 macro_rules! names {
@@ -153,6 +153,12 @@ pub enum Said {
     Status(QuoteStatus),
     /// `ExecutionReport` (8) with this `ExecType` 150 and `OrdStatus` 39.
     Execution(ExecType, OrdStatus),
+    /// `VenueOrderCancel`, to the venue as `OrderCancelRequest` (F).
+    VenueOrderCancel,
+    /// `VenueOrderReplace`, to the venue as `OrderCancelReplaceRequest` (G).
+    VenueOrderReplace,
+    /// `TradeCaptureReport` (AE) with this `TradeReportTransType` 487.
+    Trade(TradeReportTransType),
 }
 
 /// The reason with which a step is told, and with which whoever names what ended is refused later.
@@ -374,6 +380,10 @@ macro_rules! machine {
 
 machine!(RfqState, RfqEvent, RFQ_STEPS);
 machine!(QuoteState, QuoteEvent, QUOTE_STEPS);
+
+mod orders;
+
+pub use orders::{ORDER_STEPS, OrderEvent, OrderState};
 
 impl QuoteState {
     /// Whether it can still become another: what it holds is not released yet.

@@ -2,7 +2,11 @@
 
 use pinrail_types::record::TimeInForce;
 use pinrail_types::state::{StateError, Visitor};
-use pinrail_types::{InstrumentId, NewVenueOrder, OpenOrder, OutId, Px, Qty, Side, StrategyId, VenueId};
+use pinrail_types::{
+    InstrumentId, NewVenueOrder, OpenOrder, OutId, Px, Qty, Replacement, Side, StrategyId, VenueId,
+};
+
+use crate::life::{OrderEvent, OrderState};
 
 /// Most orders open at once.
 pub const OPEN_ORDERS_MAX: usize = 1_024;
@@ -20,10 +24,35 @@ const EMPTY: OpenOrder = OpenOrder {
         qty: Qty::ZERO,
         time_in_force: TimeInForce::GoodTillCancel,
     },
+    cum_qty: Qty::ZERO,
     leaves: Qty::ZERO,
     is_canceling: false,
+    is_unwanted: false,
+    replacement: None,
     parent_id: OutId::NONE,
 };
+
+/// Orders that ended last and whose end is still known, for people and tests.
+const ENDED_MAX: usize = 64;
+
+/// How the last orders ended; decides nothing, and is no part of the state.
+#[derive(Clone, Debug)]
+struct Ended {
+    ring: [(OutId, OrderState); ENDED_MAX],
+    next: usize,
+}
+
+impl Ended {
+    fn note(&mut self, order_id: OutId, state: OrderState) {
+        self.ring[self.next] = (order_id, state);
+        self.next = (self.next + 1) % ENDED_MAX;
+    }
+
+    fn find(&self, order_id: OutId) -> Option<OrderState> {
+        let found = self.ring.iter().find(|(ended, _)| *ended == order_id);
+        found.filter(|_| !order_id.is_none()).map(|(_, state)| *state)
+    }
+}
 
 /// A place in the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,11 +63,14 @@ pub struct OrderSlot(u32);
 #[derive(Clone, Debug)]
 pub struct OrderTable {
     slots: Vec<OpenOrder>,
+    /// Beside each slot, where its order is; of no meaning where none stands.
+    states: Vec<OrderState>,
     /// One bit for each slot that is taken.
     taken: [u64; WORDS],
     open: usize,
     /// How many of them buy.
     buys: usize,
+    ended: Ended,
 }
 
 impl Default for OrderTable {
@@ -52,9 +84,14 @@ impl OrderTable {
     pub fn new() -> OrderTable {
         OrderTable {
             slots: vec![EMPTY; OPEN_ORDERS_MAX],
+            states: vec![OrderState::PendingNew; OPEN_ORDERS_MAX],
             taken: [0; WORDS],
             open: 0,
             buys: 0,
+            ended: Ended {
+                ring: [(OutId::NONE, OrderState::Filled); ENDED_MAX],
+                next: 0,
+            },
         }
     }
 
@@ -115,9 +152,10 @@ impl OrderTable {
             order_id,
             order: *order,
             leaves: order.qty,
-            is_canceling: false,
             parent_id,
+            ..EMPTY
         };
+        self.states[slot] = OrderState::PendingNew;
         self.taken[slot / 64] |= 1 << (slot % 64);
         self.open += 1;
         self.buys += usize::from(order.side == Side::Buy);
@@ -137,38 +175,194 @@ impl OrderTable {
         &self.slots[slot.0 as usize]
     }
 
-    /// Notes whether the venue was asked to cancel the order.
-    ///
-    /// # Panics
-    /// If it has ended.
-    pub fn set_canceling(&mut self, slot: OrderSlot, is_canceling: bool) {
-        let held = &mut self.slots[slot.0 as usize];
-        assert!(held.is_open(), "the order has ended");
-        held.is_canceling = is_canceling;
+    /// Where the order in a slot is.
+    #[inline]
+    pub fn state(&self, slot: OrderSlot) -> OrderState {
+        self.states[slot.0 as usize]
     }
 
-    /// Takes what was filled off an order; one of which nothing is left has ended.
-    ///
-    /// # Panics
-    /// If more is taken than was left, or nothing.
-    pub fn fill(&mut self, slot: OrderSlot, qty: Qty) {
-        let held = &mut self.slots[slot.0 as usize];
-        assert!(qty > Qty::ZERO && qty <= held.leaves, "what is filled was open");
-        held.leaves.0 -= qty.0;
-        if held.leaves == Qty::ZERO {
-            self.free_slot(slot);
+    /// Where an order is, or how it ended if that was not long ago; `None` if nobody knows.
+    pub fn life(&self, order_id: OutId) -> Option<OrderState> {
+        match self.find(order_id) {
+            Some(slot) => Some(self.state(slot)),
+            None => self.ended.find(order_id),
         }
     }
 
-    /// Ends an order.
+    /// Takes a step, the only way in which a state changes, and gives back the order; one that has ended leaves its slot.
+    ///
+    /// # Panics
+    /// If the order has ended, or there is no such step: faults of the program.
+    fn step(&mut self, slot: OrderSlot, event: OrderEvent) -> OpenOrder {
+        let at = slot.0 as usize;
+        let held = &mut self.slots[at];
+        assert!(!held.order_id.is_none(), "the order has ended");
+        let state = self.states[at].after(event);
+        self.states[at] = state;
+        held.is_canceling = state == OrderState::PendingCancel;
+        let after = *held;
+        assert_eq!(state.is_open(), after.is_open(), "what is open can be filled");
+        if !state.is_open() {
+            self.ended.note(after.order_id, state);
+            self.free_slot(slot);
+        }
+        after
+    }
+
+    fn change(&mut self, slot: OrderSlot) -> &mut OpenOrder {
+        let held = &mut self.slots[slot.0 as usize];
+        assert!(held.is_open(), "the order has ended");
+        held
+    }
+
+    /// The venue has it, if that was not known; what comes late changes nothing.
+    pub fn confirm(&mut self, slot: OrderSlot) {
+        if self.state(slot).step(OrderEvent::Confirm).is_some() {
+            self.step(slot, OrderEvent::Confirm);
+        }
+    }
+
+    /// The venue is asked to cancel it.
+    ///
+    /// # Panics
+    /// If it was asked already, or the order has ended.
+    pub fn ask_cancel(&mut self, slot: OrderSlot) {
+        self.step(slot, OrderEvent::AskCancel);
+    }
+
+    /// The venue is asked to replace it: the order as it is from then on.
+    ///
+    /// # Panics
+    /// If it can't be asked for now, see [`OrderState::step`].
+    pub fn ask_replace(&mut self, slot: OrderSlot, replacement: Replacement) -> OpenOrder {
+        let held = self.change(slot);
+        *held = held.with_replacement(Some(replacement));
+        self.step(slot, OrderEvent::AskReplace)
+    }
+
+    /// The venue refuses to cancel it, if it was asked to.
+    pub fn refuse_cancel(&mut self, slot: OrderSlot) {
+        let held = self.change(slot);
+        if !held.is_canceling {
+            return;
+        }
+        let event = if held.replacement.is_some() {
+            OrderEvent::RefuseCancelReplacing
+        } else if held.cum_qty > Qty::ZERO {
+            OrderEvent::RefuseCancelPart
+        } else {
+            OrderEvent::RefuseCancel
+        };
+        self.step(slot, event);
+    }
+
+    /// The replacement is in force: the order as it is then, with nothing left if no more is wanted than was filled.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub fn replace(&mut self, slot: OrderSlot) -> OpenOrder {
+        use OrderEvent::{Replace, ReplaceDone, ReplacePart};
+        let held = self.change(slot);
+        let to = held.replacement.expect("a replacement is under way");
+        held.order.px = to.px;
+        // FIX: what was filled can't be taken off.
+        held.order.qty = to.qty.max(held.cum_qty);
+        self.answered(slot, [Replace, ReplacePart, ReplaceDone])
+    }
+
+    /// The venue refuses the replacement: the order as it is then, with nothing left if only the replacement was for more than
+    /// was filled.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub fn refuse_replace(&mut self, slot: OrderSlot) -> OpenOrder {
+        use OrderEvent::{RefuseReplace, RefuseReplaceDone, RefuseReplacePart};
+        assert!(
+            self.change(slot).replacement.is_some(),
+            "a replacement is under way"
+        );
+        self.answered(slot, [RefuseReplace, RefuseReplacePart, RefuseReplaceDone])
+    }
+
+    fn answered(&mut self, slot: OrderSlot, [whole, part, done]: [OrderEvent; 3]) -> OpenOrder {
+        let held = self.change(slot);
+        *held = held.with_replacement(None);
+        let event = match (held.is_open(), held.cum_qty > Qty::ZERO) {
+            (false, _) => done,
+            (true, true) => part,
+            (true, false) => whole,
+        };
+        self.step(slot, event)
+    }
+
+    /// What the venue knows of it is not known: the desk started anew.
+    pub fn doubt(&mut self, slot: OrderSlot) {
+        self.step(slot, OrderEvent::Doubt);
+    }
+
+    /// Takes what was filled off an order, and gives it back as it is then; one of which nothing is left has ended.
+    ///
+    /// # Panics
+    /// If more is taken than was left, or nothing.
+    pub fn fill(&mut self, slot: OrderSlot, qty: Qty) -> OpenOrder {
+        let held = self.change(slot);
+        assert!(qty > Qty::ZERO && qty <= held.leaves, "what is filled was open");
+        held.cum_qty.0 += qty.0;
+        held.leaves.0 -= qty.0;
+        let event = if held.is_open() {
+            OrderEvent::FillPart
+        } else {
+            OrderEvent::Fill
+        };
+        self.step(slot, event)
+    }
+
+    /// Takes a fill back, or so much of it, and gives the order back as it is then. What was taken back is open again; or else
+    /// the order is for so much less, but for one that is to be replaced, of which the more is counted.
+    ///
+    /// # Panics
+    /// If more is taken back than was filled, or nothing.
+    pub fn bust(&mut self, slot: OrderSlot, qty: Qty, is_open_again: bool) -> OpenOrder {
+        let held = self.change(slot);
+        assert!(
+            qty > Qty::ZERO && qty <= held.cum_qty,
+            "what is taken back was filled"
+        );
+        held.cum_qty.0 -= qty.0;
+        if !is_open_again && held.replacement.is_none() {
+            held.order.qty.0 -= qty.0;
+        }
+        *held = held.with_replacement(held.replacement);
+        let event = if held.cum_qty > Qty::ZERO {
+            OrderEvent::Bust
+        } else {
+            OrderEvent::BustAll
+        };
+        self.step(slot, event)
+    }
+
+    /// Ends an order by [`OrderEvent::Cancel`], [`OrderEvent::Reject`] or [`OrderEvent::Expire`], and gives it back with nothing
+    /// left.
     ///
     /// # Panics
     /// If it has ended already: a reservation is released exactly once.
-    pub fn end(&mut self, slot: OrderSlot) {
-        let held = &mut self.slots[slot.0 as usize];
-        assert!(held.is_open(), "order ended twice");
+    pub fn end(&mut self, slot: OrderSlot, event: OrderEvent) -> OpenOrder {
+        let held = self.change(slot);
         held.leaves = Qty::ZERO;
-        self.free_slot(slot);
+        held.replacement = None;
+        self.step(slot, event)
+    }
+
+    /// A person wants those cancelled that are of some kind; how many they are. Takes a look at each open order.
+    pub fn want_gone(&mut self, is_one: impl Fn(&NewVenueOrder) -> bool) -> u32 {
+        let mut affected = 0;
+        for held in self.slots.iter_mut().filter(|held| held.is_open()) {
+            if is_one(&held.order) {
+                held.is_unwanted = true;
+                affected += 1;
+            }
+        }
+        affected
     }
 
     fn free_slot(&mut self, slot: OrderSlot) {
@@ -179,8 +373,8 @@ impl OrderTable {
         self.open -= 1;
     }
 
-    /// The best price of the house's own open orders on a side of a venue's book, those that are to be cancelled
-    /// included; [`Px::NONE`] if it has none there. Takes a look at each open order, unless none is on that side.
+    /// The best price of the house's own open orders on a side of a venue's book, those that are to be cancelled and what is to
+    /// replace them included; [`Px::NONE`] if it has none there. Takes a look at each open order, unless none is on that side.
     #[inline]
     pub fn best_own(&self, venue: VenueId, instrument: InstrumentId, side: Side) -> Px {
         let on_side = match side {
@@ -197,7 +391,10 @@ impl OrderTable {
         let there = self.iter().filter(|held| {
             (held.order.venue, held.order.instrument, held.order.side) == (venue, instrument, side)
         });
-        let prices = there.map(|held| held.order.px);
+        let prices = there.flat_map(|held| {
+            let replacement = held.replacement.map(|replacement| replacement.px);
+            core::iter::once(held.order.px).chain(replacement)
+        });
         let best = match side {
             Side::Buy => prices.max(),
             Side::Sell => prices.min(),
@@ -224,7 +421,7 @@ impl OrderTable {
         visitor.plain(&mut taken)?;
         for slot in 0..OPEN_ORDERS_MAX {
             if taken[slot / 64] >> (slot % 64) & 1 == 1 {
-                visit_order(&mut self.slots[slot], slot, visitor)?;
+                visit_order(&mut self.slots[slot], &mut self.states[slot], slot, visitor)?;
             }
         }
         self.taken = taken;
@@ -234,7 +431,12 @@ impl OrderTable {
     }
 }
 
-fn visit_order(held: &mut OpenOrder, slot: usize, visitor: &mut impl Visitor) -> Result<(), StateError> {
+fn visit_order(
+    held: &mut OpenOrder,
+    state: &mut OrderState,
+    slot: usize,
+    visitor: &mut impl Visitor,
+) -> Result<(), StateError> {
     visitor.plain(&mut held.order_id)?;
     if held.order_id.is_none() || held.order_id.hint() as usize != slot {
         return Err(visitor.bad(held.order_id.sub.into(), "an id for the slot"));
@@ -252,13 +454,65 @@ fn visit_order(held: &mut OpenOrder, slot: usize, visitor: &mut impl Visitor) ->
         |code| TimeInForce::from_byte(u8::try_from(code).ok()?),
         "a time in force",
     )?;
-    visitor.plain(&mut held.leaves)?;
-    let sane = order.qty.is_orderable() && (1..=order.qty.0).contains(&held.leaves.0);
-    if !sane {
+    visitor.plain(&mut held.cum_qty)?;
+    visitor.flag(&mut held.is_unwanted)?;
+    visit_replacement(&mut held.replacement, visitor)?;
+    visitor.named(
+        state,
+        |state| state as u64,
+        OrderState::from_code,
+        "a state of an order",
+    )?;
+    held.is_canceling = *state == OrderState::PendingCancel;
+    if !held.order.qty.is_orderable() || !(0..=Qty::ABS_MAX).contains(&held.cum_qty.0) {
+        return Err(visitor.bad(
+            held.cum_qty.0.cast_unsigned(),
+            "an order and what was filled of it",
+        ));
+    }
+    *held = held.with_replacement(held.replacement);
+    if !is_sane(held, *state) {
         return Err(visitor.bad(held.leaves.0.cast_unsigned(), "what is left of an order"));
     }
-    visitor.plain(&mut held.parent_id)?;
-    visitor.flag(&mut held.is_canceling)
+    visitor.plain(&mut held.parent_id)
+}
+
+fn visit_replacement(
+    replacement: &mut Option<Replacement>,
+    visitor: &mut impl Visitor,
+) -> Result<(), StateError> {
+    let mut is_there = replacement.is_some();
+    visitor.flag(&mut is_there)?;
+    if !is_there {
+        *replacement = None;
+        return Ok(());
+    }
+    let mut held = replacement.unwrap_or(Replacement {
+        replace_id: OutId::NONE,
+        px: Px::NONE,
+        qty: Qty::ZERO,
+    });
+    visitor.plain(&mut held.replace_id)?;
+    visitor.plain(&mut held.px)?;
+    visitor.plain(&mut held.qty)?;
+    if held.replace_id.is_none() || !held.qty.is_orderable() {
+        return Err(visitor.bad(held.qty.0.cast_unsigned(), "a replacement"));
+    }
+    *replacement = Some(held);
+    Ok(())
+}
+
+/// Whether an order can be so.
+fn is_sane(held: &OpenOrder, state: OrderState) -> bool {
+    let is_filled = held.cum_qty > Qty::ZERO;
+    let fits = match state {
+        OrderState::PendingNew | OrderState::New => !is_filled && held.replacement.is_none(),
+        OrderState::PartiallyFilled => is_filled && held.replacement.is_none(),
+        OrderState::PendingReplace => held.replacement.is_some(),
+        OrderState::PendingCancel | OrderState::InDoubt => true,
+        OrderState::Filled | OrderState::Canceled | OrderState::Rejected | OrderState::Expired => false,
+    };
+    fits && held.is_open()
 }
 
 #[cfg(test)]
@@ -312,7 +566,7 @@ mod tests {
                         table.fill(slot, Qty(filled));
                         *leaves -= filled;
                     } else {
-                        table.end(slot);
+                        table.end(slot, OrderEvent::Cancel);
                         *leaves = 0;
                     }
                     if *leaves == 0 {
@@ -351,7 +605,7 @@ mod tests {
         }
         assert!(table.is_full());
         let old = id(70).with_hint(69);
-        table.end(table.find(old).unwrap());
+        table.end(table.find(old).unwrap(), OrderEvent::Expire);
         let new = table.next_id(id(9_999));
         assert_eq!(new.hint(), 69);
         table.open(new, &order(0, Side::Buy, 1, 1), OutId::NONE);

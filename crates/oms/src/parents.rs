@@ -176,6 +176,23 @@ impl ParentTable {
         self.change(slot, -qty.0, 0)
     }
 
+    /// A venue took back what it had filled, or corrected it: what was filled, what is at venues, and the cost, change by so much.
+    ///
+    /// # Errors
+    /// [`Reason::ParentMismatch`] if they no longer make up what was asked for.
+    pub fn corrected(
+        &mut self,
+        slot: ParentSlot,
+        filled: i64,
+        in_flight: i64,
+        cost: i128,
+    ) -> Result<(), Reason> {
+        self.change(slot, in_flight, filled)?;
+        let held = &mut self.slots[slot.0 as usize];
+        held.cost = Amount::new(held.cost.get().saturating_add(cost));
+        Ok(())
+    }
+
     /// Counts a try. Nothing is due until [`ParentTable::wait`].
     pub fn tried(&mut self, slot: ParentSlot) {
         let held = &mut self.slots[slot.0 as usize];
@@ -199,11 +216,21 @@ impl ParentTable {
 
     /// Nothing more is sent for any of them, and each is looked at again at once.
     pub fn stop_all(&mut self, why: Reason, now: u64) {
+        self.stop_those(why, now, |_| true);
+    }
+
+    /// The same for those that are of some kind; how many these are.
+    pub fn stop_those(&mut self, why: Reason, now: u64, is_one: impl Fn(&NewParentOrder) -> bool) -> u32 {
+        let mut stopped = 0;
         for slot in bits(self.taken) {
-            self.stop(ParentSlot(slot), why);
-            self.slots[slot as usize].next_at = now;
+            if is_one(&self.slots[slot as usize].order) {
+                self.stop(ParentSlot(slot), why);
+                self.slots[slot as usize].next_at = now;
+                stopped += 1;
+            }
         }
         self.derive();
+        stopped
     }
 
     /// Takes one out that has ended.

@@ -29,6 +29,29 @@ impl Position {
         worth.checked_sub(self.cost.get()).map(Amount::new)
     }
 
+    /// The position without a fill that was booked on `side`. What it added to the cost is taken off: so that nothing of it is left
+    /// where no other came between, and else what was earned altogether is right and only its division into realised and not
+    /// is as it would be by average cost of what is left.
+    fn without(&self, instrument: &Instrument, side: Side, fill: &Executed) -> Option<Position> {
+        let lots = fill.qty.0.checked_mul(side.sign())?;
+        let held = self.qty.0.checked_sub(lots)?;
+        let paid = instrument.notional(fill.px, Qty(lots))?.get();
+        let cash = self.cash.get().checked_add(paid)?.checked_add(fill.fee.get())?;
+        let cost = if held == 0 {
+            0
+        } else {
+            self.cost.get().checked_sub(fill.cost.get())?
+        };
+        let fees = self.fees.get().checked_sub(fill.fee.get())?;
+        let is_within = held.unsigned_abs() <= Qty::ABS_MAX.unsigned_abs();
+        is_within.then_some(Position {
+            qty: Qty(held),
+            cash: within(Some(cash)).ok()?,
+            cost: within(Some(cost)).ok()?,
+            fees: within(Some(fees)).ok()?,
+        })
+    }
+
     fn charge(&self, fee: i128) -> Result<Position, Reason> {
         Ok(Position {
             cash: within(self.cash.get().checked_sub(fee))?,
@@ -78,6 +101,19 @@ const AMOUNT_MAX: u128 = 1 << 125;
 fn within(amount: Option<i128>) -> Result<Amount, Reason> {
     let amount = amount.filter(|amount| amount.unsigned_abs() <= AMOUNT_MAX);
     amount.map(Amount::new).ok_or(Reason::Overflow)
+}
+
+/// A fill at a venue as it was booked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Executed {
+    /// How much.
+    pub qty: Qty,
+    /// At which price.
+    pub px: Px,
+    /// What was charged for it in the instrument's quote asset; negative is a rebate.
+    pub fee: Amount,
+    /// What it added to the cost of the position.
+    pub cost: Amount,
 }
 
 /// Positions by instrument.
@@ -154,6 +190,49 @@ impl Positions {
         let after = after.filter(|after| after.qty.0.unsigned_abs() <= Qty::ABS_MAX.unsigned_abs());
         self.positions[instrument.id.index()] = after.unwrap_or(before);
         after.ok_or(Reason::Overflow)
+    }
+
+    /// Takes back a fill at a venue that the house did on `side`. Nothing is changed on overflow.
+    ///
+    /// # Errors
+    /// [`Reason::Overflow`] where the position would not fit.
+    ///
+    /// # Panics
+    /// If the instrument is beyond the bound given at construction.
+    pub fn take_back(
+        &mut self,
+        instrument: &Instrument,
+        side: Side,
+        fill: &Executed,
+    ) -> Result<Position, Reason> {
+        let position = &mut self.positions[instrument.id.index()];
+        *position = position.without(instrument, side, fill).ok_or(Reason::Overflow)?;
+        Ok(*position)
+    }
+
+    /// Books a fill at a venue in the place of another, and gives back what it added to the cost. Nothing is changed on overflow.
+    ///
+    /// # Errors
+    /// [`Reason::Overflow`] where the position would not fit.
+    ///
+    /// # Panics
+    /// If the instrument is beyond the bound given at construction.
+    pub fn correct(
+        &mut self,
+        instrument: &Instrument,
+        side: Side,
+        was: &Executed,
+        (qty, px, fee): (Qty, Px, Amount),
+    ) -> Result<Amount, Reason> {
+        let before = self.get(instrument.id);
+        let outcome = self.take_back(instrument, side, was).and_then(|without| {
+            let with = self.execute(instrument, side, qty, px, fee)?;
+            Ok(Amount::new(with.cost.get() - without.cost.get()))
+        });
+        if outcome.is_err() {
+            self.positions[instrument.id.index()] = before;
+        }
+        outcome
     }
 
     /// Books what the house was paid for a trade of others, in the instrument's quote asset; negative is what it paid. Nothing

@@ -65,6 +65,10 @@ pub enum FillFrom {
     Client(ClientId),
     /// A venue filled this order, or one that nobody knows of.
     Venue(VenueId, OutId),
+    /// A venue took back a fill of this order: here is its reverse.
+    Busted(VenueId, OutId),
+    /// A venue corrected a fill of this order: here it is as it is now, in the place of what it was.
+    Corrected(VenueId, OutId),
 }
 
 /// What a strategy asks for.
@@ -74,6 +78,8 @@ pub enum Action {
     Order(NewVenueOrder),
     /// A quantity to be traded over all venues.
     Parent(NewParentOrder),
+    /// That a venue puts another price, and another quantity in all, in the place of an order's.
+    Replace(OutId, Px, Qty),
     /// That a venue cancels what is left of an order, or that no more is sent for a parent order.
     Cancel(OutId),
 }
@@ -134,6 +140,13 @@ impl Actions {
     /// Asks a venue to cancel what is left of an order, or ends a parent order once its parts have ended. Nothing happens to one that it was asked for already.
     pub fn cancel(&mut self, order_id: OutId) {
         self.push(Action::Cancel(order_id));
+    }
+
+    /// Asks a venue to put another price, and another quantity in all (what was filled included), in the place of an order's, if
+    /// risk lets that pass. The order keeps its id. One that does not rest, is a part of a parent order, is not confirmed, or for which
+    /// the venue owes an answer is not replaced.
+    pub fn replace(&mut self, order_id: OutId, px: Px, qty: Qty) {
+        self.push(Action::Replace(order_id, px, qty));
     }
 
     /// Calls [`Strategy::on_timer`] at this core time, or as soon as possible where it has passed, and not at the time that

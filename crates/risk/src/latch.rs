@@ -27,7 +27,7 @@ pub(crate) const LATCHES_MAX: usize = 8;
 
 impl Risk {
     /// The next state that risk set by itself and that was not told of yet. To be asked until there is none, behind each
-    /// call that may have set one: [`Risk::reserve`], [`Risk::reserve_order`], [`Risk::filled`], [`Risk::booked`], [`Risk::show`], [`Risk::set_limit`].
+    /// call that may have set one: [`Risk::reserve`], [`Risk::reserve_order`], [`Risk::filled`], [`Risk::booked`], [`Risk::rebooked`], [`Risk::show`], [`Risk::set_limit`].
     #[inline]
     pub fn latched(&mut self) -> Option<Latch> {
         if self.latches.is_empty() {
@@ -113,19 +113,36 @@ impl Risk {
     /// If the instrument is beyond the bounds.
     pub fn booked(&mut self, instrument: InstrumentId, position: Qty, cash: i128, now: u64) {
         let at = instrument.index();
+        let lots = position.0 - self.instruments[at].position;
+        self.carry(at, position, cash);
         let instrument = &mut self.instruments[at];
-        let asset = &mut self.assets[instrument.quote.index()];
-        let lots = position.0 - instrument.position;
-        let before = instrument.worst_with(0, 0);
-        instrument.position = position.0;
-        let after = instrument.worst_with(0, 0);
-        asset.exposure.moves(instrument.lot_worth, &before, &after);
-        instrument.cash = cash;
         instrument.executions = instrument.executions.saturating_add(1);
         self.fills[at].put(now, lots);
         self.count_profit(at);
         self.judge_profit(at);
         self.judge_fills(at, now);
+    }
+
+    /// Takes what a position is once a venue took a fill back or corrected it, which is no fill to count.
+    ///
+    /// # Panics
+    /// If the instrument is beyond the bounds.
+    pub fn rebooked(&mut self, instrument: InstrumentId, position: Qty, cash: i128) {
+        let at = instrument.index();
+        self.carry(at, position, cash);
+        self.count_profit(at);
+        self.judge_profit(at);
+    }
+
+    #[inline]
+    fn carry(&mut self, at: usize, position: Qty, cash: i128) {
+        let instrument = &mut self.instruments[at];
+        let asset = &mut self.assets[instrument.quote.index()];
+        let before = instrument.worst_with(0, 0);
+        instrument.position = position.0;
+        let after = instrument.worst_with(0, 0);
+        asset.exposure.moves(instrument.lot_worth, &before, &after);
+        instrument.cash = cash;
     }
 
     /// Shows the reference of an instrument, if a sample or a mark is due; see [`Risk::next_sample`].

@@ -38,6 +38,7 @@ mod orders;
 mod profit;
 mod rate;
 mod reference;
+mod replaces;
 mod reserve;
 mod restricted;
 mod risk;

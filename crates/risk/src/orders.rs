@@ -25,14 +25,15 @@ pub struct OrderMarket {
 }
 
 /// What an order could cost.
-struct Cost {
-    notional: i128,
+#[derive(Clone, Copy)]
+pub(crate) struct Cost {
+    pub(crate) notional: i128,
     /// What the venue would take, in this asset.
-    asset: AssetId,
-    spent: i128,
+    pub(crate) asset: AssetId,
+    pub(crate) spent: i128,
 }
 
-fn lots(side: Side, qty: Qty) -> (i64, i64) {
+pub(crate) fn lots(side: Side, qty: Qty) -> (i64, i64) {
     match side {
         Side::Buy => (qty.0, 0),
         Side::Sell => (0, qty.0),
@@ -55,7 +56,7 @@ fn part_of(qty: i64, cost: i128, most: i128) -> i64 {
 
 impl InstrumentRisk {
     /// Whether an order brings the position towards zero, everything open on its side counted, without passing it.
-    fn order_reduces(&self, side: Side, qty: Qty) -> bool {
+    pub(crate) fn order_reduces(&self, side: Side, qty: Qty) -> bool {
         match side {
             Side::Buy => self.position + self.open_buy + qty.0 <= 0,
             Side::Sell => self.position - self.open_sell - qty.0 >= 0,
@@ -205,7 +206,7 @@ impl Risk {
     }
 
     /// Checks the price alone: on the venue's grid, near the reference, and not against an order of ours.
-    fn check_px(&self, order: &NewVenueOrder, market: &OrderMarket) -> Result<(), Reason> {
+    pub(crate) fn check_px(&self, order: &NewVenueOrder, market: &OrderMarket) -> Result<(), Reason> {
         let omitted = self.omitted;
         let instrument = &self.instruments[order.instrument.index()];
         // A fee on a price below zero has no agreed meaning.
@@ -225,7 +226,7 @@ impl Risk {
     }
 
     /// What `qty` of an order could cost. Less of it costs no more.
-    fn cost(&self, order: &NewVenueOrder, qty: Qty) -> Result<Cost, Reason> {
+    pub(crate) fn cost(&self, order: &NewVenueOrder, qty: Qty) -> Result<Cost, Reason> {
         let instrument = &self.instruments[order.instrument.index()];
         let notional = instrument.worth(order.px.0.unsigned_abs(), qty.0)?;
         let (asset, spent) = match order.side {
@@ -252,9 +253,14 @@ impl Risk {
             let cost = self.cost(order, qty);
             cost.expect("it was worked out when all of it was reserved")
         });
+        self.move_order(order, Qty(before.0 - left.0), &was, &is);
+    }
+
+    /// Moves what an order reserves: `released` lots less, or more where that is below zero.
+    pub(crate) fn move_order(&mut self, order: &NewVenueOrder, released: Qty, was: &Cost, is: &Cost) {
         let instrument = &mut self.instruments[order.instrument.index()];
         let asset = &mut self.assets[instrument.quote.index()];
-        let (buys, sells) = lots(order.side, Qty(before.0 - left.0));
+        let (buys, sells) = lots(order.side, released);
         let worst = instrument.worst_with(0, 0);
         instrument.open_buy -= buys;
         instrument.open_sell -= sells;

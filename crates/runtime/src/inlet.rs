@@ -2,7 +2,8 @@
 
 use pinrail_ring::Consumer;
 use pinrail_types::record::{
-    DealerPass, DealerQuote, EpochStart, MarketPhaseSet, TradingStateSet, VenueBalance, VenueReport,
+    DealerPass, DealerQuote, EpochStart, MarketPhaseSet, TradingStateSet, VenueBalance, VenueMassCancel,
+    VenueReport,
 };
 use pinrail_types::{Cause, Frame, Record, RecordType, SourceId};
 
@@ -33,9 +34,11 @@ impl Role {
                     || record_type.0 == MarketPhaseSet::TYPE.0
                     || record_type.0 == DealerQuote::TYPE.0
                     || record_type.0 == DealerPass::TYPE.0
+                    || record_type.0 == VenueMassCancel::TYPE.0
             }
             Role::Execution => record_type.0 == VenueReport::TYPE.0 || record_type.0 == VenueBalance::TYPE.0,
-            Role::Client => record_type.band() == 0x03,
+            // A person's alone, though it stands among what clients send.
+            Role::Client => record_type.band() == 0x03 && record_type.0 != VenueMassCancel::TYPE.0,
             Role::Model => record_type.band() == 0x05,
             Role::Venue => matches!(record_type.band(), 0x02 | 0x80..=0xbf),
         }

@@ -16,7 +16,8 @@ use pinrail_types::record::{
     ExecType, ExecutionReport, InputReject, InternalTop, LastLookReport, LimitStatus, MarketPhaseReport,
     MassQuoteAck, OrderCancelReject, OrderMassCancelReport, OutputHash, ParentOrderReport, PositionCost,
     PositionReport, Quote, QuoteBasis, QuoteRequestReject, QuoteStatusReport, StateChange,
-    TradeCaptureReport, VenueOrder, VenueOrderCancel, VenueOrderReject,
+    TradeCaptureReport, VenueMassCancelReport, VenueOrder, VenueOrderCancel, VenueOrderReject,
+    VenueOrderReplace,
 };
 use pinrail_types::{Frame, Reason, Record};
 use thiserror::Error;
@@ -38,7 +39,7 @@ pub enum ReleasePoint {
 /// | fills | `ExecutionReport` of a trade, or that refuses an accept because the quote *was filled* | [`ReleasePolicy::fills`] |
 /// | refusals | `QuoteRequestReject`, every other `ExecutionReport` that refuses | always at once |
 /// | requests that wait for a dealer | `DealerRequest` | always at once |
-/// | new venue orders | `VenueOrder` | [`ReleasePolicy::orders`] |
+/// | new venue orders | `VenueOrder`, `VenueOrderReplace` | [`ReleasePolicy::orders`] |
 /// | cancels | `VenueOrderCancel` | always at once; see below |
 /// | an embedder's own | outputs in its band | as fills |
 /// | the desk's own | `TradeCaptureReport`, `PositionReport`, `BookStatus`, `StateChange`, `VenueOrderReject` and so on | never sent |
@@ -47,7 +48,8 @@ pub enum ReleasePoint {
 /// client that sends its accept twice never reads "refused" first and "filled" afterwards.
 ///
 /// A cancel may overtake the order that it is for, which still waits. Whoever sends orders to a venue notes such a cancel and
-/// does not send the order, or sends the cancel again behind it; the order stays open until a report ends it.
+/// does not send the order, or sends the cancel again behind it; the order stays open until a report ends it. The same holds for a
+/// replacement that still waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReleasePolicy {
     /// Quotes and their ends. At once costs no safety: a quote that a power cut took from the journal is of an epoch
@@ -80,7 +82,7 @@ impl ReleasePolicy {
             QuoteRequestReject::TYPE | DealerRequest::TYPE | VenueOrderCancel::TYPE => {
                 Some(ReleasePoint::AtOnce)
             }
-            VenueOrder::TYPE => Some(self.orders),
+            VenueOrder::TYPE | VenueOrderReplace::TYPE => Some(self.orders),
             ExecutionReport::TYPE => match frame.get::<ExecutionReport>() {
                 Some(report) if !tells_of_a_fill(report) => Some(ReleasePoint::AtOnce),
                 _ => Some(self.fills),
@@ -106,6 +108,7 @@ impl ReleasePolicy {
             | OutputHash::TYPE
             | StateChange::TYPE
             | LimitStatus::TYPE
+            | VenueMassCancelReport::TYPE
             | VenueOrderReject::TYPE => None,
             other => other.is_output().then_some(self.fills),
         }

@@ -128,7 +128,7 @@ impl Cause {
 /// | `0x00` | framing of rings and journals: never sequenced, never shown to the engine |
 /// | `0x01` | inputs: configuration |
 /// | `0x02` | inputs: market data |
-/// | `0x03` | inputs: client requests |
+/// | `0x03` | inputs: client requests, and what a person asks of venue orders |
 /// | `0x04` | inputs: operator, runtime and time |
 /// | `0x10`–`0x1f` | outputs |
 /// | `0x80`–`0xbf` | inputs of the embedder's own |

@@ -26,7 +26,7 @@ pub use header::{Cause, Commit, Flags, RecordHeader, RecordType};
 pub use ids::{AssetId, ClientId, InstrumentId, OutId, SessionId, SourceId, StrategyId, VenueId};
 pub use instrument::{Instrument, InstrumentError, worth};
 pub use money::{Amount, E8, Px, Qty, Side};
-pub use order::{NewParentOrder, NewVenueOrder, OpenOrder, ParentOrder};
+pub use order::{NewParentOrder, NewVenueOrder, OpenOrder, ParentOrder, Replacement};
 pub use reason::Reason;
 pub use record::Record;
 pub use text::Text;

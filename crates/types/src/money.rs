@@ -215,7 +215,14 @@ mod tests {
     #[test]
     fn hundred_millionths_are_rounded_the_same_whatever_their_width() {
         let e8 = i128::from(E8);
-        let edges = [0, e8, i128::from(i64::MAX), i128::from(i64::MIN), 1 << 100, -(1 << 100)];
+        let edges = [
+            0,
+            e8,
+            i128::from(i64::MAX),
+            i128::from(i64::MIN),
+            1 << 100,
+            -(1 << 100),
+        ];
         let near = |edge: i128| [-e8, -1, 0, 1, 2, e8].map(|off| edge + off);
         for units in edges.into_iter().flat_map(near).flat_map(|units| [units, -units]) {
             let (floor, ceil) = (whole_floor(units), whole_ceil(units));

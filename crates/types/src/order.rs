@@ -24,17 +24,34 @@ pub struct NewVenueOrder {
     pub time_in_force: TimeInForce,
 }
 
+/// What a venue was asked to put in the place of an order's price and quantity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Replacement {
+    /// Our id of it.
+    pub replace_id: OutId,
+    /// At which price or better.
+    pub px: Px,
+    /// How much in all, what was filled included.
+    pub qty: Qty,
+}
+
 /// An order that a venue may still fill.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OpenOrder {
     /// Our id of it.
     pub order_id: OutId,
-    /// As it was sent.
+    /// As it was sent, or as the last replacement left it.
     pub order: NewVenueOrder,
-    /// What may still be filled; zero once it has ended.
+    /// What was filled, less what was taken back.
+    pub cum_qty: Qty,
+    /// What may still be filled, by the order or by a replacement that is under way, whichever is more; zero once it has ended.
     pub leaves: Qty,
     /// The venue was asked to cancel it.
     pub is_canceling: bool,
+    /// A person had it cancelled with others.
+    pub is_unwanted: bool,
+    /// What the venue was asked to put in its place and has not answered yet.
+    pub replacement: Option<Replacement>,
     /// What it is a part of; none if it stands alone.
     pub parent_id: OutId,
 }
@@ -44,6 +61,41 @@ impl OpenOrder {
     #[inline]
     pub const fn is_open(&self) -> bool {
         self.leaves.0 > 0
+    }
+
+    /// What is left of so much in all.
+    #[inline]
+    const fn left_of(&self, qty: Qty) -> Qty {
+        if qty.0 > self.cum_qty.0 {
+            Qty(qty.0 - self.cum_qty.0)
+        } else {
+            Qty::ZERO
+        }
+    }
+
+    /// What may still be filled of it as it stands.
+    #[inline]
+    pub const fn stands(&self) -> Qty {
+        self.left_of(self.order.qty)
+    }
+
+    /// What may still be filled once its replacement is in force; nothing without one.
+    #[inline]
+    pub const fn replaced(&self) -> Qty {
+        match &self.replacement {
+            Some(replacement) => self.left_of(replacement.qty),
+            None => Qty::ZERO,
+        }
+    }
+
+    /// The same order, to be replaced by that or by nothing.
+    #[must_use]
+    pub fn with_replacement(&self, replacement: Option<Replacement>) -> OpenOrder {
+        let order = OpenOrder { replacement, ..*self };
+        OpenOrder {
+            leaves: order.stands().max(order.replaced()),
+            ..order
+        }
     }
 }
 

@@ -282,6 +282,14 @@ reasons! {
     CostMax = 551,
     /// A parent order was tried as often as it may be.
     TriesMax = 552,
+    /// The venue has not confirmed the order, or is to cancel or replace it already.
+    OrderPending = 560,
+    /// An order that does not rest, or is a part of a parent order, is not replaced.
+    OrderNotReplaceable = 561,
+    /// A venue takes back or corrects a trade that is not known, or no longer: a person settles the difference.
+    UnknownExecId = 562,
+    /// A venue takes back or corrects a trade that it took back before.
+    TradeBusted = 563,
 
     /// The bound on open quotes is reached.
     OpenQuotesFull = 600,

@@ -43,13 +43,13 @@ pub use limit::{LimitKind, LimitOutcome, LimitScope, LimitSet, LimitStatus};
 pub use market::{BookLevel, BookUpdate, LEVELS_MAX, TopOfBook, Trade, VenueStatus, VenueStatusKind};
 pub use model::ModelInput;
 pub use order::{
-    ParentOrderReport, ParentState, TimeInForce, VenueBalance, VenueOrder, VenueOrderCancel,
-    VenueOrderReject, VenueReport,
+    ParentOrderReport, ParentState, TimeInForce, VenueBalance, VenueMassCancel, VenueMassCancelReport,
+    VenueOrder, VenueOrderCancel, VenueOrderReject, VenueOrderReplace, VenueReport,
 };
 pub use output::{
     BookState, BookStatus, ExecType, ExecutionReport, InputReject, OrdStatus, OutputHash, PartyKind,
     PositionCost, PositionReport, Quote, QuoteBasis, QuoteRequestReject, QuoteStatus, QuoteStatusReport,
-    StateChange, StreamState, TradeCaptureReport, TradeSource,
+    StateChange, StreamState, TradeCaptureReport, TradeReportTransType, TradeSource,
 };
 
 /// A fixed-layout record.
@@ -112,6 +112,7 @@ pub const RECORDS: &[Schema] = &[
     MassQuote::SCHEMA,
     QuoteCancel::SCHEMA,
     SessionEvent::SCHEMA,
+    VenueMassCancel::SCHEMA,
     TradingStateSet::SCHEMA,
     RuntimeEvent::SCHEMA,
     Tick::SCHEMA,
@@ -148,6 +149,8 @@ pub const RECORDS: &[Schema] = &[
     DealerRequest::SCHEMA,
     DealerBasis::SCHEMA,
     LastLookReport::SCHEMA,
+    VenueOrderReplace::SCHEMA,
+    VenueMassCancelReport::SCHEMA,
 ];
 
 /// Declares a record: its number, layout version, length in lines, and each field with its offset, all checked at

@@ -6,8 +6,8 @@ use pinrail_types::record::{
     BookState, CxlRejResponseTo, ExecType, InventoryRule, LastLiquidityInd, LastLookOutcome, LimitKind,
     LimitOutcome, MarketPhase, MdUpdateAction, OrdStatus, OrdType, ParentState, PartyKind, QuoteCancelType,
     QuoteRespType, QuoteStatus, QuoteType, RuntimeEventKind, Scope, SelfMatchPrevention, SequenceRule,
-    SessionEventKind, StreamState, SubscriptionRequestType, TWO_SIDED, TimeInForce, TradeSource,
-    TradingState, TriggerPriceType, VenueStatusKind,
+    SessionEventKind, StreamState, SubscriptionRequestType, TWO_SIDED, TimeInForce, TradeReportTransType,
+    TradeSource, TradingState, TriggerPriceType, VenueStatusKind,
 };
 use pinrail_types::schema;
 use pinrail_types::{Reason, RecordType, Side};
@@ -53,7 +53,8 @@ pub(super) fn meaning(record: &str, field: &str) -> Meaning {
         (_, "input_type") => Meaning::Code(record_type),
         (
             "NewOrderSingle" | "ExecutionReport" | "Trade" | "VenueOrder" | "VenueOrderReject"
-            | "VenueReport" | "ClientOrder" | "LastLookReport" | "BookLevelDelta" | "BookOrderDelta",
+            | "VenueOrderReplace" | "VenueReport" | "ClientOrder" | "LastLookReport" | "BookLevelDelta"
+            | "BookOrderDelta",
             "side" | "taker_side",
         ) => Meaning::Code(side),
         (_, "side") => Meaning::Code(side_or_both),
@@ -69,6 +70,7 @@ pub(super) fn meaning(record: &str, field: &str) -> Meaning {
         ("RuntimeEvent", "kind") => Meaning::Code(|code| name(code, RuntimeEventKind::from_byte)),
         ("LimitSet" | "LimitStatus", "kind") => Meaning::Code(|code| name(code, LimitKind::from_byte)),
         (_, "parent_state") => Meaning::Code(|code| name(code, ParentState::from_byte)),
+        (_, "trans_type") => Meaning::Code(|code| name(code, TradeReportTransType::from_byte)),
         (_, "trade_source") => Meaning::Code(|code| name(code, TradeSource::from_byte)),
         (_, "buyer_kind" | "seller_kind") => Meaning::Code(|code| name(code, PartyKind::from_byte)),
         (_, "outcome") => Meaning::Code(|code| name(code, LimitOutcome::from_byte)),

@@ -120,6 +120,7 @@ fn is_code(column: &str, dump: &Map<String, Value>) -> bool {
         "liquidity",
         "response_to",
         "trade_source",
+        "trans_type",
         "parent_state",
         "buyer_kind",
         "seller_kind",

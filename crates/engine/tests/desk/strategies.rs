@@ -86,6 +86,7 @@ pub fn order(side: Side, px: i64, qty: i64) -> NewVenueOrder {
 pub struct Puppet {
     orders: Vec<NewVenueOrder>,
     cancels: Vec<OutId>,
+    replaces: Vec<(OutId, Px, Qty)>,
     wake_at: Option<u64>,
     pub fills: Vec<Fill>,
     pub timers: Vec<u64>,
@@ -116,6 +117,18 @@ pub fn tell_cancel(order_id: OutId) -> ModelInput {
     }
 }
 
+/// Tells a puppet to replace one.
+pub fn tell_replace(order_id: OutId, px: i64, qty: i64) -> ModelInput {
+    ModelInput {
+        model: 4,
+        value_0: order_id.seq as i64,
+        value_1: i64::from(order_id.epoch) << 32 | i64::from(order_id.sub),
+        value_2: px,
+        value_3: qty,
+        ..Zeroable::zeroed()
+    }
+}
+
 /// Tells a puppet when to wake.
 pub fn tell_time(ts: u64) -> ModelInput {
     ModelInput {
@@ -132,6 +145,9 @@ impl Puppet {
         }
         for order_id in self.cancels.drain(..) {
             actions.cancel(order_id);
+        }
+        for (order_id, px, qty) in self.replaces.drain(..) {
+            actions.replace(order_id, px, qty);
         }
         if let Some(ts) = self.wake_at.take() {
             actions.wake_at(ts);
@@ -174,6 +190,15 @@ impl Strategy for Puppet {
                 sub: input.value_2 as u32,
             }),
             3 => self.wake_at = Some(input.value_0 as u64),
+            4 => self.replaces.push((
+                OutId {
+                    seq: input.value_0 as u64,
+                    epoch: (input.value_1 >> 32) as u32,
+                    sub: input.value_1 as u32,
+                },
+                Px(input.value_2),
+                Qty(input.value_3),
+            )),
             _ => return Err(Reason::UnknownModelInput),
         }
         Ok(())

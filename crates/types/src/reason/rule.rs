@@ -101,7 +101,10 @@ impl Reason {
             Reason::PostOnly | Reason::ReduceOnlyOrder => "FIX ExecInst (18)",
             Reason::MinQty | Reason::QuotedBelowMin => "FIX MinQty (110)",
             Reason::ImmediateOrCancel => "FIX TimeInForce (59)",
-            Reason::QtyBelowFilled => "FIX CxlRejReason (102)",
+            Reason::QtyBelowFilled | Reason::OrderPending | Reason::OrderNotReplaceable => {
+                "FIX CxlRejReason (102)"
+            }
+            Reason::UnknownExecId | Reason::TradeBusted => "FIX ExecRefID (19)",
             Reason::CancelRequested => "FIX MsgType F",
             Reason::MassCancel => "FIX MsgType q",
             Reason::DuplicateExecId => "FIX ExecID (17)",

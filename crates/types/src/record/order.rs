@@ -117,15 +117,79 @@ record! {
 }
 
 record! {
+    /// A venue is to put another price or quantity in the place of an order's (`OrderCancelReplaceRequest`, FIX G). The order keeps
+    /// our id, and has no other replacement until the venue has answered; until then the larger of both is reserved.
+    VenueOrderReplace = 0x1030, version 0, lines 2 {
+        /// The order (`OrigClOrdID` 41, or what the venue knows it by since).
+        order_id: OutId = 32,
+        /// In what (`Symbol` 55).
+        instrument: InstrumentId = 48,
+        /// Where.
+        venue: VenueId = 52,
+        /// Whose it is.
+        strategy: StrategyId = 54,
+        /// At which price or better from then on (`Price` 44).
+        px: Px = 56,
+        /// How much in all from then on, what was filled included (`OrderQty` 38).
+        qty: Qty = 64,
+        /// The reference that the collar was judged against: the middle of the consolidated best, rounded down.
+        ref_px: Px = 72,
+        /// Sequence of the last book input that the reference rests on.
+        book_seq: u64 = 80,
+        /// Our id of the replacement (`ClOrdID` 11), which the venue's answer names.
+        replace_id: OutId = 88,
+        /// `Side` 54, the house's.
+        side: u8 = 104,
+        /// Zero.
+        pad: [u8; 23] = 105,
+    }
+}
+
+record! {
+    /// Venues are to cancel orders (`OrderMassCancelRequest`, FIX q, in our own words), in chunks. Those of the whole desk, an
+    /// instrument or a strategy end parent orders too; those at a venue do not, since other venues may have the rest.
+    VenueMassCancel = 0x0320, version 0, lines 1 {
+        /// [`Scope`](crate::record::Scope): which orders; those of a client are none.
+        scope: u8 = 32,
+        /// Zero.
+        pad: [u8; 3] = 33,
+        /// Id of the venue, instrument or strategy; zero for the whole desk.
+        target: u32 = 36,
+        /// Who did it.
+        actor: Text<16> = 40,
+        /// Zero.
+        pad2: [u8; 8] = 56,
+    }
+}
+
+record! {
+    /// A [`VenueMassCancel`] was taken (`OrderMassCancelReport`, FIX r). Each order has a [`VenueOrderCancel`] of its own.
+    VenueMassCancelReport = 0x1031, version 0, lines 1 {
+        /// [`Scope`](crate::record::Scope).
+        scope: u8 = 32,
+        /// Zero.
+        pad: [u8; 3] = 33,
+        /// Id of the venue, instrument or strategy.
+        target: u32 = 36,
+        /// Who did it.
+        actor: Text<16> = 40,
+        /// How many orders are open that it is for (`TotalAffectedOrders` 533), those that are being cancelled included.
+        affected: u32 = 56,
+        /// How many parent orders it ends.
+        affected_parents: u32 = 60,
+    }
+}
+
+record! {
     /// Something that a strategy asked for and that was refused: it never left the house.
     VenueOrderReject = 0x100e, version 0, lines 2 {
-        /// The order that was to be cancelled; none where a new one was asked for.
+        /// The order that was to be cancelled or replaced; none where a new one was asked for.
         order_id: OutId = 32,
-        /// In what; zero for a cancel.
+        /// In what; zero for a cancel, and where the order is not known.
         instrument: InstrumentId = 48,
-        /// Where; zero for a cancel.
+        /// Where; the same.
         venue: VenueId = 52,
-        /// Whose idea it was; zero for a cancel.
+        /// Whose idea it was; the same.
         strategy: StrategyId = 54,
         /// At which price.
         px: Px = 56,
@@ -146,8 +210,10 @@ record! {
     /// What a venue says of an order (`ExecutionReport`, FIX 8).
     ///
     /// A report with an `exec_id` that was taken before changes nothing. A session that the venue answers with "no such
-    /// order" sends one with [`ExecType::Rejected`](crate::record::ExecType::Rejected): what nobody reports on stays open.
-    VenueReport = 0x0205, version 0, lines 3 {
+    /// order" sends one with [`ExecType::Rejected`](crate::record::ExecType::Rejected): what nobody reports on stays open. One that
+    /// refuses a cancel or a replacement (`OrderCancelReject`, FIX 9) is an
+    /// [`ExecType::OrderStatus`](crate::record::ExecType::OrderStatus) that says so in `response_to`.
+    VenueReport = 0x0205, version 1, lines 4 {
         /// Our id of the order (`ClOrdID` 11); none for a trade that was not ours to ask for.
         order_id: OutId = 32,
         /// The venue's id of this report (`ExecID` 17).
@@ -174,14 +240,20 @@ record! {
         fee_asset: AssetId = 144,
         /// [`OrdStatus`](crate::record::OrdStatus).
         ord_status: u8 = 148,
+        /// [`CxlRejResponseTo`](crate::record::CxlRejResponseTo) of a refusal; zero is taken for a cancel's.
+        response_to: u8 = 149,
         /// Zero.
-        pad: [u8; 3] = 149,
+        pad: [u8; 2] = 150,
         /// When the venue made it; zero if it does not say.
         ts_event: u64 = 152,
         /// When we received it.
         ts_recv: u64 = 160,
+        /// The replacement that it answers ([`VenueOrderReplace`]); else none.
+        replace_id: OutId = 168,
+        /// The report of the trade that it takes back or corrects (`ExecRefID` 19); else empty.
+        exec_ref_id: Text<40> = 184,
         /// Zero.
-        pad2: [u8; 24] = 168,
+        pad2: [u8; 32] = 224,
     }
 }
 

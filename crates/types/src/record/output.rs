@@ -134,6 +134,8 @@ byte_enum! {
         Canceled = b'4',
         /// Replaced: price or quantity are others now.
         Replaced = b'5',
+        /// Pending cancel: the venue has the cancel and has not decided.
+        PendingCancel = b'6',
         /// Rejected.
         Rejected = b'8',
         /// Pending new: a last look holds it.
@@ -142,8 +144,14 @@ byte_enum! {
         Expired = b'C',
         /// Restated: the book changed the quantity by itself.
         Restated = b'D',
+        /// Pending replace: the venue has the replacement and has not decided.
+        PendingReplace = b'E',
         /// Trade.
         Trade = b'F',
+        /// Trade correct: an earlier trade was for another price or quantity.
+        TradeCorrect = b'G',
+        /// Trade cancel: an earlier trade never was, a bust.
+        TradeCancel = b'H',
         /// Order status: nothing happened to the order, as when its cancel was refused.
         OrderStatus = b'I',
         /// Triggered: a stop is in the market now.
@@ -162,12 +170,16 @@ byte_enum! {
         Filled = b'2',
         /// Cancelled.
         Canceled = b'4',
+        /// Pending cancel.
+        PendingCancel = b'6',
         /// Rejected.
         Rejected = b'8',
         /// Pending new: a last look holds it.
         PendingNew = b'A',
         /// Expired.
         Expired = b'C',
+        /// Pending replace.
+        PendingReplace = b'E',
     }
 }
 
@@ -271,13 +283,28 @@ byte_enum! {
     }
 }
 
+byte_enum! {
+    /// `TradeReportTransType` (FIX tag 487).
+    TradeReportTransType {
+        /// A trade.
+        New = 0,
+        /// It takes back the trade that it names: what that one moved is moved back.
+        Cancel = 1,
+        /// A trade in the place of the one that was taken back just before.
+        Replace = 2,
+    }
+}
+
 record! {
     /// A trade, with all that settling it needs (`TradeCaptureReport`, FIX AE): who delivers what to whom, what is paid for it, and
     /// what both are charged. There is one for each trade, whoever made it, and accounts move by nothing else.
     ///
     /// What was traded goes from the seller to the buyer, and what it is worth from the buyer to the seller. The fees of a trade at
     /// a venue are the venue's, others are the house's.
-    TradeCaptureReport = 0x1018, version 0, lines 3 {
+    ///
+    /// One that takes a trade back has the same parties; its quantity, amounts and fees are those of the trade with the other sign,
+    /// so that sums over all of these are right for whoever does not look.
+    TradeCaptureReport = 0x1018, version 1, lines 3 {
         /// Our id of the trade (`TradeReportID` 571).
         trade_id: OutId = 32,
         /// Number of who buys.
@@ -290,8 +317,8 @@ record! {
         seller_kind: u8 = 57,
         /// [`TradeSource`].
         trade_source: u8 = 58,
-        /// Zero.
-        pad: [u8; 1] = 59,
+        /// [`TradeReportTransType`].
+        trans_type: u8 = 59,
         /// The instrument (`Symbol` 55).
         instrument: InstrumentId = 60,
         /// At which price (`LastPx` 31).
@@ -315,6 +342,7 @@ record! {
         /// Zero.
         pad2: [u8; 4] = 156,
         /// The quote that was taken (`QuoteID` 117), or our order at the venue (`OrderID` 37); none in a book of the desk's own.
+        /// In one that takes a trade back, that trade (`TradeReportRefID` 572).
         ref_id: OutId = 160,
         /// The trade's number in a book of the desk's own (`TrdMatchID` 880); zero elsewhere.
         match_id: u64 = 176,
