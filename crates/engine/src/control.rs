@@ -10,6 +10,7 @@ use pinrail_types::record::{
 };
 use pinrail_types::{Px, Reason, Side, VenueId};
 
+use crate::dealing::ENDS_PER_INPUT;
 use crate::out::Out;
 use crate::state::Engine;
 
@@ -19,6 +20,8 @@ pub(crate) const EXPIRES_PER_INPUT: usize = 16;
 pub(crate) const RETURNS_PER_INPUT: usize = 2;
 /// Places of the quote table that one input looks through for quotes to withdraw; each may hold one.
 const SCANS_PER_INPUT: u32 = 32;
+/// What a halt says at most: itself, the quotes that it withdraws at once, and the requests that wait for a dealer.
+pub(crate) const HALT_LINES: usize = 1 + SCANS_PER_INPUT as usize + 2 * ENDS_PER_INPUT;
 
 impl<P: Pricer> Engine<P> {
     pub(crate) fn on_trading_state(&mut self, set: &TradingStateSet, out: &mut Out) -> Result<(), Reason> {
@@ -128,11 +131,16 @@ impl<P: Pricer> Engine<P> {
             });
             next = self.risk.latched();
         }
+        self.begin_withdrawal();
+        self.cancel_forbidden();
+        self.cancel_forbidden_in_books();
+    }
+
+    /// Begins, from the next input on, to withdraw what trading states no longer allow, if there may be anything.
+    pub(crate) fn begin_withdrawal(&mut self) {
         if self.may_withdraw() {
             self.withdraw_from = Some(0);
         }
-        self.cancel_forbidden();
-        self.cancel_forbidden_in_books();
     }
 
     /// Whether there is anything to withdraw.

@@ -15,7 +15,7 @@ use crate::state::Engine;
 /// Longest time that a request waits, and that a dealer's quote is good for: an hour.
 const WAIT_NS_MAX: u64 = 3_600_000_000_000;
 /// Requests that one input ends at most.
-const ENDS_PER_INPUT: usize = 8;
+pub(crate) const ENDS_PER_INPUT: usize = 8;
 
 /// Where a request is that waits.
 const MANUAL: RfqState = RfqState::Received.after(RfqEvent::Refer);

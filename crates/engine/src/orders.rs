@@ -330,10 +330,23 @@ impl<P: Pricer> Engine<P> {
         let held = *self.orders.get(slot);
         let after = self.orders.end(slot, event);
         self.risk.change_order(&held, &after);
+        let is_missing = report.cum_qty > held.cum_qty;
+        if is_missing {
+            self.stop_parent(held.parent_id, Reason::OrderMismatch);
+        }
         self.part_ended(held.parent_id, held.leaves, out);
         // A fill is missing, and will be of an order that nobody knows.
         if report.cum_qty != held.cum_qty {
             self.halt_venue(report.venue, Reason::OrderMismatch, out);
+        }
+        // Nobody knows the position until it comes: what is hedged meanwhile may be hedged twice.
+        if is_missing {
+            self.halt_by_itself(
+                Scope::Instrument,
+                held.order.instrument.0,
+                Reason::OrderMismatch,
+                out,
+            );
         }
     }
 
@@ -447,16 +460,28 @@ impl<P: Pricer> Engine<P> {
 
     /// Halts a venue until a named person turns it on again.
     pub(crate) fn halt_venue(&mut self, venue: VenueId, reason: Reason, out: &mut Out) {
-        if self.risk.halt_venue(venue, reason) {
+        if self.halt_by_itself(Scope::Venue, venue.0.into(), reason, out) {
             self.set_venue_halted(venue, true);
+        }
+    }
+
+    /// The same for a venue or an instrument, with what trading states forbid then; false if it was halted already.
+    fn halt_by_itself(&mut self, scope: Scope, target: u32, reason: Reason, out: &mut Out) -> bool {
+        let is_new = self.risk.halt_scope(scope, target, reason);
+        if is_new {
             out.push(StateChange {
-                scope: Scope::Venue.byte(),
+                scope: scope.byte(),
                 state: TradingState::Halted.byte(),
                 reason: reason.code(),
-                target: venue.0.into(),
+                target,
                 ..bytemuck::Zeroable::zeroed()
             });
             self.cancel_forbidden();
+            if scope == Scope::Instrument {
+                self.begin_withdrawal();
+                self.cancel_forbidden_in_books();
+            }
         }
+        is_new
     }
 }

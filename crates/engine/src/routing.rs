@@ -2,16 +2,19 @@
 
 use pinrail_book::{Slice, Split, VENUES_MAX};
 use pinrail_oms::ParentSlot;
-use pinrail_pricing::Pricer;
+use pinrail_pricing::{ACTIONS_MAX, Pricer};
 use pinrail_risk::STRATEGIES_MAX;
 use pinrail_types::money::{product, whole_ceil, whole_floor};
-use pinrail_types::record::{HedgingParams, ParentOrderReport, ParentState, TimeInForce};
+use pinrail_types::record::{
+    HedgingParams, ParentOrderReport, ParentState, Scope, TimeInForce, TradingState,
+};
 use pinrail_types::{
     Amount, E8, NewParentOrder, NewVenueOrder, OutId, ParentOrder, Px, Qty, Reason, Side, worth,
 };
 
+use crate::control::HALT_LINES;
 use crate::orders::Reference;
-use crate::out::Out;
+use crate::out::{OUT_LINES_MAX, Out};
 use crate::state::{Engine, Traded};
 use crate::strategy::order_reject;
 
@@ -19,6 +22,12 @@ use crate::strategy::order_reject;
 const PARTS_PER_TRY: usize = 8;
 /// What a try says at most: each part or why it was refused, a state that risk set by it, and what the parent order does.
 const TRY_LINES: usize = PARTS_PER_TRY * 3 + 2;
+/// What must be left behind a try for whatever else its input may say: what else its strategy asked for, and the longest that
+/// any input says, a halt with what it withdraws.
+const REST_LINES: usize = 2 * (ACTIONS_MAX + 1) + HALT_LINES + 4;
+/// What an input may have said once its strategy was called, at most.
+pub(crate) const TRIED_LINES: usize = OUT_LINES_MAX - REST_LINES + 2 * (ACTIONS_MAX + 1);
+const _: () = assert!(TRY_LINES + REST_LINES <= OUT_LINES_MAX, "a hedge has room");
 /// A parent order may wait so long between two tries.
 const RETRY_NS_MAX: u64 = 3_600_000_000_000;
 /// Limits of prices are below this, so that sums of products fit.
@@ -66,9 +75,17 @@ impl Parts {
     }
 }
 
-/// Whether there is no use in trying again: it can't be, or a trading state forbids it.
+/// Whether a part was refused for what its venue is, so that another may take it.
+const fn is_venues(reason: Reason) -> bool {
+    matches!(
+        reason,
+        Reason::UnknownVenue | Reason::VenueHalted | Reason::VenueReduceOnly | Reason::SelfTrade
+    )
+}
+
+/// Whether there is no use in trying again.
 const fn is_final(reason: Reason) -> bool {
-    matches!(reason.code(), 1..=199)
+    matches!(reason.code(), 1..=199) && !is_venues(reason)
 }
 
 /// What `qty` at a price cost the house beyond the reference, with the fee.
@@ -167,19 +184,39 @@ impl<P: Pricer> Engine<P> {
             self.end_parent(slot, Reason::TriesMax, out);
             return;
         }
-        if out.lines_left() < TRY_LINES {
+        if out.lines_left() < TRY_LINES + REST_LINES {
             self.parents.wait(slot, out.now());
             return;
         }
         self.parents.tried(slot);
         match self.begin_try(slot, &parent, out) {
             Ok(Tried::Sent) => {}
-            Ok(Tried::Nothing(reason)) if !is_final(reason) => {
+            Ok(Tried::Nothing(reason)) if !is_final(reason) && !self.is_halted(&parent.order) => {
                 let until = out.now().saturating_add(parent.order.retry_ns.max(1));
                 self.parents.wait(slot, until);
                 out.push(report(self.parents.get(slot), ParentState::Waiting, reason));
             }
             Ok(Tried::Nothing(reason)) | Err(reason) => self.end_parent(slot, reason, out),
+        }
+    }
+
+    /// Whether no part may be sent until a person lifts it, whoever set it.
+    fn is_halted(&self, order: &NewParentOrder) -> bool {
+        let scopes = [
+            (Scope::Global, 0),
+            (Scope::Instrument, order.instrument.0),
+            (Scope::Strategy, order.strategy.0.into()),
+        ];
+        scopes.into_iter().any(|(scope, target)| {
+            let held = self.risk.states.get(scope, target);
+            held.is_ok_and(|(state, _)| state == TradingState::Halted)
+        })
+    }
+
+    /// Nothing more is sent for a parent order, if there is such a one.
+    pub(crate) fn stop_parent(&mut self, parent_id: OutId, why: Reason) {
+        if let Some(slot) = self.parents.find(parent_id) {
+            self.parents.stop(slot, why);
         }
     }
 
@@ -211,14 +248,18 @@ impl<P: Pricer> Engine<P> {
             Side::Sell => view.top().map_or(limit_px, |top| top.bid_px.max(limit_px)),
         };
         let mut most = [Qty::ZERO; VENUES_MAX];
-        for (most, listing) in most.iter_mut().zip(&traded.listings) {
-            *most = self
-                .risk
-                .order_room(listing.venue, order.instrument, order.side, most_px);
+        for (at, (most, listing)) in most.iter_mut().zip(&traded.listings).enumerate() {
+            // Who refused is asked again when nobody else is left.
+            if parent.refused & 1 << at == 0 {
+                *most = self
+                    .risk
+                    .order_room(listing.venue, order.instrument, order.side, most_px);
+            }
         }
         // A hedger does what its client did.
         let split = view.split(order.side, parent.unsent(), order.limit_net_e8, &most);
         if split.qty == Qty::ZERO {
+            self.parents.forget_refused(slot);
             return Ok(Tried::Nothing(Reason::InsufficientDepth));
         }
         let expected = expected_cost(traded, order, &split).ok_or(Reason::Overflow)?;
@@ -258,6 +299,9 @@ impl<P: Pricer> Engine<P> {
                     sent.0 += part.qty.0;
                 }
                 Err(reason) => {
+                    if is_venues(reason) {
+                        self.parents.refused(slot, self.parts.from - 1);
+                    }
                     out.push(order_reject(&part, reason));
                     if let Tried::Nothing(held) = &mut outcome {
                         *held = reason;

@@ -10,8 +10,9 @@ use desk::{Desk, INSTRUMENT, STALE_NS, only};
 use pinrail_engine::{Engine, Out, PARENTS_MAX};
 use pinrail_pricing::SweepPricer;
 use pinrail_types::record::{
-    ExecType, HedgingParams, InputReject, InstrumentLimits, OrdStatus, ParentOrderReport, ParentState, Scope,
-    TradingState, VenueBalance, VenueOrder, VenueOrderReject, VenueReport,
+    ExecType, HedgingParams, InputReject, InstrumentLimits, LimitKind, LimitSet, OrdStatus,
+    ParentOrderReport, ParentState, Scope, StateChange, TradingState, VenueBalance, VenueOrder,
+    VenueOrderReject, VenueReport,
 };
 use pinrail_types::{Amount, AssetId, InstrumentId, Px, Qty, Reason, StrategyId, Text, VenueId};
 
@@ -238,6 +239,78 @@ fn one_venue_that_refuses_leaves_the_rest_to_the_next_try() {
 }
 
 #[test]
+fn a_venue_that_refuses_for_what_it_is_leaves_its_part_to_the_others() {
+    // Where only what reduces may go: that quote could make the house long.
+    let mut desk = desk();
+    sell_to_a_client(&mut desk, 90);
+    desk.ask(1, b'2', 90).unwrap();
+    desk.set_state(Scope::Venue, 0, TradingState::Reducing);
+    let out = sell_to_a_client(&mut desk, 230);
+    assert_eq!(
+        only::<VenueOrderReject>(&out).reason,
+        Reason::VenueReduceOnly.code()
+    );
+    assert_eq!(
+        reports(&out)[1],
+        (ParentState::Waiting, 0, Reason::VenueReduceOnly)
+    );
+    desk.now += RETRY_NS;
+    assert_eq!(sent(&desk.tick()), [(1, 10_011, 300)]);
+}
+
+#[test]
+fn a_state_that_the_desk_set_by_itself_ends_a_hedge_as_one_that_a_person_set() {
+    let mut desk = desk();
+    for actor in ["ann", "bob"] {
+        desk.put(LimitSet {
+            kind: LimitKind::Executions.byte(),
+            value: Amount::new(1),
+            actor: Text::new(actor).unwrap(),
+            ..Zeroable::zeroed()
+        });
+    }
+    // The fill halts the instrument, for a reason that is no trading state's.
+    let out = sell_to_a_client(&mut desk, 320);
+    assert_eq!(only::<StateChange>(&out).reason, Reason::ExecutionThrottle.code());
+    assert_eq!(
+        reports(&out)[1],
+        (ParentState::Done, 0, Reason::ExecutionThrottle)
+    );
+}
+
+#[test]
+fn a_part_whose_fill_is_still_missing_is_not_sent_again_elsewhere() {
+    let mut desk = desk();
+    let order: VenueOrder = only(&sell_to_a_client(&mut desk, 320));
+    let out = desk.put(ended(&order, 300));
+    let halted: Vec<(u8, u16)> = out
+        .find::<StateChange>()
+        .map(|change| (change.scope, change.reason))
+        .collect();
+    let mismatch = Reason::OrderMismatch.code();
+    assert_eq!(
+        halted,
+        [
+            (Scope::Venue.byte(), mismatch),
+            (Scope::Instrument.byte(), mismatch)
+        ]
+    );
+    assert_eq!(reports(&out), [(ParentState::Done, 0, Reason::OrderMismatch)]);
+    for _ in 0..3 {
+        desk.now += HEDGER_REST_NS;
+        assert!(sent(&desk.tick()).is_empty());
+        assert!(sent(&desk.snapshot(VenueId(1), &[(9_989, 500)], &[(10_011, 500)])).is_empty());
+    }
+    // It comes, and a person turns both on again: nothing is left to hedge.
+    desk.put(fill(&order, 300, 1));
+    assert_eq!(desk.engine.position(INSTRUMENT).qty, Qty(-20));
+    for scope in [Scope::Venue, Scope::Instrument] {
+        desk.set_state(scope, 0, TradingState::Active);
+    }
+    assert!(sent(&desk.snapshot(VenueId(1), &[(9_989, 500)], &[(10_011, 500)])).is_empty());
+}
+
+#[test]
 fn a_start_ends_what_the_epoch_before_began() {
     let mut desk = desk();
     let order: VenueOrder = only(&sell_to_a_client(&mut desk, 320));
@@ -261,10 +334,7 @@ fn a_late_fill_of_a_part_that_ended_is_booked_and_counted_once() {
     desk.put(ended(&order, 0));
     let out = desk.put(fill(&order, 300, 1));
     assert_eq!(desk.engine.position(INSTRUMENT).qty, Qty(-20));
-    assert_eq!(
-        only::<pinrail_types::record::StateChange>(&out).reason,
-        Reason::UnknownOrder.code()
-    );
+    assert_eq!(only::<StateChange>(&out).reason, Reason::UnknownOrder.code());
     // What was still to be sent would be too much.
     let ended = (ParentState::Done, 0, Reason::CancelRequested);
     assert_eq!(reports(&out), [ended]);

@@ -27,6 +27,7 @@ const EMPTY: ParentOrder = ParentOrder {
     tries: 0,
     next_at: u64::MAX,
     ending: Reason::None,
+    refused: 0,
 };
 
 /// A place in the table.
@@ -193,6 +194,16 @@ impl ParentTable {
         Ok(())
     }
 
+    /// A part was refused at the venue with this place among those that list the instrument: it is passed over for now.
+    pub fn refused(&mut self, slot: ParentSlot, at: usize) {
+        self.slots[slot.0 as usize].refused |= 1 << at;
+    }
+
+    /// No venue is passed over any more.
+    pub fn forget_refused(&mut self, slot: ParentSlot) {
+        self.slots[slot.0 as usize].refused = 0;
+    }
+
     /// Counts a try. Nothing is due until [`ParentTable::wait`].
     pub fn tried(&mut self, slot: ParentSlot) {
         let held = &mut self.slots[slot.0 as usize];
@@ -306,6 +317,7 @@ fn visit_parent(held: &mut ParentOrder, slot: usize, visitor: &mut impl Visitor)
     visitor.u16(&mut held.tries)?;
     visitor.word(&mut held.next_at)?;
     visitor.reason(&mut held.ending)?;
+    visitor.u16(&mut held.refused)?;
     let parts = [held.filled.0, held.in_flight.0].map(|qty| (0..=Qty::ABS_MAX).contains(&qty));
     if !order.qty.is_orderable() || parts != [true; 2] || !held.is_conserved() {
         return Err(visitor.bad(held.filled.0.cast_unsigned(), "a parent order and its parts"));

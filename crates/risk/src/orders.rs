@@ -311,22 +311,18 @@ impl Risk {
         }
     }
 
-    /// Halts a venue for a reason until a named person turns it on; false if it was halted before.
+    /// Halts a venue or an instrument until a named person turns it on again; false if it is halted already.
     ///
     /// # Panics
-    /// If the venue is beyond the bounds.
-    pub fn halt_venue(&mut self, venue: VenueId, why: Reason) -> bool {
-        let target = u32::from(venue.0);
-        let (held, _) = self
-            .states
-            .get(Scope::Venue, target)
-            .expect("a venue within the bounds");
+    /// If it is beyond the bounds.
+    pub fn halt_scope(&mut self, scope: Scope, target: u32, why: Reason) -> bool {
+        let (held, _) = self.states.get(scope, target).expect("within the bounds");
         if held == TradingState::Halted {
             return false;
         }
         self.states
-            .set(Scope::Venue, target, TradingState::Halted, why)
-            .expect("a venue within the bounds");
+            .set(scope, target, TradingState::Halted, why)
+            .expect("within the bounds");
         true
     }
 }

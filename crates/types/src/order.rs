@@ -143,6 +143,8 @@ pub struct ParentOrder {
     pub next_at: u64,
     /// Why nothing more is sent for it; [`Reason::None`] while it may be.
     pub ending: Reason,
+    /// A bit for each of the instrument's venues, in the order in which they came to list it, that refused a part for what it is.
+    pub refused: u16,
 }
 
 impl ParentOrder {

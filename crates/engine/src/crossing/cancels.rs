@@ -15,6 +15,7 @@ use super::gate::Call;
 use super::{BEHIND_LINES, Books};
 use crate::control::{EXPIRES_PER_INPUT, RETURNS_PER_INPUT};
 use crate::out::{OUT_LINES_MAX, Out};
+use crate::routing::TRIED_LINES;
 use crate::state::Engine;
 
 /// What the end of an order says at most: its report, its place and its price, the top of its book, the auction's price.
@@ -22,9 +23,11 @@ pub(super) const CANCEL_LINES: usize = 3 + 1 + 1 + 2 + 1;
 /// Trading states that risk sets by itself at one input, at most.
 const LATCHES_MAX: usize = 16;
 /// What an input may say before it comes to a cancel: quotes whose time is over, limits that return, what a strategy's timer led
-/// to, and latches.
-pub(super) const BEFORE_LINES: usize =
-    EXPIRES_PER_INPUT + 2 * RETURNS_PER_INPUT + 2 * (ACTIONS_MAX + 1) + LATCHES_MAX;
+/// to, and latches; or what that led to beyond this, where there was room for it.
+pub(super) const BEFORE_LINES: usize = {
+    let plain = EXPIRES_PER_INPUT + 2 * RETURNS_PER_INPUT + 2 * (ACTIONS_MAX + 1) + LATCHES_MAX;
+    if plain > TRIED_LINES { plain } else { TRIED_LINES }
+};
 const _: () = assert!(
     BEFORE_LINES + CANCEL_LINES + BEHIND_LINES <= OUT_LINES_MAX,
     "a cancel always has room"

@@ -7,7 +7,7 @@ use pinrail_risk::BookAsk;
 use pinrail_types::record::{BookLevel, ExecInst, MassQuote, MassQuoteAck, QUOTES_MAX};
 use pinrail_types::{OutId, Px, Qty, Reason, Side};
 
-use super::cancels::{BEFORE_LINES, CANCEL_LINES};
+use super::cancels::BEFORE_LINES;
 use super::effects::{rejected, revert};
 use super::gate::{Call, Passed};
 use super::orders::{post_only_of, self_trade_of};
@@ -16,8 +16,9 @@ use crate::out::{OUT_LINES_MAX, Out};
 use crate::state::Engine;
 
 const LEGS_MAX: usize = 2 * QUOTES_MAX;
-/// What a mass quote that only takes away says at most, with its acknowledgement.
-const LESS_LINES: usize = LEGS_MAX * CANCEL_LINES + 2 + BEHIND_LINES;
+/// What a mass quote that only takes away says at most: of each leg its report, its place and its price; the book's top and the
+/// auction's price, once; its acknowledgement; and what follows.
+const LESS_LINES: usize = LEGS_MAX * (3 + 1 + 1) + 3 + 2 + BEHIND_LINES;
 const _: () = assert!(
     BEFORE_LINES + LESS_LINES <= OUT_LINES_MAX,
     "quotes can always be taken away"
