@@ -216,15 +216,15 @@ fn outputs_are_those_of_this_behaviour_version_in_every_build() {
     let (outcome, _) = run(&inputs(), &honest);
     let pinned = Outcome {
         outputs: 50_665,
-        output_hash: 0xa38b_7a8d_dd55_bf51,
-        state_hash: 0xa4d7_9247_90f2_1717,
+        output_hash: 0x9d8b_bc55_19d4_ba4c,
+        state_hash: 0x8db5_aea0_d22a_f337,
     };
     assert_eq!((BEHAVIOUR_VERSION, outcome), (7, pinned));
     let (outcome, _) = run(&inputs(), &makers);
     let pinned = Outcome {
-        outputs: 68_274,
-        output_hash: 0x0b70_ed3b_f8d9_2200,
-        state_hash: 0xf8c9_e180_d11a_b7de,
+        outputs: 68_277,
+        output_hash: 0xf1eb_09c5_c602_c59d,
+        state_hash: 0x705b_6e74_add3_3578,
     };
     assert_eq!(outcome, pinned, "with a strategy");
 }

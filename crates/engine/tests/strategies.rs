@@ -9,7 +9,8 @@ use desk::strategies::{Makers, balances, makers};
 use desk::{Desk, INSTRUMENT};
 use pinrail_engine::{Engine, OUT_LINES_MAX, Out};
 use pinrail_types::record::{
-    ExecType, OrdStatus, Quote, Scope, TradingState, VenueOrder, VenueOrderCancel, VenueReport,
+    CxlRejResponseTo, ExecType, OrdStatus, Quote, Scope, TradingState, VenueOrder, VenueOrderCancel,
+    VenueOrderReplace, VenueReport,
 };
 use pinrail_types::{AssetId, Frame, OutId, Px, Qty, Text, VenueId};
 use rand_core::{Rng, SeedableRng};
@@ -25,6 +26,10 @@ struct World {
     bought: i64,
     execs: u64,
     orders: u64,
+    replaces: u64,
+    /// Trades that stand.
+    trades: Vec<VenueReport>,
+    corrections: u64,
 }
 
 impl World {
@@ -41,6 +46,9 @@ impl World {
             bought: 0,
             execs: 0,
             orders: 0,
+            replaces: 0,
+            trades: Vec::new(),
+            corrections: 0,
         }
     }
 
@@ -54,6 +62,49 @@ impl World {
         self.cancels
             .extend(out.find::<VenueOrderCancel>().map(|cancel| cancel.order_id));
         self.orders += out.find::<VenueOrder>().count() as u64;
+        self.replaces += out.find::<VenueOrderReplace>().count() as u64;
+    }
+
+    /// A trade is taken back or corrected, whether its order is open or not.
+    fn correction(&mut self) -> Option<VenueReport> {
+        let at = self.draws.next_u64() as usize % self.trades.len().max(1);
+        let trade = *self.trades.get(at)?;
+        let mut open = self.desk.engine.open_orders();
+        let held = open.find(|held| held.order_id == trade.order_id).copied();
+        drop(open);
+        let leaves = held.map_or(0, |held| held.leaves.0);
+        self.execs += 1;
+        self.corrections += 1;
+        let report = VenueReport {
+            exec_id: Text::new(&format!("X{}", self.execs)).unwrap(),
+            exec_ref_id: trade.exec_id,
+            exec_type: ExecType::TradeCancel.byte(),
+            leaves_qty: Qty(leaves),
+            ..trade
+        };
+        let sign = if trade.side == b'1' { 1 } else { -1 };
+        if self.below(2) == 0 {
+            self.trades.swap_remove(at);
+            self.bought -= sign * trade.last_qty.0;
+            let is_open_again = held.is_some() && self.below(2) == 0;
+            return Some(VenueReport {
+                leaves_qty: Qty(leaves + i64::from(is_open_again) * trade.last_qty.0),
+                ..report
+            });
+        }
+        let qty = 1 + self.below((trade.last_qty.0 + leaves) as u64) as i64;
+        self.bought += sign * (qty - trade.last_qty.0);
+        let corrected = VenueReport {
+            exec_type: ExecType::TradeCorrect.byte(),
+            last_qty: Qty(qty),
+            ..report
+        };
+        self.trades[at] = VenueReport {
+            exec_type: ExecType::Trade.byte(),
+            exec_ref_id: Text::EMPTY,
+            ..corrected
+        };
+        Some(corrected)
     }
 
     /// A report on an open order, drawn.
@@ -68,11 +119,28 @@ impl World {
             venue: held.order.venue,
             side: held.order.side.fix(),
             fee_asset: AssetId(1),
-            cum_qty: Qty(held.order.qty.0 - held.leaves.0),
+            cum_qty: held.cum_qty,
             exec_type: ExecType::New.byte(),
             ord_status: OrdStatus::New.byte(),
+            replace_id: held
+                .replacement
+                .map_or(OutId::NONE, |replacement| replacement.replace_id),
             ..Zeroable::zeroed()
         };
+        if held.replacement.is_some() && self.below(2) == 0 {
+            return Some(if self.below(3) > 0 {
+                VenueReport {
+                    exec_type: ExecType::Replaced.byte(),
+                    ..report
+                }
+            } else {
+                VenueReport {
+                    exec_type: ExecType::OrderStatus.byte(),
+                    response_to: CxlRejResponseTo::CancelReplaceRequest.byte(),
+                    ..report
+                }
+            });
+        }
         let is_asked = self.cancels.contains(&held.order_id);
         Some(match self.below(4) {
             0 if is_asked => VenueReport {
@@ -83,15 +151,17 @@ impl World {
             0 | 1 => {
                 let qty = 1 + self.below(held.leaves.0 as u64) as i64;
                 self.bought += held.order.side.sign() * qty;
-                VenueReport {
+                let trade = VenueReport {
                     exec_type: ExecType::Trade.byte(),
                     ord_status: OrdStatus::PartiallyFilled.byte(),
                     last_px: held.order.px,
                     last_qty: Qty(qty),
                     ..report
-                }
+                };
+                self.trades.push(trade);
+                trade
             }
-            2 if held.leaves == held.order.qty => VenueReport {
+            2 if held.cum_qty == Qty::ZERO => VenueReport {
                 exec_type: ExecType::Expired.byte(),
                 ord_status: OrdStatus::Expired.byte(),
                 ..report
@@ -123,6 +193,10 @@ impl World {
                 self.bought += self.desk.engine.position(INSTRUMENT).qty.0 - before;
                 out
             }
+            8 if self.below(4) == 0 => match self.correction() {
+                Some(report) => self.desk.put(report),
+                None => self.desk.tick(),
+            },
             8..11 => match self.report() {
                 Some(report) => self.desk.put(report),
                 None => self.desk.tick(),
@@ -164,7 +238,7 @@ impl World {
                 instrument: held.order.instrument,
                 venue: held.order.venue,
                 side: held.order.side.fix(),
-                cum_qty: Qty(held.order.qty.0 - held.leaves.0),
+                cum_qty: held.cum_qty,
                 exec_type: ExecType::Canceled.byte(),
                 ord_status: OrdStatus::Canceled.byte(),
                 ..Zeroable::zeroed()
@@ -191,7 +265,7 @@ fn run(mut engine: Engine<Makers>, inputs: &[Frame]) -> (Vec<u64>, u64, Engine<M
 
 #[test]
 fn a_desk_that_trades_by_itself_comes_to_the_same_twice_and_behind_a_restart() {
-    let (mut orders, mut cancels) = (0, 0);
+    let (mut orders, mut cancels, mut replaces, mut corrections) = (0, 0, 0, 0);
     for seed in 0..8 {
         let mut world = World::new(seed);
         for _ in 0..2_000 {
@@ -199,6 +273,8 @@ fn a_desk_that_trades_by_itself_comes_to_the_same_twice_and_behind_a_restart() {
         }
         orders += world.orders;
         cancels += world.cancels.len();
+        replaces += world.replaces;
+        corrections += world.corrections;
         let inputs = world.desk.inputs.clone();
         let state = world.desk.engine.state_hash();
         let bounds = *world.desk.engine.bounds();
@@ -223,8 +299,8 @@ fn a_desk_that_trades_by_itself_comes_to_the_same_twice_and_behind_a_restart() {
         world.close();
     }
     assert!(
-        orders > 1_000 && cancels > 500,
-        "{orders} orders, {cancels} cancels"
+        orders > 1_000 && cancels > 300 && replaces > 100 && corrections > 200,
+        "{orders} orders, {cancels} cancels, {replaces} replacements, {corrections} corrections"
     );
 }
 

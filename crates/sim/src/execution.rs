@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, VecDeque};
 
 use bytemuck::Zeroable;
 use pinrail_types::record::{
-    ExecType, OrdStatus, TimeInForce, VenueBalance, VenueOrder, VenueOrderCancel, VenueReport,
+    CxlRejResponseTo, ExecType, OrdStatus, TimeInForce, VenueBalance, VenueOrder, VenueOrderCancel,
+    VenueOrderReplace, VenueReport,
 };
 use pinrail_types::{Amount, AssetId, E8, Frame, Instrument, OutId, Px, Qty, Side, Text, VenueId};
 
@@ -50,6 +51,11 @@ impl Held {
 enum Event {
     Order(VenueOrder),
     Cancel(VenueOrderCancel),
+    Replace(VenueOrderReplace),
+    /// The trade of this report is taken back.
+    Bust(VenueReport),
+    /// It is corrected.
+    Correct(VenueReport),
     Report(VenueReport),
     Balance(VenueBalance),
     /// The balances are to be told.
@@ -148,6 +154,10 @@ impl Execution {
             && cancel.venue == self.config.venue
         {
             self.arrives(now, Event::Cancel(*cancel));
+        } else if let Some(replace) = frame.get::<VenueOrderReplace>()
+            && replace.venue == self.config.venue
+        {
+            self.arrives(now, Event::Replace(*replace));
         }
     }
 
@@ -174,6 +184,9 @@ impl Execution {
         match event {
             Event::Order(order) => self.on_order(&order, flows, now),
             Event::Cancel(cancel) => self.on_cancel(&cancel, now),
+            Event::Replace(replace) => self.on_replace(&replace, flows, now),
+            Event::Bust(fill) => self.bust(&fill, now),
+            Event::Correct(fill) => self.correct(&fill, now),
             Event::Report(report) => out.push(Frame::of(&VenueReport {
                 ts_recv: now,
                 ..report
@@ -268,7 +281,7 @@ impl Execution {
 
     /// Fills what can be filled, and ends or rests the remainder.
     fn trade(&mut self, held: &mut Held, flow: &mut VenueFlow, now: u64) {
-        let (side, px, qty) = (held.side, held.order.px, held.order.qty);
+        let (side, px, qty) = (held.side, held.order.px, Qty(held.leaves()));
         let time_in_force = TimeInForce::from_byte(held.order.time_in_force);
         let all_or_none = time_in_force == Some(TimeInForce::FillOrKill);
         let mut fills = if all_or_none && flow.available(side, px) <= qty {
@@ -302,6 +315,7 @@ impl Execution {
             let late_ns = self.put_off_ns();
             let at = self.in_order(now).saturating_add(late_ns);
             self.put(at, Event::Report(report));
+            self.doubt_fill(&report, now);
         }
     }
 
@@ -312,6 +326,21 @@ impl Execution {
     fn fill(&mut self, held: &mut Held, px: Px, qty: Qty, now: u64) {
         let report = self.filled(held, px, qty, now);
         self.send(report, now);
+        self.doubt_fill(&report, now);
+    }
+
+    /// A fill may be taken back or corrected later.
+    fn doubt_fill(&mut self, report: &VenueReport, now: u64) {
+        let event = if self.faults.has(Fault::Bust) {
+            Event::Bust(*report)
+        } else if self.faults.has(Fault::Correct) {
+            Event::Correct(*report)
+        } else {
+            return;
+        };
+        let later = now.saturating_add(self.faults.config.reorder_ns_max);
+        let at = later.saturating_add(self.put_off_ns());
+        self.put(at, event);
     }
 
     /// Books a fill and makes its report.
@@ -322,7 +351,7 @@ impl Execution {
         } else {
             OrdStatus::PartiallyFilled
         };
-        let (fee, fee_asset) = self.book(held, px, qty);
+        let (fee, fee_asset) = self.book(&held.order, held.side, px, qty);
         VenueReport {
             last_px: px,
             last_qty: qty,
@@ -333,13 +362,13 @@ impl Execution {
     }
 
     /// Moves the balances by a fill; gives the fee and its asset.
-    fn book(&mut self, held: &Held, px: Px, qty: Qty) -> (Amount, AssetId) {
-        let meta = *self.meta(&held.order).expect("an order in a known instrument");
+    fn book(&mut self, order: &VenueOrder, side: Side, px: Px, qty: Qty) -> (Amount, AssetId) {
+        let meta = *self.meta(order).expect("an order in a known instrument");
         let notional = meta.notional(px, qty).map_or(0, Amount::get);
         let product = notional * i128::from(self.config.taker_fee_e8);
         let e8 = i128::from(E8);
         let fee = product.div_euclid(e8) + i128::from(product.rem_euclid(e8) != 0);
-        let sign = i128::from(held.side.sign());
+        let sign = i128::from(side.sign());
         *self.balances.entry(meta.base).or_default() += sign * meta.base_units(qty).get();
         *self.balances.entry(meta.quote).or_default() -= sign * notional + fee;
         (Amount::new(fee), meta.quote)
@@ -400,9 +429,149 @@ impl Execution {
                 side: Side::from_fix(order.side).unwrap_or(Side::Buy),
                 cum_qty: 0,
             };
-            let too_late = self.report(&held, ExecType::OrderStatus, OrdStatus::Rejected, now);
+            let too_late = VenueReport {
+                response_to: CxlRejResponseTo::CancelRequest.byte(),
+                ..self.report(&held, ExecType::OrderStatus, OrdStatus::Rejected, now)
+            };
             self.send(too_late, now);
         }
+    }
+
+    /// Puts another price and quantity in the place of an order's, which loses its turn; or refuses.
+    fn on_replace(&mut self, replace: &VenueOrderReplace, flows: &mut [VenueFlow], now: u64) {
+        let is_it = |order: &VenueOrder| order.order_id == replace.order_id;
+        let at = self.resting.iter().position(|held| is_it(&held.order));
+        let Some(at) = at else {
+            let ended = self.taken.iter().find(|order| is_it(order)).copied();
+            if let Some(order) = ended {
+                let side = Side::from_fix(order.side).unwrap_or(Side::Buy);
+                let held = Held {
+                    order,
+                    side,
+                    cum_qty: 0,
+                };
+                self.refuse_replace(&held, replace, now);
+            }
+            return;
+        };
+        let mut held = self.resting[at];
+        let order = VenueOrder {
+            px: replace.px,
+            qty: replace.qty,
+            ..held.order
+        };
+        let left = VenueOrder {
+            qty: Qty((replace.qty.0 - held.cum_qty).max(0)),
+            ..order
+        };
+        let flow = flows
+            .iter_mut()
+            .find(|flow| flow.instrument() == order.instrument);
+        let Some(flow) = flow.filter(|_| !self.faults.has(Fault::Reject) && self.can_pay(&left, held.side))
+        else {
+            return self.refuse_replace(&held, replace, now);
+        };
+        self.resting.remove(at);
+        held.order = order;
+        // What was filled can't be taken off.
+        held.order.qty.0 = held.order.qty.0.max(held.cum_qty);
+        let status = match (held.leaves(), held.cum_qty) {
+            (0, _) => OrdStatus::Filled,
+            (_, 0) => OrdStatus::New,
+            _ => OrdStatus::PartiallyFilled,
+        };
+        let replaced = VenueReport {
+            replace_id: replace.replace_id,
+            ..self.report(&held, ExecType::Replaced, status, now)
+        };
+        self.send(replaced, now);
+        if held.leaves() > 0 {
+            self.trade(&mut held, flow, now);
+        }
+    }
+
+    fn refuse_replace(&mut self, held: &Held, replace: &VenueOrderReplace, now: u64) {
+        let refused = VenueReport {
+            replace_id: replace.replace_id,
+            response_to: CxlRejResponseTo::CancelReplaceRequest.byte(),
+            ..self.report(held, ExecType::OrderStatus, OrdStatus::Rejected, now)
+        };
+        self.send(refused, now);
+    }
+
+    /// Takes a trade back. What was taken back is not open again.
+    fn bust(&mut self, fill: &VenueReport, now: u64) {
+        let qty = fill.last_qty.0;
+        let leaves = self.change_resting(fill, -qty);
+        self.unbook(fill);
+        self.send_correction(fill, ExecType::TradeCancel, leaves, now);
+    }
+
+    /// Corrects a trade.
+    fn correct(&mut self, fill: &VenueReport, now: u64) {
+        let qty = fill.last_qty.0;
+        let rests = self
+            .resting
+            .iter()
+            .find(|held| held.order.order_id == fill.order_id);
+        let most = qty + rests.map_or(qty / 2, Held::leaves);
+        let corrected = self.faults.random.between(1, most);
+        let off = self.faults.random.between(-WORSE_TICKS_MAX, WORSE_TICKS_MAX);
+        let px = Px((fill.last_px.0 + off).max(1));
+        let leaves = self.change_resting(fill, corrected - qty);
+        self.unbook(fill);
+        let order = order_of(fill);
+        let side = Side::from_fix(fill.side).expect("a fill has a side");
+        let (fee, fee_asset) = self.book(&order, side, px, Qty(corrected));
+        let fill = VenueReport {
+            last_px: px,
+            last_qty: Qty(corrected),
+            fee,
+            fee_asset,
+            ..*fill
+        };
+        self.send_correction(&fill, ExecType::TradeCorrect, leaves, now);
+    }
+
+    /// An order that rests was filled for so much more, or less; gives what is left of it.
+    fn change_resting(&mut self, fill: &VenueReport, more: i64) -> i64 {
+        let is_it = |held: &Held| held.order.order_id == fill.order_id;
+        let Some(at) = self.resting.iter().position(is_it) else {
+            return 0;
+        };
+        let held = &mut self.resting[at];
+        held.cum_qty += more;
+        held.order.qty.0 += more.min(0);
+        let leaves = held.leaves();
+        if leaves == 0 {
+            self.resting.remove(at);
+        }
+        leaves
+    }
+
+    /// Moves the balances back.
+    fn unbook(&mut self, fill: &VenueReport) {
+        let meta = *self
+            .meta(&order_of(fill))
+            .expect("an order in a known instrument");
+        let side = Side::from_fix(fill.side).expect("a fill has a side");
+        let sign = i128::from(side.sign());
+        let notional = meta.notional(fill.last_px, fill.last_qty).map_or(0, Amount::get);
+        *self.balances.entry(meta.base).or_default() -= sign * meta.base_units(fill.last_qty).get();
+        *self.balances.entry(meta.quote).or_default() += sign * notional + fill.fee.get();
+    }
+
+    fn send_correction(&mut self, fill: &VenueReport, exec_type: ExecType, leaves: i64, now: u64) {
+        self.exec_number += 1;
+        let report = VenueReport {
+            exec_id: exec_id(self.config.venue, self.exec_number),
+            exec_ref_id: fill.exec_id,
+            exec_type: exec_type.byte(),
+            leaves_qty: Qty(leaves),
+            ts_event: now,
+            ..*fill
+        };
+        self.send(report, now);
     }
 
     /// The book of an instrument moved: orders that rest in it may be filled, at their own prices.
@@ -429,10 +598,9 @@ impl Execution {
 
     fn report(&mut self, held: &Held, exec_type: ExecType, status: OrdStatus, now: u64) -> VenueReport {
         self.exec_number += 1;
-        let exec_id = format!("X{}-{}", self.config.venue.0, self.exec_number);
         VenueReport {
             order_id: held.order.order_id,
-            exec_id: Text::new(&exec_id).expect("a letter and two numbers fit"),
+            exec_id: exec_id(self.config.venue, self.exec_number),
             instrument: held.order.instrument,
             venue: self.config.venue,
             side: held.side.fix(),
@@ -464,3 +632,18 @@ impl Execution {
 
 /// A fill at a worse price is worse by so many ticks at most.
 const WORSE_TICKS_MAX: i64 = 20;
+
+fn exec_id(venue: VenueId, number: u64) -> Text<40> {
+    Text::new(&format!("X{}-{number}", venue.0)).expect("a letter and two numbers fit")
+}
+
+/// As much of its order as a fill tells.
+fn order_of(fill: &VenueReport) -> VenueOrder {
+    VenueOrder {
+        order_id: fill.order_id,
+        instrument: fill.instrument,
+        venue: fill.venue,
+        side: fill.side,
+        ..Zeroable::zeroed()
+    }
+}

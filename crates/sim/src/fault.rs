@@ -9,7 +9,7 @@ use crate::random::Random;
 pub enum Fault {
     /// An order comes to the book late, and all that is sent behind it.
     Slow,
-    /// An order is refused.
+    /// An order is refused, or that it is replaced.
     Reject,
     /// A report comes twice.
     Duplicate,
@@ -23,13 +23,17 @@ pub enum Fault {
     WorsePx,
     /// A fill that comes behind the report of its order's end.
     LateFill,
+    /// A fill is taken back some time later: a bust.
+    Bust,
+    /// A fill is corrected some time later: it was for another quantity, up or down, at another price.
+    Correct,
     /// The connection is lost: no market data, and reports wait. Then there is a snapshot again.
     Disconnect,
 }
 
 impl Fault {
     /// How many there are.
-    pub const COUNT: usize = 9;
+    pub const COUNT: usize = 11;
 
     /// All of them, in order.
     pub const ALL: [Fault; Fault::COUNT] = [
@@ -41,6 +45,8 @@ impl Fault {
         Fault::UnknownOrder,
         Fault::WorsePx,
         Fault::LateFill,
+        Fault::Bust,
+        Fault::Correct,
         Fault::Disconnect,
     ];
 
@@ -55,6 +61,8 @@ impl Fault {
             Fault::UnknownOrder => "unknown_order",
             Fault::WorsePx => "worse_px",
             Fault::LateFill => "late_fill",
+            Fault::Bust => "bust",
+            Fault::Correct => "correct",
             Fault::Disconnect => "disconnect",
         }
     }
@@ -64,11 +72,13 @@ impl Fault {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FaultConfig {
     /// By [`Fault`], the share of cases that have it, times 1e8: of orders, of reports ([`Fault::Duplicate`],
-    /// [`Fault::Reorder`]), of ends with something left ([`Fault::WrongCumQty`]), of updates ([`Fault::Disconnect`]).
+    /// [`Fault::Reorder`]), of fills ([`Fault::Bust`], [`Fault::Correct`]), of ends with something left ([`Fault::WrongCumQty`]), of
+    /// updates ([`Fault::Disconnect`]).
     pub chances_e8: [u32; Fault::COUNT],
     /// Mean time that [`Fault::Slow`] adds, beyond one nanosecond.
     pub slow_ns_mean: u64,
-    /// Longest time by which [`Fault::Reorder`] and [`Fault::LateFill`] put a report off; at least 1.
+    /// Longest time by which [`Fault::Reorder`] and [`Fault::LateFill`] put a report off, and behind which [`Fault::Bust`] and
+    /// [`Fault::Correct`] come; at least 1.
     pub reorder_ns_max: u64,
     /// Mean time for which [`Fault::Disconnect`] lasts, beyond one nanosecond.
     pub down_ns_mean: u64,

@@ -13,8 +13,9 @@ use pinrail_sim::{
     VenueFlowConfig,
 };
 use pinrail_types::record::{
-    AssetDef, BookUpdate, ExecType, InstrumentDef, Scope, StateChange, TimeInForce, TopOfBook, TradingState,
-    TradingStateSet, VenueBalance, VenueOrder, VenueOrderCancel, VenueReport, VenueStatus, VenueStatusKind,
+    AssetDef, BookUpdate, CxlRejResponseTo, ExecType, InstrumentDef, OrdStatus, Scope, StateChange,
+    TimeInForce, TopOfBook, TradingState, TradingStateSet, VenueBalance, VenueOrder, VenueOrderCancel,
+    VenueOrderReplace, VenueReport, VenueStatus, VenueStatusKind,
 };
 use pinrail_types::{
     AssetId, E8, Flags, Frame, Instrument, InstrumentId, OutId, Px, Qty, Side, Text, VenueId,
@@ -267,6 +268,121 @@ fn balances_are_told_from_the_start_and_follow_the_fills() {
     assert!(base < FUNDS && quote > FUNDS);
 }
 
+fn replace(world: &mut World, order: &VenueOrder, px: i64, qty: i64, n: u32) -> OutId {
+    let replace_id = OutId {
+        seq: 1_000_000,
+        epoch: 1,
+        sub: n,
+    };
+    world.show(&VenueOrderReplace {
+        order_id: order.order_id,
+        instrument: INSTRUMENT,
+        venue: VENUE,
+        px: Px(px),
+        qty: Qty(qty),
+        replace_id,
+        side: order.side,
+        ..Zeroable::zeroed()
+    });
+    world.run(100 * MS);
+    replace_id
+}
+
+#[test]
+fn an_order_that_rests_is_replaced_and_one_that_does_not_is_not() {
+    let mut world = World::new(FaultConfig::NONE, 2);
+    let order = world.order(Side::Buy, 1, 50, TimeInForce::GoodTillCancel);
+    world.run(100 * MS);
+    // Down to another price far off, then to one at which all of it is to be had.
+    let first = replace(&mut world, &order, 2, 40, 1);
+    let px = world.top().ask_px.0 + 5;
+    let second = replace(&mut world, &order, px, 30, 2);
+    let told = world.told(&order);
+    assert_eq!(
+        kinds(&told)[..3],
+        [ExecType::New, ExecType::Replaced, ExecType::Replaced]
+    );
+    assert_eq!((told[1].replace_id, told[2].replace_id), (first, second));
+    assert_eq!((told[1].leaves_qty, told[2].leaves_qty), (Qty(40), Qty(30)));
+    let fills = &told[3..];
+    assert!(
+        fills
+            .iter()
+            .all(|fill| is(fill, ExecType::Trade) && fill.last_px.0 <= px)
+    );
+    assert_eq!(fills.last().unwrap().cum_qty, Qty(30));
+    assert!(world.exchange.is_quiet());
+    // Too late.
+    let third = replace(&mut world, &order, px, 60, 3);
+    let refused = *world.told(&order).last().unwrap();
+    assert_eq!(
+        (refused.exec_type, refused.response_to, refused.replace_id),
+        (
+            ExecType::OrderStatus.byte(),
+            CxlRejResponseTo::CancelReplaceRequest.byte(),
+            third
+        )
+    );
+    // Beyond what there is to pay for.
+    let order = world.order(Side::Buy, 1, 50, TimeInForce::GoodTillCancel);
+    world.run(100 * MS);
+    replace(&mut world, &order, 1 << 50, 1 << 50, 4);
+    assert_eq!(kinds(&world.told(&order)), [ExecType::New, ExecType::OrderStatus]);
+    assert!(!world.exchange.is_quiet());
+}
+
+#[test]
+fn an_order_that_is_replaced_by_no_more_than_was_filled_is_done() {
+    let mut world = World::new(FaultConfig::NONE, 2);
+    let px = world.top().ask_px.0;
+    let order = world.order(Side::Buy, px, 1 << 30, TimeInForce::GoodTillCancel);
+    world.run(100 * MS);
+    let filled = world.told(&order).last().unwrap().cum_qty;
+    assert!(filled > Qty::ZERO && !world.exchange.is_quiet());
+    replace(&mut world, &order, px, 1, 1);
+    let told = world.told(&order);
+    let done = told.iter().find(|report| is(report, ExecType::Replaced)).unwrap();
+    assert_eq!(
+        (done.ord_status, done.leaves_qty),
+        (OrdStatus::Filled.byte(), Qty::ZERO)
+    );
+    assert!(done.cum_qty >= filled && world.exchange.is_quiet());
+}
+
+/// Whatever a venue takes back it gives back, and what it corrects it moves as corrected.
+#[test]
+fn balances_follow_what_is_taken_back_and_corrected() {
+    for fault in [Fault::Bust, Fault::Correct] {
+        let (world, told) = under(fault, 100_000_000);
+        let (mut base, mut quote) = (FUNDS, FUNDS);
+        let mut corrections = 0;
+        for (order, reports) in &told {
+            let sign = i128::from(Side::from_fix(order.side).unwrap().sign());
+            let corrected = reports.iter().filter(|report| !report.exec_ref_id.is_empty());
+            for report in corrected {
+                corrections += 1;
+                if is(report, ExecType::TradeCorrect) {
+                    base += sign * instrument().base_units(report.last_qty).get();
+                    let notional = instrument().notional(report.last_px, report.last_qty).unwrap();
+                    quote -= sign * notional.get() + report.fee.get();
+                }
+            }
+        }
+        assert!(corrections > 100, "{fault:?}: {corrections}");
+        let balances: Vec<&VenueBalance> = world
+            .reports
+            .iter()
+            .filter_map(|(_, frame)| frame.get::<VenueBalance>())
+            .collect();
+        let last = &balances[balances.len() - 2..];
+        assert_eq!(
+            [last[0].balance.get(), last[1].balance.get()],
+            [base, quote],
+            "{fault:?}"
+        );
+    }
+}
+
 /// So many orders, one every 200 ms, with one fault; all that was told of each.
 fn under(fault: Fault, share: u32) -> (World, Vec<(VenueOrder, Vec<VenueReport>)>) {
     let mut world = World::new(faulty(fault, share), 4);
@@ -307,7 +423,8 @@ fn every_order_ends_once_whatever_the_fault() {
                 .iter()
                 .map(|report| (report.exec_id.as_bytes().to_vec(), *report))
                 .collect();
-            let filled: i64 = distinct.values().map(|report| report.last_qty.0).sum();
+            let fills = distinct.values().filter(|report| is(report, ExecType::Trade));
+            let filled: i64 = fills.map(|report| report.last_qty.0).sum();
             let ends = distinct.values().filter(|report| is_end(report)).count();
             assert!(
                 filled <= order.qty.0 && (ends == 1 || filled == order.qty.0),
@@ -315,6 +432,10 @@ fn every_order_ends_once_whatever_the_fault() {
             );
         }
     }
+}
+
+fn is(report: &VenueReport, exec_type: ExecType) -> bool {
+    report.exec_type == exec_type.byte()
 }
 
 #[test]
@@ -361,8 +482,27 @@ fn each_fault_is_what_its_name_says() {
     });
     has(Fault::LateFill, |_, reports| {
         let end = reports.iter().position(is_end);
-        end.is_some_and(|end| reports[end..].iter().any(|report| report.last_qty > Qty::ZERO))
+        let is_fill = |report: &VenueReport| is(report, ExecType::Trade);
+        end.is_some_and(|end| reports[end..].iter().any(is_fill))
     });
+    for (fault, exec_type) in [
+        (Fault::Bust, ExecType::TradeCancel),
+        (Fault::Correct, ExecType::TradeCorrect),
+    ] {
+        let told = told(fault);
+        let later = |reports: &[VenueReport], at: usize| {
+            let of = reports[at].exec_ref_id;
+            let is_it = |before: &VenueReport| before.exec_id == of && is(before, ExecType::Trade);
+            reports[..at].iter().any(is_it)
+        };
+        for (_, reports) in &told {
+            for at in (0..reports.len()).filter(|at| is(&reports[*at], exec_type)) {
+                assert!(later(reports, at), "{fault:?} of a trade before: {reports:?}");
+            }
+        }
+        let all = told.iter().flat_map(|(_, reports)| reports);
+        assert!(all.filter(|report| is(report, exec_type)).count() > 5);
+    }
     let (world, _) = under(Fault::UnknownOrder, 20_000_000);
     let ours = |report: &VenueReport| !report.order_id.is_none();
     let reports = world

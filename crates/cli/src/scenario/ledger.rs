@@ -1,13 +1,13 @@
 //! What happened, kept by what everybody was told and not by what the desk says that it has.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use pinrail_types::record::{
     ExecType, ExecutionReport, InputReject, ParentOrderReport, ParentState, PartyKind, Quote, QuoteRequest,
     QuoteRequestReject, QuoteStatusReport, Scope, StateChange, TopOfBook, TradeCaptureReport, TradingState,
     VenueOrder, VenueOrderReject, VenueReport,
 };
-use pinrail_types::{ClientId, Frame, Instrument, InstrumentId, OutId, Px, Qty, Reason, Side};
+use pinrail_types::{Amount, ClientId, Frame, Instrument, InstrumentId, OutId, Px, Qty, Reason, Side};
 use serde::Serialize;
 
 /// Counts by the name of a reason or of a state.
@@ -64,7 +64,8 @@ pub(super) struct Ledger {
     quotes: HashMap<OutId, Px>,
     /// The reference of each parent order, and of each order at a venue.
     references: HashMap<OutId, Px>,
-    executions: HashSet<(u16, Vec<u8>)>,
+    /// What became of the trades that venues reported.
+    executions: HashMap<ExecKey, Told>,
     pub(super) tiers: BTreeMap<u8, Tier>,
     pub(super) books: Vec<Book>,
     pub(super) request_rejects: Counts,
@@ -102,7 +103,7 @@ impl Ledger {
             tier_of,
             quotes: HashMap::new(),
             references: HashMap::new(),
-            executions: HashSet::new(),
+            executions: HashMap::new(),
             tiers: BTreeMap::new(),
             books: vec![Book::default(); instruments.len()],
             request_rejects: Counts::new(),
@@ -205,10 +206,48 @@ impl Ledger {
 
     fn on_venue_report(&mut self, report: &VenueReport) {
         let exec_id = (report.venue.0, report.exec_id.as_bytes().to_vec());
-        if report.exec_type != ExecType::Trade.byte() || !self.executions.insert(exec_id) {
+        if self.executions.contains_key(&exec_id) {
             return;
         }
-        self.venue_fills += 1;
+        match ExecType::from_byte(report.exec_type) {
+            Some(ExecType::Trade) => {
+                self.venue_fills += 1;
+                self.book_fill(report);
+            }
+            Some(ExecType::TradeCancel | ExecType::TradeCorrect) => {
+                let mut of = (report.venue.0, report.exec_ref_id.as_bytes().to_vec());
+                // A correction is itself corrected under any of its ids.
+                while let Some(Told::Corrected(by)) = self.executions.get(&of) {
+                    of = by.clone();
+                }
+                let Some(Told::Fill(fill)) = self.executions.get(&of) else {
+                    return;
+                };
+                let fill = **fill;
+                self.unbook_fill(&fill);
+                if report.exec_type == ExecType::TradeCancel.byte() {
+                    self.executions.insert(of, Told::Busted);
+                    self.executions.insert(exec_id, Told::Busted);
+                    return;
+                }
+                self.executions.insert(of, Told::Corrected(exec_id.clone()));
+                self.book_fill(report);
+            }
+            _ => return,
+        }
+        self.executions.insert(exec_id, Told::Fill(Box::new(*report)));
+    }
+
+    /// What a fill did is undone.
+    fn unbook_fill(&mut self, fill: &VenueReport) {
+        self.book_fill(&VenueReport {
+            last_qty: Qty(-fill.last_qty.0),
+            fee: Amount::new(-fill.fee.get()),
+            ..*fill
+        });
+    }
+
+    fn book_fill(&mut self, report: &VenueReport) {
         let side = Side::from_fix(report.side).expect("a fill has a side");
         let reference = self.references.get(&report.order_id).copied();
         let (_, gain) = self.trade(
@@ -268,6 +307,19 @@ impl Ledger {
             .entry(format!("{}: {reason}", scope.to_lowercase()))
             .or_default() += 1;
     }
+}
+
+/// A venue and its id of a report.
+type ExecKey = (u16, Vec<u8>);
+
+/// What a venue's report of a trade is worth now.
+#[derive(Debug)]
+enum Told {
+    Fill(Box<VenueReport>),
+    /// By the report of this id.
+    Corrected(ExecKey),
+    /// Taken back, or the report that did so.
+    Busted,
 }
 
 fn name_of(code: u16) -> String {

@@ -109,6 +109,8 @@ struct Faults {
     unknown_order: u16,
     worse_px: u16,
     late_fill: u16,
+    bust: u16,
+    correct: u16,
     disconnect: u16,
     slow_ms_mean: u32,
     reorder_ms_max: u32,
@@ -328,6 +330,8 @@ impl Faults {
             (Fault::UnknownOrder, self.unknown_order),
             (Fault::WorsePx, self.worse_px),
             (Fault::LateFill, self.late_fill),
+            (Fault::Bust, self.bust),
+            (Fault::Correct, self.correct),
             (Fault::Disconnect, self.disconnect),
         ];
         let mut chances_e8 = [0; Fault::COUNT];

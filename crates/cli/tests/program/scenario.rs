@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use crate::ended;
 
-const FAULTS: [&str; 9] = [
+const FAULTS: [&str; 11] = [
     "slow",
     "reject",
     "duplicate",
@@ -17,6 +17,8 @@ const FAULTS: [&str; 9] = [
     "unknown_order",
     "worse_px",
     "late_fill",
+    "bust",
+    "correct",
     "disconnect",
 ];
 

@@ -271,7 +271,14 @@ impl Strategy for Maker {
 
     fn on_timer(&mut self, desk: &impl View, actions: &mut Actions) {
         for held in desk.orders().filter(|held| !held.is_canceling) {
-            actions.cancel(held.order_id);
+            self.turn += 1;
+            if self.turn.is_multiple_of(2) {
+                let px = held.order.px.0 - held.order.side.sign();
+                let qty = held.cum_qty.0 + (self.turn % 30) as i64;
+                actions.replace(held.order_id, Px(px), Qty(qty.max(1)));
+            } else {
+                actions.cancel(held.order_id);
+            }
         }
         actions.wake_at(desk.now() + REST_NS);
     }
