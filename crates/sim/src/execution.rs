@@ -148,20 +148,20 @@ impl Execution {
                 } else {
                     0
                 };
-                self.arrives(now.saturating_add(slow_ns), Event::Order(*order));
+                self.arrives(now.saturating_add(slow_ns), &Event::Order(*order));
             }
         } else if let Some(cancel) = frame.get::<VenueOrderCancel>()
             && cancel.venue == self.config.venue
         {
-            self.arrives(now, Event::Cancel(*cancel));
+            self.arrives(now, &Event::Cancel(*cancel));
         } else if let Some(replace) = frame.get::<VenueOrderReplace>()
             && replace.venue == self.config.venue
         {
-            self.arrives(now, Event::Replace(*replace));
+            self.arrives(now, &Event::Replace(*replace));
         }
     }
 
-    fn arrives(&mut self, sent: u64, event: Event) {
+    fn arrives(&mut self, sent: u64, event: &Event) {
         let at = sent.saturating_add(self.latency_ns()).max(self.last_arrival);
         self.last_arrival = at;
         self.put(at, event);
@@ -171,10 +171,10 @@ impl Execution {
         self.config.latency_ns_min + self.random.exponential(self.config.latency_ns_mean)
     }
 
-    fn put(&mut self, at: u64, event: Event) {
+    fn put(&mut self, at: u64, event: &Event) {
         self.number += 1;
         self.about_orders += usize::from(!matches!(event, Event::Tell | Event::Balance(_)));
-        self.due.insert((at, self.number), event);
+        self.due.insert((at, self.number), *event);
     }
 
     /// Does what is due next; what is received then goes to `out`.
@@ -209,9 +209,9 @@ impl Execution {
                 ..Zeroable::zeroed()
             };
             let at = self.in_order(now);
-            self.put(at, Event::Balance(told));
+            self.put(at, &Event::Balance(told));
         }
-        self.put(now.saturating_add(self.config.balance_ns), Event::Tell);
+        self.put(now.saturating_add(self.config.balance_ns), &Event::Tell);
     }
 
     /// When something that is sent now is received, behind all that was sent before.
@@ -314,7 +314,7 @@ impl Execution {
             let report = self.filled(held, fill.px, fill.qty, now);
             let late_ns = self.put_off_ns();
             let at = self.in_order(now).saturating_add(late_ns);
-            self.put(at, Event::Report(report));
+            self.put(at, &Event::Report(report));
             self.doubt_fill(&report, now);
         }
     }
@@ -340,7 +340,7 @@ impl Execution {
         };
         let later = now.saturating_add(self.faults.config.reorder_ns_max);
         let at = later.saturating_add(self.put_off_ns());
-        self.put(at, event);
+        self.put(at, &event);
     }
 
     /// Books a fill and makes its report.
@@ -622,10 +622,10 @@ impl Execution {
         } else {
             self.in_order(now)
         };
-        self.put(at, Event::Report(report));
+        self.put(at, &Event::Report(report));
         if self.faults.has(Fault::Duplicate) {
             let again = at.saturating_add(self.put_off_ns());
-            self.put(again, Event::Report(report));
+            self.put(again, &Event::Report(report));
         }
     }
 }
