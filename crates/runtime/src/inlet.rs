@@ -140,3 +140,25 @@ impl Inlet {
         self.consumer.release();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_operator_has_orders_at_venues_cancelled_at_once() {
+        for role in [
+            Role::Control,
+            Role::Execution,
+            Role::Client,
+            Role::Model,
+            Role::Venue,
+        ] {
+            assert_eq!(
+                role.may_send(VenueMassCancel::TYPE),
+                role == Role::Control,
+                "{role:?}"
+            );
+        }
+    }
+}

@@ -274,6 +274,7 @@ fn every_output_of_this_version_is_judged_by_name() {
             schema.name,
             "ExecutionReport"
                 | "VenueOrder"
+                | "VenueOrderReplace"
                 | "OrderCancelReject"
                 | "OrderMassCancelReport"
                 | "MassQuoteAck"
