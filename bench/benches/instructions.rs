@@ -269,6 +269,18 @@ fn accept_to_fill_and_hedge(
     (desk, frame)
 }
 
+// The same up to what is committed first: the fill, and the first order of the hedge.
+#[library_benchmark]
+#[bench::eight_levels_of_two_venues(setup = hedged_desk_and_accept)]
+fn accept_to_first_hedge_order(
+    (mut desk, frame): (Box<HedgedDesk>, Box<Frame>),
+) -> (Box<HedgedDesk>, Box<Frame>) {
+    let Desk { engine, out, .. } = &mut *desk;
+    engine.answer(black_box(&frame), out);
+    assert!(out.types().last() == Some(VenueOrder::TYPE));
+    (desk, frame)
+}
+
 /// Every limit that there is, none of them near.
 fn every_limit() -> Vec<LimitSet> {
     let latches = |kind| {
@@ -697,7 +709,11 @@ library_benchmark_group!(name = journal, benchmarks = [journal_append]);
 library_benchmark_group!(name = book, benchmarks = [level_change]);
 library_benchmark_group!(
     name = engine,
-    benchmarks = [request_to_quote, accept_to_fill_and_hedge]
+    benchmarks = [
+        request_to_quote,
+        accept_to_fill_and_hedge,
+        accept_to_first_hedge_order
+    ]
 );
 library_benchmark_group!(name = scale, benchmarks = [update_of_many, request_of_many]);
 

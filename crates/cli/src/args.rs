@@ -271,6 +271,9 @@ fn parse_speed(text: &str) -> Result<Speed, String> {
 pub(crate) enum LabCommand {
     /// Trades as the demo does, on a journal whose live directory is kept too: for tests that kill it and start it again.
     Desk(DeskArgs),
+    /// Measures how long it takes from an accept to its fill and the first order of its hedge, both in the journal. Exits
+    /// with 1 unless every accept was filled and hedged for its quantity, and everything was sent as planned.
+    Hedge(HedgeArgs),
     /// Runs the demo's core, or a control thread that makes system calls, between two marks that a tracer sees.
     Syscalls(SyscallsArgs),
     /// Measures what it costs to send only what is durable: outputs at planned times, through the gates of each policy.
@@ -343,6 +346,19 @@ pub(crate) struct DeskArgs {
     /// Age in milliseconds of what is not durable at which the archive is synced; 0 for a sync of each batch.
     #[arg(long, value_name = "N", default_value_t = 5)]
     pub(crate) sync_ms: u64,
+}
+
+/// Arguments of `lab hedge`.
+#[derive(Debug, Args)]
+pub(crate) struct HedgeArgs {
+    /// How long accepts are planned for, behind the warm-up.
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=60))]
+    pub(crate) seconds: u64,
+    /// Accepts a second.
+    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(100..=10_000))]
+    pub(crate) rate: u64,
+    #[command(flatten)]
+    pub(crate) output: Output,
 }
 
 /// Arguments of `lab release`.

@@ -9,6 +9,7 @@ use crate::failure::Failure;
 use crate::output::Results;
 
 pub(crate) mod desk;
+pub(crate) mod hedge;
 pub(crate) mod load;
 pub(crate) mod release;
 pub(crate) mod restart;

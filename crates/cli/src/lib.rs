@@ -61,6 +61,7 @@ fn run_command(command: &Command) -> Result<(), Failure> {
         Command::Venue(VenueCommand::Check(args)) => check::main(args),
         Command::Journal(command) => journal::main(command),
         Command::Lab(LabCommand::Desk(args)) => lab::desk::main(args),
+        Command::Lab(LabCommand::Hedge(args)) => lab::hedge::main(args),
         Command::Lab(LabCommand::Syscalls(args)) => lab::syscalls(args),
         Command::Lab(LabCommand::Release(args)) => lab::release::main(args),
         Command::Lab(LabCommand::Restart(args)) => lab::restart::main(args),

@@ -531,9 +531,7 @@ impl<P: Pricer> Engine<P> {
         let meta = &traded.ok_or(Reason::UnknownInstrument)?.meta;
         let notional = meta.notional(order.px, order.qty).ok_or(Reason::Overflow)?;
         let trade = trade(order, side, meta, notional, out);
-        self.accounts.admit(order.client, meta.base)?;
-        self.accounts.admit(order.client, meta.quote)?;
-        let entries = self.accounts.check(&trade)?;
+        let entries = self.accounts.check_quoted(order.client, side, &trade)?;
         let position = self.positions.fill(meta, side, order.qty, order.px)?;
         self.accounts.post(&entries);
         Ok((trade, position))

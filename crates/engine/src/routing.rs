@@ -322,31 +322,27 @@ impl<P: Pricer> Engine<P> {
     fn next_part(&mut self, slot: ParentSlot) -> Option<(NewVenueOrder, OutId)> {
         let parent = self.parents.get(slot);
         let order = &parent.order;
-        let listings = self.traded[order.instrument.index()].as_ref()?.listings.iter();
-        let left = self
-            .parts
-            .slices
-            .iter()
-            .zip(listings)
-            .enumerate()
-            .skip(self.parts.from);
-        let mut left = left.filter(|(_, (slice, _))| slice.qty > Qty::ZERO);
-        let next = if self.parts.most > 0 { left.next() } else { None };
-        let Some((at, (slice, listing))) = next else {
-            self.parts.of = None;
+        let listings = &self.traded[order.instrument.index()].as_ref()?.listings;
+        let parts = &mut self.parts;
+        while parts.from < listings.len() && parts.slices[parts.from].qty == Qty::ZERO {
+            parts.from += 1;
+        }
+        if parts.from == listings.len() || parts.most == 0 {
+            parts.of = None;
             return None;
-        };
+        }
+        let slice = parts.slices[parts.from];
         let part = NewVenueOrder {
             strategy: order.strategy,
-            venue: listing.venue,
+            venue: listings[parts.from].venue,
             instrument: order.instrument,
             side: order.side,
             px: slice.px,
             qty: slice.qty,
             time_in_force: TimeInForce::ImmediateOrCancel,
         };
-        self.parts.from = at + 1;
-        self.parts.most -= 1;
+        parts.from += 1;
+        parts.most -= 1;
         Some((part, parent.parent_id))
     }
 

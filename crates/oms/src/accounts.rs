@@ -2,7 +2,7 @@
 
 use pinrail_types::record::{PartyKind, TradeCaptureReport, TradeSource};
 use pinrail_types::state::{StateError, Visitor};
-use pinrail_types::{Amount, AssetId, ClientId, Reason, VenueId};
+use pinrail_types::{Amount, AssetId, ClientId, Reason, Side, VenueId};
 
 use crate::pairs::Pairs;
 
@@ -115,11 +115,16 @@ impl Accounts {
 
     #[inline]
     fn entry(&self, from: Owner, to: Owner, asset: AssetId, amount: Amount) -> Result<Entry, Reason> {
-        let units = amount.get();
         let (from, to) = (self.find(from, asset), self.find(to, asset));
         let (Some(from), Some(to)) = (from, to) else {
             return Err(Reason::AccountsFull);
         };
+        self.entry_at(from, to, amount)
+    }
+
+    #[inline]
+    fn entry_at(&self, from: usize, to: usize, amount: Amount) -> Result<Entry, Reason> {
+        let units = amount.get();
         let fits = |at: usize| self.balances[at].unsigned_abs() <= BALANCE_MAX;
         if units.unsigned_abs() > UNITS_MAX || !fits(from) || !fits(to) {
             return Err(Reason::Overflow);
@@ -158,12 +163,40 @@ impl Accounts {
         Ok(Entries(entries))
     }
 
+    /// The same for what the house trades with a client on the client's `side`, without a fee; makes room for the client's
+    /// accounts.
+    ///
+    /// # Errors
+    /// As [`Accounts::check`] and [`Accounts::admit`].
+    pub fn check_quoted(
+        &mut self,
+        client: ClientId,
+        side: Side,
+        trade: &TradeCaptureReport,
+    ) -> Result<Entries, Reason> {
+        let mut at = |asset: AssetId| {
+            let of_client = self.clients.admit(client, asset.0).ok_or(Reason::AccountsFull)?;
+            let of_house = self.find(Owner::House, asset).ok_or(Reason::AccountsFull)?;
+            let of_client = self.clients_from + of_client;
+            Ok(match side {
+                Side::Buy => (of_client, of_house),
+                Side::Sell => (of_house, of_client),
+            })
+        };
+        let ((base_buyer, base_seller), (quote_buyer, quote_seller)) = (at(trade.base)?, at(trade.quote)?);
+        let base = self.entry_at(base_seller, base_buyer, trade.base_amt)?;
+        let quote = self.entry_at(quote_buyer, quote_seller, trade.gross_trade_amt)?;
+        Ok(Entries([base, quote, Entry::default(), Entry::default()]))
+    }
+
     /// Books entries that nothing was posted since.
     #[inline]
     pub fn post(&mut self, entries: &Entries) {
         for Entry { from, to, units } in entries.0 {
-            self.balances[from] -= units;
-            self.balances[to] += units;
+            if units != 0 {
+                self.balances[from] -= units;
+                self.balances[to] += units;
+            }
         }
     }
 
@@ -289,6 +322,41 @@ mod tests {
         accounts.post(&entries);
         assert_eq!(balances(&accounts, Owner::Client(ClientId(1))), [50, -700, 0]);
         assert_eq!(balances(&accounts, Owner::House), [-50, 700, 0]);
+    }
+
+    #[test]
+    fn a_quote_is_booked_as_any_trade_is_and_finds_room_for_its_client() {
+        for (side, base, quote) in [(Side::Buy, 50, 700), (Side::Sell, 50, -700), (Side::Sell, 0, 0)] {
+            let (client, house) = (party(PartyKind::Client, 2), party(PartyKind::House, 0));
+            let (buyer, seller) = match side {
+                Side::Buy => (client, house),
+                Side::Sell => (house, client),
+            };
+            let trade = trade(buyer, seller, (base, quote), (0, 0));
+            let (mut quoted, mut plain) = (accounts(), accounts());
+            assert!(plain.check(&trade).is_err(), "the client has no account yet");
+            let entries = quoted.check_quoted(ClientId(2), side, &trade).unwrap();
+            quoted.post(&entries);
+            for asset in [trade.base, trade.quote] {
+                plain.admit(ClientId(2), asset).unwrap();
+            }
+            let entries = plain.check(&trade).unwrap();
+            plain.post(&entries);
+            assert!(quoted.iter().eq(plain.iter()));
+            let most = UNITS_MAX as i128 + 1;
+            let much = self::trade(buyer, seller, (most, 0), (0, 0));
+            let refused = quoted.check_quoted(ClientId(2), side, &much);
+            assert_eq!(refused.err(), Some(Reason::Overflow));
+        }
+        let mut full = Accounts::new(ASSETS as usize, 0, 0);
+        let bought = trade(
+            party(PartyKind::Client, 0),
+            party(PartyKind::House, 0),
+            (1, 1),
+            (0, 0),
+        );
+        let refused = full.check_quoted(ClientId(0), Side::Buy, &bought);
+        assert_eq!(refused.err(), Some(Reason::AccountsFull));
     }
 
     #[test]

@@ -342,6 +342,21 @@ mod tests {
         assert_eq!(positions.get(InstrumentId(0)), before);
     }
 
+    proptest! {
+        #[test]
+        fn a_share_is_the_same_whatever_its_width(
+            cost in prop_oneof![-1_000_i64..1_000, any::<i64>()],
+            of in prop_oneof![1_u64..50, 1..=i64::MAX as u64],
+            closed in any::<prop::sample::Index>(),
+        ) {
+            let closed = 1 + closed.index(of.min(1 << 40) as usize) as u64;
+            let (cost, wide) = (i128::from(cost), i128::from(of));
+            prop_assert_eq!(share(cost, of, closed), share_wide(cost, wide, closed.into()));
+            let exact = cost * i128::from(closed);
+            prop_assert_eq!(share(cost, of, closed), exact / wide);
+        }
+    }
+
     #[test]
     fn profit_is_realised_by_average_cost() {
         let mut positions = Positions::new(1);

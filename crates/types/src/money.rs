@@ -199,13 +199,12 @@ pub fn whole_floor(units_e8: i128) -> i128 {
 /// The same, rounded up.
 #[inline]
 pub fn whole_ceil(units_e8: i128) -> i128 {
-    match i64::try_from(units_e8) {
-        Ok(narrow) => i128::from(narrow.div_euclid(E8) + i64::from(narrow.rem_euclid(E8) != 0)),
-        Err(_) => {
-            let e8 = i128::from(E8);
-            units_e8.div_euclid(e8) + i128::from(units_e8.rem_euclid(e8) != 0)
-        }
-    }
+    let Ok(narrow) = i64::try_from(units_e8) else {
+        let e8 = i128::from(E8);
+        return units_e8.div_euclid(e8) + i128::from(units_e8.rem_euclid(e8) != 0);
+    };
+    let floor = narrow.div_euclid(E8);
+    i128::from(floor + i64::from(floor.wrapping_mul(E8) != narrow))
 }
 
 #[cfg(test)]
