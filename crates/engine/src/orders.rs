@@ -145,9 +145,7 @@ impl<P: Pricer> Engine<P> {
             lot_multiple: listing.lot_multiple,
             ref_px: reference.px,
             mids: reference.mids,
-            own_px: self
-                .orders
-                .best_own(order.venue, order.instrument, order.side.opposite()),
+            own_px: self.orders.best_own(order),
         };
         let book_seq = traded.book_seq;
         self.risk.reserve_order(order, &market, now)?;

@@ -114,9 +114,7 @@ impl<P: Pricer> Engine<P> {
             lot_multiple: listing.lot_multiple,
             ref_px,
             mids: self.mids(order.instrument, ref_px, now)?,
-            own_px: self
-                .orders
-                .best_own(order.venue, order.instrument, order.side.opposite()),
+            own_px: self.orders.best_own(order),
         };
         Ok((market, traded.book_seq))
     }

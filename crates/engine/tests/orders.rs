@@ -459,6 +459,25 @@ fn no_order_goes_where_it_could_meet_our_own() {
 }
 
 #[test]
+fn orders_of_which_none_rests_may_cross_one_another() {
+    let passing = |side| NewVenueOrder {
+        time_in_force: TimeInForce::ImmediateOrCancel,
+        ..order(side, 9_995, 10)
+    };
+    let resting = |side| order(side, 9_995, 10);
+    let refused = Err(Reason::SelfTrade);
+    for (open, new, outcome) in [
+        (passing(Side::Sell), passing(Side::Buy), Ok(())),
+        (passing(Side::Sell), resting(Side::Buy), refused),
+        (resting(Side::Sell), passing(Side::Buy), refused),
+    ] {
+        let mut desk = desk();
+        place(&mut desk, &open).unwrap();
+        assert_eq!(place(&mut desk, &new).map(|_| ()), outcome, "{open:?} {new:?}");
+    }
+}
+
+#[test]
 fn no_order_goes_to_a_venue_whose_book_is_not_whole_and_fresh() {
     let mut desk = desk();
     let there = NewVenueOrder {

@@ -73,6 +73,14 @@ pub struct OrderTable {
     ended: Ended,
 }
 
+/// Whether what is not traded at once stays in the venue's book.
+const fn may_rest(order: &NewVenueOrder) -> bool {
+    !matches!(
+        order.time_in_force,
+        TimeInForce::ImmediateOrCancel | TimeInForce::FillOrKill
+    )
+}
+
 impl Default for OrderTable {
     fn default() -> Self {
         OrderTable::new()
@@ -373,23 +381,27 @@ impl OrderTable {
         self.open -= 1;
     }
 
-    /// The best price of the house's own open orders on a side of a venue's book, those that are to be cancelled and what is to
-    /// replace them included; [`Px::NONE`] if it has none there. Takes a look at each open order, unless none is on that side.
+    /// The best price of the house's own open orders that `order` could meet at its venue, those that are to be cancelled and what
+    /// is to replace them included; [`Px::NONE`] if it could meet none. Of two orders one has to rest for them to meet. Takes a
+    /// look at each open order, unless none is on the other side.
     #[inline]
-    pub fn best_own(&self, venue: VenueId, instrument: InstrumentId, side: Side) -> Px {
-        let on_side = match side {
+    pub fn best_own(&self, order: &NewVenueOrder) -> Px {
+        let on_side = match order.side.opposite() {
             Side::Buy => self.buys,
             Side::Sell => self.open - self.buys,
         };
         if on_side == 0 {
             return Px::NONE;
         }
-        self.best_of(venue, instrument, side)
+        self.best_met(order)
     }
 
-    fn best_of(&self, venue: VenueId, instrument: InstrumentId, side: Side) -> Px {
+    fn best_met(&self, order: &NewVenueOrder) -> Px {
+        let side = order.side.opposite();
         let there = self.iter().filter(|held| {
-            (held.order.venue, held.order.instrument, held.order.side) == (venue, instrument, side)
+            let held = &held.order;
+            (held.venue, held.instrument, held.side) == (order.venue, order.instrument, side)
+                && (may_rest(held) || may_rest(order))
         });
         let prices = there.flat_map(|held| {
             let replacement = held.replacement.map(|replacement| replacement.px);
@@ -530,6 +542,12 @@ mod tests {
             side,
             px: Px(px),
             qty: Qty(qty),
+            // Some rest and some don't.
+            time_in_force: if qty % 2 == 0 {
+                TimeInForce::ImmediateOrCancel
+            } else {
+                TimeInForce::GoodTillCancel
+            },
             ..EMPTY.order
         }
     }
@@ -581,10 +599,15 @@ mod tests {
                     prop_assert_eq!((held.order, held.leaves.0), (*order, *leaves));
                 }
                 prop_assert!(ended.iter().all(|order_id| table.find(*order_id).is_none()));
-                let there = model.values().filter(|(held, _)| held.venue.0 == venue && held.side == side);
-                let prices = there.map(|(held, _)| held.px);
-                let best = if buy { prices.max() } else { prices.min() };
-                prop_assert_eq!(table.best_own(VenueId(venue), InstrumentId(0), side), best.unwrap_or(Px::NONE));
+                // Against a resting order all count, against one that does not rest those of odd quantities.
+                for qty in [1, 2] {
+                    let there = model.values().map(|(held, _)| held);
+                    let there = there.filter(|held| held.venue.0 == venue && held.side == side);
+                    let prices = there.filter(|held| qty == 1 || held.qty.0 % 2 == 1).map(|held| held.px);
+                    let best = if buy { prices.max() } else { prices.min() };
+                    let against = order(venue, side.opposite(), n, qty);
+                    prop_assert_eq!(table.best_own(&against), best.unwrap_or(Px::NONE));
+                }
             }
             let mut save = Save::default();
             table.visit(&mut save).unwrap();

@@ -20,7 +20,7 @@ pub struct OrderMarket {
     pub ref_px: Px,
     /// Lowest and highest of the middles of the venues' best prices, as in [`Quoted`](crate::Quoted).
     pub mids: (Px, Px),
-    /// The best price of the house's own open orders at the venue on the other side, or [`Px::NONE`].
+    /// The best price of the house's own open orders at the venue that this one could meet, or [`Px::NONE`].
     pub own_px: Px,
 }
 
