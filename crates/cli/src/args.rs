@@ -140,9 +140,12 @@ pub(crate) struct ScenarioArgs {
     /// Seed of everything that is drawn. The same seed gives the same bytes.
     #[arg(long, value_name = "N", default_value_t = 7)]
     pub(crate) seed: u64,
-    /// How many requests for quotes the day has.
-    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    /// How many requests for quotes the day has, spread over all of it.
+    #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
     pub(crate) rfqs: u64,
+    /// How long the day is.
+    #[arg(long, value_name = "N", default_value_t = 24, value_parser = clap::value_parser!(u64).range(1..=168))]
+    pub(crate) hours: u64,
     /// Whether venues are slow, refuse, repeat, reorder and lie, and lose their connections.
     #[arg(long, value_enum, default_value_t = Switch::On)]
     pub(crate) faults: Switch,

@@ -18,6 +18,7 @@ mod failure;
 mod interrupt;
 mod journal;
 mod lab;
+mod model;
 mod output;
 mod reasons;
 mod replay;

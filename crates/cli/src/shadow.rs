@@ -4,8 +4,6 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
-use pinrail_engine::Bounds;
-use pinrail_pricing::SweepPricer;
 use pinrail_report::table::{bytes, count, ns};
 use pinrail_runtime::{ReplayError, Shadow, ShadowConfig, ShadowError, SnapshotError, Written, affinity};
 use serde::Serialize;
@@ -14,6 +12,7 @@ use crate::args::{Journal, ShadowArgs};
 use crate::desk::rig::{RigError, give_way, placement};
 use crate::failure::Failure;
 use crate::interrupt;
+use crate::model::{MakeModel, Model, make_model};
 use crate::output::Results;
 use crate::replay;
 
@@ -21,7 +20,7 @@ use crate::replay;
 pub(crate) const WAIT: Duration = Duration::from_millis(10);
 
 /// Of a journal that this program writes.
-pub(crate) type DeskShadow = Shadow<SweepPricer, fn(&Bounds) -> SweepPricer>;
+pub(crate) type DeskShadow = Shadow<Model, MakeModel>;
 
 /// A snapshot that was written, as it is printed in JSON.
 #[derive(Serialize)]
@@ -66,18 +65,17 @@ pub(crate) fn main(args: &ShadowArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A shadow with the pricer that this program writes journals with.
+/// A shadow with the model that this program writes journals with.
 pub(crate) fn open(
     journal: &Journal,
     live_dir: &std::path::Path,
     config: ShadowConfig,
 ) -> Result<DeskShadow, Failure> {
-    let make_pricer: fn(&Bounds) -> SweepPricer = |bounds| SweepPricer::new(bounds.instruments);
     Ok(Shadow::open(
         journal.archive_dir(),
         live_dir,
         config,
-        make_pricer,
+        make_model as MakeModel,
     )?)
 }
 

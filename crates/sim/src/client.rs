@@ -38,8 +38,8 @@ pub struct ClientFlowConfig {
     pub session: SessionId,
     /// What they ask for, each as often as the others. Not empty.
     pub instruments: Vec<RequestRange>,
-    /// Mean number of requests a second over all clients, a Poisson process; above zero.
-    pub requests_per_s: u32,
+    /// Mean time from one request to the next, of whichever client: a Poisson process. Above zero.
+    pub interval_ns_mean: u64,
     /// No request is made at or after this time; reactions to quotes still are. `u64::MAX`: never ends.
     pub end_ns: u64,
     /// Share of requests for a bid and an offer, times 1e8.
@@ -76,7 +76,7 @@ pub enum ClientConfigError {
     #[error("{0:?}: expected 0 < qty_lots_step <= qty_lots_max and a multiple of the step in the range")]
     Range(RequestRange),
     /// No rate.
-    #[error("requests_per_s is 0: expected at least 1")]
+    #[error("interval_ns_mean is 0: expected at least 1")]
     Rate,
     /// More than the whole.
     #[error("{name} is {value}: expected 0 to 100000000")]
@@ -110,7 +110,7 @@ impl ClientFlowConfig {
         if let Some(range) = self.instruments.iter().find(|range| !range.is_sound()) {
             return Err(ClientConfigError::Range(*range));
         }
-        if self.requests_per_s == 0 {
+        if self.interval_ns_mean == 0 {
             return Err(ClientConfigError::Rate);
         }
         for (name, value) in [
@@ -274,7 +274,7 @@ impl ClientFlow {
         Ok(ClientFlow {
             market: vec![0; config.instruments.len()].into_boxed_slice(),
             number: 1,
-            request_due: start_ns.saturating_add(random.wait_ns(config.requests_per_s)),
+            request_due: start_ns.saturating_add(random.exponential(config.interval_ns_mean)),
             now: start_ns,
             asked: vec![never; config.open_max].into_boxed_slice(),
             unanswered: 0,
@@ -392,7 +392,7 @@ impl ClientFlow {
         *slot = asked;
         self.number += 1;
         self.counts.requests += 1;
-        self.request_due = due.saturating_add(self.random.wait_ns(self.config.requests_per_s));
+        self.request_due = due.saturating_add(self.random.exponential(self.config.interval_ns_mean));
         Frame::of(&request)
     }
 

@@ -134,7 +134,7 @@ pub fn clients(clients: u32) -> ClientFlowConfig {
         clients,
         session: SessionId(0),
         instruments: vec![RANGE],
-        requests_per_s: 1_000,
+        interval_ns_mean: 1_000_000,
         end_ns: u64::MAX,
         two_sided_e8: 20_000_000,
         bad_e8: 1_000_000,

@@ -31,7 +31,7 @@ fn config() -> ClientFlowConfig {
         clients: 50,
         session: SessionId(3),
         instruments: vec![range(0, 1_000), range(1, 1)],
-        requests_per_s: 1_000,
+        interval_ns_mean: 1_000_000,
         end_ns: u64::MAX,
         two_sided_e8: 30_000_000,
         bad_e8: 2_000_000,
@@ -369,7 +369,7 @@ fn what_no_flow_can_be_made_of_is_refused() {
     };
     assert_eq!(bad(|c| c.clients = 0), ClientConfigError::Clients);
     assert_eq!(bad(|c| c.instruments.clear()), ClientConfigError::Instruments);
-    assert_eq!(bad(|c| c.requests_per_s = 0), ClientConfigError::Rate);
+    assert_eq!(bad(|c| c.interval_ns_mean = 0), ClientConfigError::Rate);
     assert_eq!(bad(|c| c.open_max = 0), ClientConfigError::OpenMax(0));
     assert_eq!(
         bad(|c| c.reaction_ns_min = 0),

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use pinrail_types::record::{
-    AssetDef, ClientDef, DealingRule, InstrumentDef, InstrumentLimits, LastLookDef, LimitSet, ListingDef,
-    QuotingParams, TierSpread, TradingStateSet, VenueDef,
+    AssetDef, ClientDef, DealingRule, HedgingParams, InstrumentDef, InstrumentLimits, LastLookDef, LimitSet,
+    ListingDef, QuotingParams, TierSpread, TradingStateSet, VenueDef,
 };
 use pinrail_types::{Frame, Instrument, InstrumentId};
 
@@ -25,6 +25,8 @@ pub(crate) struct Definitions {
     pub(crate) last_looks: BTreeMap<u8, LastLookDef>,
     /// By instrument.
     pub(crate) dealing: BTreeMap<u32, DealingRule>,
+    /// By instrument.
+    pub(crate) hedging: BTreeMap<u32, HedgingParams>,
     /// By kind, target and instrument: limits that may be left out.
     pub(crate) more_limits: BTreeMap<(u8, u32, u32), LimitSet>,
     /// Trading states, in order.
@@ -61,6 +63,8 @@ impl Definitions {
             self.last_looks.insert(def.tier, *def);
         } else if let Some(rule) = frame.get::<DealingRule>() {
             self.dealing.insert(rule.instrument.0, *rule);
+        } else if let Some(params) = frame.get::<HedgingParams>() {
+            self.hedging.insert(params.instrument.0, *params);
         } else if let Some(set) = frame.get::<LimitSet>() {
             self.more_limits
                 .insert((set.kind, set.target, set.instrument.0), *set);

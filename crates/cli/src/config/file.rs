@@ -69,6 +69,8 @@ pub(super) struct File {
     pub(super) last_look: Vec<LastLookSection>,
     #[serde(default)]
     pub(super) dealing: Vec<DealingSection>,
+    #[serde(default)]
+    pub(super) hedging: Vec<HedgingSection>,
     pub(super) desk: Option<DeskSection>,
     #[serde(default)]
     pub(super) asset_limits: Vec<AssetLimitsSection>,
@@ -321,6 +323,19 @@ pub(super) struct DealingSection {
     #[serde(default)]
     pub(super) tiers: Vec<Spanned<String>>,
     pub(super) timeout_ms: Spanned<i64>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct HedgingSection {
+    pub(super) instrument: Spanned<String>,
+    pub(super) band: Spanned<DecimalText>,
+    pub(super) target: Spanned<DecimalText>,
+    pub(super) chase_bps: Spanned<DecimalText>,
+    pub(super) cost_max: Spanned<DecimalText>,
+    pub(super) tries_max: Spanned<i64>,
+    pub(super) retry_ms: Spanned<i64>,
+    pub(super) rest_ms: Spanned<i64>,
 }
 
 #[derive(Debug, Deserialize)]

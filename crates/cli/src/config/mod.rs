@@ -12,13 +12,14 @@ use pinrail_journal::JournalConfig;
 use pinrail_runtime::idle::IdleStrategy;
 use pinrail_sim::ClientFlowConfig;
 use pinrail_types::record::{SequenceRule, TradingStateSet};
-use pinrail_types::{Frame, Instrument, InstrumentId, VenueId};
+use pinrail_types::{Frame, Instrument, InstrumentId, StrategyId, VenueId};
 use serde::Deserialize;
 
 mod dealing;
 mod definitions;
 mod error;
 mod file;
+mod hedging;
 mod limits;
 mod names;
 mod resolve;
@@ -34,11 +35,14 @@ pub const CLIENTS_MAX: usize = 65_536;
 /// Most tiers: a tier is a number below this in the records.
 pub const TIERS_MAX: usize = 16;
 
+/// Under which strategy the hedges of a file's desk go out.
+pub(crate) const HEDGER: StrategyId = StrategyId(1);
+
 /// A configuration, checked.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// What the engine is told, in order: `AssetDef`s, `InstrumentDef`s, `VenueDef`s, `ListingDef`s, `ClientDef`s,
-    /// `TierSpread`s, `InstrumentLimits`, `LimitSet`s, and one `TradingStateSet` for the desk. Sequence, time and cause are zero.
+    /// `TierSpread`s, `InstrumentLimits`, `HedgingParams`, `LimitSet`s, and one `TradingStateSet` for the desk. Sequence, time and cause are zero.
     pub records: Vec<Frame>,
     /// The instruments in order of id.
     pub instruments: Vec<Instrument>,

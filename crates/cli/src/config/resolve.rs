@@ -51,6 +51,7 @@ pub(super) fn resolve(file: &File, path: &Path, captures: Option<&Path>) -> Reso
         desk.quoting_params(section)?;
     }
     desk.dealing(file)?;
+    desk.hedging(file)?;
     desk.desk_limits(file)?;
     desk.start(file.start);
     let clients = desk.client_names.len() as u32;
@@ -74,6 +75,7 @@ const AVERSION_MAX: i64 = 10_000_000;
 const VOLATILITY_MULT_MAX: i64 = 100;
 const HOLD_MS_MAX: i64 = 3_600_000;
 const TAU_MS_MAX: i64 = 86_400_000;
+const NS_PER_S: u64 = 1_000_000_000;
 
 /// What has been defined so far.
 pub(super) struct Desk {
@@ -485,7 +487,8 @@ fn flow(section: &FlowSection, clients: u32, limits: &[InstrumentLimits]) -> Res
                     qty_lots_step: limits.qty_lots_step,
                 })
                 .collect(),
-            requests_per_s: whole(&section.requests_per_s, 1..=1_000_000, "requests a second")? as u32,
+            interval_ns_mean: NS_PER_S
+                / whole(&section.requests_per_s, 1..=1_000_000, "requests a second")?.unsigned_abs(),
             end_ns: u64::MAX,
             two_sided_e8: share(&section.two_sided_pct, 100)?,
             bad_e8: share(&section.bad_pct, 100)?,

@@ -1,10 +1,10 @@
 use std::path::{Path, PathBuf};
 
 use pinrail_types::record::{
-    AssetDef, ClientDef, InstrumentDef, InstrumentLimits, LimitKind, LimitSet, ListingDef, TierSpread,
-    TradingStateSet, VenueDef,
+    AssetDef, ClientDef, HedgingParams, InstrumentDef, InstrumentLimits, LimitKind, LimitSet, ListingDef,
+    TierSpread, TradingStateSet, VenueDef,
 };
-use pinrail_types::{AssetId, Qty};
+use pinrail_types::{Amount, AssetId, Qty};
 
 use super::*;
 
@@ -84,6 +84,19 @@ pass_pct = 30
 reaction_ms_min = 5
 reaction_ms_max = 500
 "#;
+
+/// A table of hedging before the flow.
+const HEDGED: &str = r#"[[hedging]]
+instrument = "BTC-USD"
+band = "0.5"
+target = "0.25"
+chase_bps = "12.5"
+cost_max = "1000.5"
+tries_max = 4
+retry_ms = 0
+rest_ms = 2000
+
+[flow]"#;
 
 fn parse(text: &str) -> Result<Config, ConfigError> {
     Config::parse(text, Path::new("etc/desk.toml"), None)
@@ -528,6 +541,7 @@ timeout_ms = 30000
         SMALL.replacen("[flow]", &dealing.replace(r#"auto_qty_max = "5""#, ""), 1),
         limited(),
         limited().replacen("credit_asset = \"BTC\"\n", grouped, 1),
+        SMALL.replacen("[flow]", HEDGED, 1),
         SMALL.replacen("[flow]", &quoting("skew_bps = \"2\""), 1),
         SMALL.replacen(
             "[flow]",
@@ -567,4 +581,67 @@ fn limits_without_a_place_in_a_file_are_not_left_away_in_silence() {
         let said = rewritten(&[&records[..], &[Frame::of(&set)]].concat());
         assert!(said.unwrap_err().contains("a limit of kind"), "{set:?}");
     }
+}
+
+#[test]
+fn hedging_is_read_on_the_instruments_grid_and_refused_where_it_makes_no_sense() {
+    let text = SMALL.replacen("[flow]", HEDGED, 1);
+    let config = parse(&text).unwrap();
+    let params: Vec<HedgingParams> = config.records.iter().filter_map(|f| f.get().copied()).collect();
+    let expected = HedgingParams {
+        header: params[0].header,
+        strategy: HEDGER,
+        tries_max: 4,
+        band_lots: Qty(500),
+        target_lots: Qty(250),
+        chase_e8: 125_000,
+        cost_max: Amount::new(1_000_500_000),
+        rest_ns: 2_000_000_000,
+        ..bytemuck::Zeroable::zeroed()
+    };
+    assert_eq!(format!("{params:?}"), format!("{:?}", [expected]));
+    for (old, new, says) in [
+        (
+            "target = \"0.25\"",
+            "target = \"0.75\"",
+            "hedging[0].target: expected at most `band`",
+        ),
+        (
+            "band = \"0.5\"",
+            "band = \"0.0005\"",
+            "hedging[0].band: expected a multiple of the lot",
+        ),
+        (
+            "tries_max = 4",
+            "tries_max = 0",
+            "hedging[0].tries_max: expected 1 to 65535 tries, found 0",
+        ),
+        (
+            "rest_ms = 2000",
+            "rest_ms = 3600001",
+            "hedging[0].rest_ms: expected 0 to 3600000 milliseconds",
+        ),
+        (
+            "[flow]",
+            HEDGED,
+            "expected one table of hedging \"BTC-USD\", found a second",
+        ),
+    ] {
+        assert!(text.contains(old), "{old}");
+        let error = parse(&text.replacen(old, new, 1)).unwrap_err().to_string();
+        assert!(error.contains(says), "{error}");
+    }
+    // Another strategy's parameters have no place in a file; ones that hedge nothing are left away.
+    let other = |params: HedgingParams| rewritten(&[&config.records[..], &[Frame::of(&params)]].concat());
+    let of_two = other(HedgingParams {
+        strategy: StrategyId(2),
+        ..expected
+    });
+    assert!(of_two.unwrap_err().contains("hedged as strategy 2"));
+    let without = other(HedgingParams {
+        tries_max: 0,
+        ..expected
+    })
+    .unwrap();
+    assert_eq!(without.len(), config.records.len() - 1);
 }

@@ -17,6 +17,7 @@ macro_rules! line {
 }
 
 mod dealing;
+mod hedging;
 mod limits;
 
 const NS_PER_MS: u64 = 1_000_000;
@@ -43,6 +44,7 @@ pub(crate) fn to_toml(start: &EpochStart, definitions: &Definitions) -> Result<S
     file.limits()?;
     file.quoting()?;
     file.dealing()?;
+    file.hedging()?;
     file.desk_limits()?;
     Ok(file.text)
 }

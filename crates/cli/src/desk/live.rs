@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use pinrail_engine::Bounds;
 use pinrail_journal::{From, JournalConfig, Reader, SyncPolicy};
-use pinrail_pricing::SweepPricer;
 use pinrail_report::latency::{Recorder, Summary as Latency};
 use pinrail_runtime::clock::Clock;
 use pinrail_runtime::counters::Counters;
@@ -26,6 +25,7 @@ use crate::desk::feed::{self, ClientFeed, FeedCounts, VenueFeed};
 use crate::desk::floor::{self, Floor, Floors};
 use crate::desk::rig::{Rig, RigError, Scratch, join, place, placement, spawn};
 use crate::desk::tally::{self, Tally};
+use crate::model::{Model, make_model};
 
 /// The desk.
 const DESK: &str = include_str!("demo.toml");
@@ -39,6 +39,7 @@ const WARM_UP_NS: u64 = 500_000_000;
 const HEAD_START_NS: u64 = 50_000_000;
 /// For the last accepts and expiries to come in.
 const GRACE_NS: u64 = 700_000_000;
+const NS_PER_S: u64 = 1_000_000_000;
 
 /// When its archive is synced.
 pub(crate) const SYNC: SyncPolicy = SyncPolicy::Lazy {
@@ -163,11 +164,6 @@ pub(crate) fn desk() -> Config {
     Config::parse(DESK, Path::new("demo.toml"), None).expect("the demo's desk is part of the program")
 }
 
-/// The desk's pricer.
-pub(crate) fn make_pricer(bounds: &Bounds) -> SweepPricer {
-    SweepPricer::new(bounds.instruments)
-}
-
 /// Runs the demo, its live directory and, unless it is to be kept, its archive in directories of this process's own.
 ///
 /// # Errors
@@ -211,7 +207,7 @@ fn run_out(options: &Options, running: Running<Latencies>) -> Result<Summary, Ri
 
 type FeedThread = JoinHandle<Result<(FeedCounts, ClientCounts), RigError>>;
 type CoreThread<O> = JoinHandle<Result<(DemoCore<O>, Usage, u64), RigError>>;
-type DemoCore<O> = Core<SweepPricer, O>;
+type DemoCore<O> = Core<Model, O>;
 
 /// A desk that trades, its core watched by an observer.
 pub(crate) struct Running<O> {
@@ -283,7 +279,7 @@ impl<O: Observer + Send + 'static> Running<O> {
         let (core_cpu, other_cpu) = placement(config.core.cpu)?;
         let (rig, mut writer) = Rig::start(journal, other_cpu)?;
         let first_seq = writer.next_seq();
-        let recovered = match recover(&archive_dir, bounds(&config), make_pricer, &mut writer) {
+        let recovered = match recover(&archive_dir, bounds(&config), make_model, &mut writer) {
             Ok(recovered) => recovered,
             Err(e) => {
                 rig.finish(writer, 0)?;
@@ -299,7 +295,7 @@ impl<O: Observer + Send + 'static> Running<O> {
         let mut clock = rig.clock.clone();
         let start_ns = clock.now_ns() + HEAD_START_NS;
         let warm_ns = start_ns + WARM_UP_NS;
-        let end_ns = warm_ns + options.seconds * 1_000_000_000;
+        let end_ns = warm_ns + options.seconds * NS_PER_S;
         let seed = options
             .seed
             .unwrap_or_else(|| config.flow.as_ref().map_or(1, |flow| flow.seed));
@@ -417,13 +413,14 @@ impl<O: Observer + Send + 'static> Running<O> {
 fn desk_for(options: &Options) -> Config {
     let mut config = desk();
     if let (Some(flow), Some(rate)) = (&mut config.flow, options.requests_per_s) {
-        flow.clients.requests_per_s = rate;
+        flow.clients.interval_ns_mean = NS_PER_S / u64::from(rate.max(1));
     }
     config
 }
 
 fn bounds(config: &Config) -> Bounds {
-    let requests_per_s = config.flow.as_ref().map_or(0, |flow| flow.clients.requests_per_s);
+    let flow = config.flow.as_ref();
+    let requests_per_s = flow.map_or(0, |flow| NS_PER_S / flow.clients.interval_ns_mean);
     Bounds {
         clients: config.clients as usize,
         book_levels: paper::BOOK_LEVELS,

@@ -6,7 +6,6 @@ use std::time::Instant;
 
 use pinrail_engine::{Bounds, Engine};
 use pinrail_journal::{From, Reader};
-use pinrail_pricing::SweepPricer;
 use pinrail_ring::{Class, Producer};
 use pinrail_runtime::idle::IdleStrategy;
 use pinrail_runtime::{Inlet, Playback, Role, affinity};
@@ -21,6 +20,7 @@ use crate::args::Speed;
 use crate::config::Config;
 use crate::desk::rig::{Rig, RigError, join, place, placement, spawn};
 use crate::desk::tally::{self, Tally};
+use crate::model::make_model;
 
 const CLIENTS: SourceId = SourceId(1);
 const SESSION: SessionId = SessionId(1);
@@ -97,7 +97,7 @@ pub(crate) fn run(config: &Config, speed: Speed) -> Result<Summary, RigError> {
         sources: config.venues.len() + 2,
         ..Bounds::default()
     };
-    let engine = Engine::new(bounds, SweepPricer::new(bounds.instruments));
+    let engine = Engine::new(bounds, make_model(&bounds));
     let mut core = Playback::new(engine, writer, inlets, config.records.clone());
     let core_thread = {
         let (stop, progress) = (Arc::clone(&stop), Arc::clone(&progress));

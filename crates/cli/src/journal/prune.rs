@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 
 use pinrail_journal::archive::{Keep, Kept, Pruned, plan_prune, prune};
-use pinrail_pricing::SweepPricer;
 use pinrail_report::table::{Table, bytes, count};
 use pinrail_runtime::{Footing, footing, remove_useless_snapshots, useless_snapshots};
 use serde::Serialize;
 
 use crate::args::{Bound, PruneArgs};
 use crate::failure::Failure;
+use crate::model::make_model;
 use crate::output::{Results, progress, show};
 
 /// What was removed, as it is printed in JSON.
@@ -53,8 +53,7 @@ pub(super) fn main(args: &PruneArgs) -> Result<(), Failure> {
         (_, Some(Bound::Time(ts))) => Keep::FromTime(ts),
         (None, None) => return Err(Failure::Usage("expected --keep-segments or --before".to_owned())),
     };
-    let footing = footing(archive_dir, |bounds| SweepPricer::new(bounds.instruments))
-        .map_err(|e| Failure::Data(e.to_string()))?;
+    let footing = footing(archive_dir, make_model).map_err(|e| Failure::Data(e.to_string()))?;
     let needed_from = footing.as_ref().map(|footing| footing.position);
     let pruned = if args.dry_run {
         plan_prune(archive_dir, keep, needed_from)?

@@ -13,9 +13,10 @@ use pinrail_types::{Cause, Frame, SessionId, SourceId};
 use serde::Serialize;
 
 use crate::args::{self, Bound, Place, RestartArgs};
-use crate::desk::live::{self, make_pricer};
+use crate::desk::live;
 use crate::desk::rig::{Rig, RigError, Scratch};
 use crate::failure::Failure;
+use crate::model::make_model;
 use crate::output::{Results, progress, show};
 
 const RING_LINES: usize = 4_096;
@@ -86,7 +87,7 @@ fn make(journal: &JournalConfig, records: u64) -> Result<u64, Failure> {
     let (rig, mut writer) = Rig::start(journal, None)?;
     let config = live::desk();
     let bounds = bounds();
-    let engine = recover(&journal.archive_dir, bounds, make_pricer, &mut writer)
+    let engine = recover(&journal.archive_dir, bounds, make_model, &mut writer)
         .map_err(RigError::from)?
         .engine;
     let mut clock = rig.clock.clone();
@@ -238,7 +239,7 @@ fn start(config: &JournalConfig) -> Result<Start, Failure> {
     let started = Instant::now();
     let Journal { mut writer, .. } = pinrail_journal::open(config).map_err(RigError::from)?;
     let recovered =
-        recover(&config.archive_dir, bounds(), make_pricer, &mut writer).map_err(RigError::from)?;
+        recover(&config.archive_dir, bounds(), make_model, &mut writer).map_err(RigError::from)?;
     let elapsed_ns = started.elapsed().as_nanos() as u64;
     let mut engine = recovered.engine;
     Ok(Start {

@@ -1,7 +1,6 @@
 //! Where a replay and its journal part, for people.
 
 use pinrail_engine::Engine;
-use pinrail_pricing::SweepPricer;
 use pinrail_runtime::Difference;
 use pinrail_types::record::{BookLevel, BookUpdate, NewOrderSingle, QuoteRequest};
 use pinrail_types::{Frame, VenueId};
@@ -10,6 +9,7 @@ use super::DeskReplay;
 use crate::args::Journal;
 use crate::decode::Decoder;
 use crate::failure::Failure;
+use crate::model::Model;
 
 /// Both records, the input, and what of the state a reader needs first.
 pub(super) fn show_difference(journal: &Journal, replay: &DeskReplay, difference: &Difference) -> Failure {
@@ -51,7 +51,7 @@ fn learn(journal: &Journal, seq: u64, decoder: &mut Decoder) -> Result<(), Failu
 }
 
 /// The engine's state behind the input, as far as it bears on that.
-fn state(engine: &Engine<SweepPricer>, input: &Frame) -> Vec<(String, String)> {
+fn state(engine: &Engine<Model>, input: &Frame) -> Vec<(String, String)> {
     let counts = engine.counts();
     let mut facts = vec![(
         "state".to_owned(),

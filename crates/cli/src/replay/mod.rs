@@ -2,9 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use pinrail_engine::Bounds;
 use pinrail_journal::archive::{Reader, Tail};
-use pinrail_pricing::SweepPricer;
 use pinrail_report::table::{Table, bytes, count, ns};
 use pinrail_runtime::{Replay, ReplayCounts, ReplayError};
 use pinrail_types::Frame;
@@ -13,6 +11,7 @@ use serde::Serialize;
 use crate::args::{Bound, Journal, ReplayArgs, Speed};
 use crate::decode::utc;
 use crate::failure::Failure;
+use crate::model::{MakeModel, Model, make_model};
 use crate::output::{Results, show, spinner};
 use crate::show::torn_at;
 
@@ -59,16 +58,12 @@ struct Summary {
 }
 
 /// Of a journal that this program wrote.
-pub(crate) type DeskReplay = Replay<SweepPricer, fn(&Bounds) -> SweepPricer>;
+pub(crate) type DeskReplay = Replay<Model, MakeModel>;
 
-/// A replay with the pricer that this program writes journals with.
+/// A replay with the model that this program writes journals with.
 pub(crate) fn open_replay(journal: &Journal) -> Result<DeskReplay, Failure> {
     let (archive_dir, live_dir) = (journal.archive_dir(), journal.live.as_deref());
-    Ok(Replay::open(archive_dir, live_dir, sweep_pricer())?)
-}
-
-fn sweep_pricer() -> fn(&Bounds) -> SweepPricer {
-    |bounds| SweepPricer::new(bounds.instruments)
+    Ok(Replay::open(archive_dir, live_dir, make_model as MakeModel)?)
 }
 
 /// Replays a journal and says whether it came out the same.

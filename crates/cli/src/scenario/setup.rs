@@ -2,14 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use bytemuck::Zeroable;
 use pinrail_sim::{
     ClientFlowConfig, ExchangeConfig, ExecutionConfig, Fault, FaultConfig, FundamentalConfig, VenueFlowConfig,
 };
-use pinrail_types::record::HedgingParams;
-use pinrail_types::{
-    Amount, AssetId, Decimal, Grid, Instrument, InstrumentId, Px, Qty, Scaled, StrategyId, VenueId,
-};
+use pinrail_types::{AssetId, Decimal, Grid, Instrument, InstrumentId, Px, Scaled, VenueId};
 use serde::Deserialize;
 
 use crate::config::{Config, Definitions};
@@ -34,7 +30,6 @@ struct File {
     close: Close,
     balance: Vec<Balance>,
     market: Vec<Market>,
-    hedging: Vec<Hedging>,
     faults: Faults,
 }
 
@@ -87,19 +82,6 @@ struct Market {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Hedging {
-    instrument: String,
-    band: String,
-    target: String,
-    chase_bps: u16,
-    cost_max: String,
-    tries_max: u16,
-    retry_ms: u32,
-    rest_ms: u32,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Faults {
     slow: u16,
     reject: u16,
@@ -127,8 +109,6 @@ pub(super) struct Setup {
     pub(super) exchanges: Vec<ExchangeConfig>,
     /// The clients.
     pub(super) clients: ClientFlowConfig,
-    /// How positions are hedged.
-    pub(super) hedging: Vec<HedgingParams>,
     /// How long the operator waits before a halt is lifted.
     pub(super) lift_ns: u64,
     /// How long the desk trades on behind the last request before it is closed.
@@ -168,15 +148,10 @@ impl File {
             ..flow.clients.clone()
         };
         let exchanges = self.exchanges(&definitions, &config, with_faults)?;
-        let hedging = self
-            .hedging
-            .iter()
-            .map(|section| section.params(&definitions, &config.instruments));
         let levels = self.market.iter().map(|market| market.levels).max().unwrap_or(0);
         Ok(Setup {
             exchanges,
             clients,
-            hedging: hedging.collect::<Result<_, _>>()?,
             lift_ns: u64::from(self.operator.lift_s) * NS_PER_S,
             grace_ns: u64::from(self.close.grace_s) * NS_PER_S,
             book_levels: 4 * usize::from(levels),
@@ -290,34 +265,6 @@ impl Balance {
         Ok((def.asset, units(&self.amount, def.exponent, "amount")?))
     }
 }
-
-impl Hedging {
-    fn params(&self, definitions: &Definitions, instruments: &[Instrument]) -> Result<HedgingParams, String> {
-        let def = definitions
-            .instruments
-            .values()
-            .find(|def| def.symbol.to_string() == self.instrument);
-        let def =
-            def.ok_or_else(|| format!("[[hedging]]: there is no instrument \"{}\"", self.instrument))?;
-        let lot = &instruments[def.instrument.index()].lot;
-        let exponent = definitions.assets[&def.quote.0].exponent;
-        Ok(HedgingParams {
-            instrument: def.instrument,
-            strategy: HEDGER,
-            tries_max: self.tries_max,
-            band_lots: Qty(steps(lot, &self.band, "band")?),
-            target_lots: Qty(steps(lot, &self.target, "target")?),
-            chase_e8: i64::from(self.chase_bps) * E8_PER_BPS,
-            cost_max: Amount::new(units(&self.cost_max, exponent, "cost_max")?),
-            retry_ns: u64::from(self.retry_ms) * NS_PER_MS,
-            rest_ns: u64::from(self.rest_ms) * NS_PER_MS,
-            ..Zeroable::zeroed()
-        })
-    }
-}
-
-/// Under which strategy hedges go out.
-const HEDGER: StrategyId = StrategyId(1);
 
 impl Faults {
     fn config(&self) -> Result<FaultConfig, String> {

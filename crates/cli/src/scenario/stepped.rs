@@ -4,23 +4,13 @@ use std::path::{Path, PathBuf};
 
 use pinrail_engine::{Bounds, Engine};
 use pinrail_journal::{Archiver, From, Journal, JournalConfig, Preparer, Reader, SyncPolicy};
-use pinrail_pricing::{BandHedger, SweepPricer, WithStrategy};
 use pinrail_ring::{Class, Producer};
 use pinrail_runtime::{Inlet, Playback, Replay, Role};
 use pinrail_types::{Cause, Frame, SourceId};
 
 use crate::desk::rig::{RigError, Scratch};
 use crate::failure::Failure;
-
-/// The desk's model and its hedger.
-pub(super) type Pricer = WithStrategy<SweepPricer, BandHedger>;
-
-pub(super) fn make_pricer(bounds: &Bounds) -> Pricer {
-    WithStrategy {
-        pricer: SweepPricer::new(bounds.instruments),
-        strategy: BandHedger::new(bounds.instruments),
-    }
-}
+use crate::model::{Model, make_model};
 
 /// Records from one turn of the journal's helpers to the next; far less than a segment.
 const RECORDS_PER_TURN: u64 = 4_096;
@@ -42,7 +32,7 @@ impl Lane {
 
 /// A core in playback, whose sources, helpers and readers all take their turns on this thread.
 pub(super) struct Stepped {
-    playback: Playback<Pricer>,
+    playback: Playback<Model>,
     lanes: Vec<Lane>,
     archiver: Archiver,
     preparer: Preparer,
@@ -59,7 +49,7 @@ pub(super) struct Stepped {
 
 /// What a core left behind.
 pub(super) struct Ended {
-    pub(super) engine: Engine<Pricer>,
+    pub(super) engine: Engine<Model>,
     /// Inputs that replayed to the same outputs, byte for byte.
     pub(super) replayed_inputs: u64,
     pub(super) output_hash: u64,
@@ -116,7 +106,7 @@ impl Stepped {
                 seq: 0,
             });
         }
-        let engine = Engine::new(bounds, make_pricer(&bounds));
+        let engine = Engine::new(bounds, make_model(&bounds));
         Ok(Stepped {
             playback: Playback::new(engine, writer, inlets, records),
             lanes,
@@ -183,7 +173,7 @@ impl Stepped {
         Ok(())
     }
 
-    pub(super) fn engine(&self) -> &Engine<Pricer> {
+    pub(super) fn engine(&self) -> &Engine<Model> {
         self.playback.engine()
     }
 
@@ -199,14 +189,14 @@ impl Stepped {
         writer.finish(engine.last_ts());
         drop(self.preparer);
         self.archiver.finish().map_err(RigError::from)?;
-        let mut replay = Replay::open(&self.archive_dir, None, make_pricer).map_err(RigError::from)?;
+        let mut replay = Replay::open(&self.archive_dir, None, make_model).map_err(RigError::from)?;
         let differs = |e: &dyn std::fmt::Display| Failure::Check(format!("replay: {e}"));
         while replay.step().map_err(|e| differs(&e))? {}
         let replayed_inputs = replay.counts().inputs;
         let mut again = replay
             .into_engine()
             .ok_or_else(|| differs(&"no engine came of it"))?;
-        let hashes = |engine: &mut Engine<Pricer>| (engine.output_hash(), engine.state_hash());
+        let hashes = |engine: &mut Engine<Model>| (engine.output_hash(), engine.state_hash());
         let (ran, replayed) = (hashes(&mut engine), hashes(&mut again));
         if ran != replayed {
             return Err(differs(&format!(

@@ -17,6 +17,7 @@ use crate::failure::Failure;
 const START_NS: u64 = 1_767_571_200_000_000_000;
 /// Nobody asks before the venues have told their books and balances.
 const HEAD_START_NS: u64 = 5_000_000_000;
+const NS_PER_HOUR: u64 = 3_600_000_000_000;
 /// The desk must be closed out so long behind the order to close.
 const CLOSE_NS_MAX: u64 = 3_600_000_000_000;
 /// Inputs from one look at the invariants to the next.
@@ -105,11 +106,12 @@ impl Others {
 
 /// Plays a day and checks it.
 pub(super) fn play(setup: &Setup, args: &ScenarioArgs) -> Result<Day, Failure> {
-    let mut others = others(setup, args.seed)?;
+    let mut others = others(setup, args)?;
     let mut core = core(setup, args)?;
     let mut checked = 0;
     let mut checks = 0;
     let mut closing: Option<u64> = None;
+    let close_from = START_NS + args.hours * NS_PER_HOUR;
     let bar = crate::output::progress(args.rfqs, "requests");
     loop {
         let due = others.next_due();
@@ -125,10 +127,10 @@ pub(super) fn play(setup: &Setup, args: &ScenarioArgs) -> Result<Day, Failure> {
         match closing {
             None if requests >= args.rfqs => {
                 others.clients.stop_asking();
-                let close_at = due + setup.grace_ns + 1;
+                let close_at = (due + setup.grace_ns + 1).max(close_from);
                 others
                     .orders
-                    .extend(close(&setup.hedging).map(|frame| (close_at, frame)));
+                    .extend(close(setup.definitions.hedging.values()).map(|frame| (close_at, frame)));
                 closing = Some(close_at);
             }
             Some(at) if due > at && is_closed(&core, &others) => break,
@@ -151,7 +153,8 @@ pub(super) fn play(setup: &Setup, args: &ScenarioArgs) -> Result<Day, Failure> {
     })
 }
 
-fn others(setup: &Setup, seed: u64) -> Result<Others, Failure> {
+fn others(setup: &Setup, args: &ScenarioArgs) -> Result<Others, Failure> {
+    let seed = args.seed;
     let instruments = &setup.config.instruments;
     let mut exchanges = Vec::new();
     for (config, n) in setup.exchanges.iter().zip(1..) {
@@ -165,6 +168,7 @@ fn others(setup: &Setup, seed: u64) -> Result<Others, Failure> {
     }
     let mut clients = setup.clients.clone();
     clients.session = SESSION;
+    clients.interval_ns_mean = interval_ns(args.hours * NS_PER_HOUR, args.rfqs);
     let clients = ClientFlow::new(clients, apart(seed, 1), START_NS + HEAD_START_NS)
         .map_err(|e| Failure::Usage(format!("[flow]: {e}")))?;
     let tier = |id| {
@@ -182,6 +186,11 @@ fn others(setup: &Setup, seed: u64) -> Result<Others, Failure> {
         ledger,
         orders: Vec::new(),
     })
+}
+
+/// From one request to the next, so that all are made within the day: a hundredth of it is left for chance.
+fn interval_ns(day_ns: u64, rfqs: u64) -> u64 {
+    (day_ns / 100 * 99 / rfqs).max(1)
 }
 
 /// A seed for one of those that draw, far from the others.
@@ -205,14 +214,17 @@ fn core(setup: &Setup, args: &ScenarioArgs) -> Result<Stepped, Failure> {
     for _ in &setup.exchanges {
         roles.extend([Role::Execution, Role::Venue]);
     }
-    let mut records = setup.config.records.clone();
-    records.extend(setup.hedging.iter().map(Frame::of));
-    Stepped::new(bounds, &roles, records, args.journal.as_deref())
+    Stepped::new(
+        bounds,
+        &roles,
+        setup.config.records.clone(),
+        args.journal.as_deref(),
+    )
 }
 
 /// Ends the day: nothing is hedged any more, and the desk is halted, so that what is open is withdrawn.
-fn close(hedging: &[HedgingParams]) -> impl Iterator<Item = Frame> {
-    let no_hedging = hedging.iter().map(|params| {
+fn close<'a>(hedging: impl Iterator<Item = &'a HedgingParams>) -> impl Iterator<Item = Frame> {
+    let no_hedging = hedging.map(|params| {
         Frame::of(&HedgingParams {
             tries_max: 0,
             ..*params

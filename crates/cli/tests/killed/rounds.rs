@@ -4,7 +4,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use pinrail_journal::Control;
-use pinrail_pricing::SweepPricer;
+use pinrail_pricing::{BandHedger, SweepPricer, WithStrategy};
 use pinrail_runtime::Replay;
 use pinrail_types::InstrumentId;
 use rand_core::{Rng, SeedableRng};
@@ -253,8 +253,9 @@ impl Loop {
         self.ledger.compare();
         succeeded(self.place.pinrail(&["journal", "verify"]));
 
-        let mut replay = Replay::open(&self.place.archive(), None, |bounds| {
-            SweepPricer::new(bounds.instruments)
+        let mut replay = Replay::open(&self.place.archive(), None, |bounds| WithStrategy {
+            pricer: SweepPricer::new(bounds.instruments),
+            strategy: BandHedger::new(bounds.instruments),
         })
         .unwrap();
         while replay.step().unwrap_or_else(|e| panic!("{e}")) {}

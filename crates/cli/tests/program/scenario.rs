@@ -25,7 +25,7 @@ const FAULTS: [&str; 11] = [
 fn day(seed: u64, rfqs: u64, faults: &str) -> Value {
     let (seed, rfqs) = (seed.to_string(), rfqs.to_string());
     let args = [
-        "scenario", "--seed", &seed, "--rfqs", &rfqs, "--faults", faults, "--json",
+        "scenario", "--seed", &seed, "--rfqs", &rfqs, "--hours", "1", "--faults", faults, "--json",
     ];
     let (code, stdout, stderr) = ended(&args);
     assert_eq!(code, 0, "seed {seed}: {stderr}");
@@ -116,11 +116,28 @@ fn a_day_closes_out_with_faults_and_without_and_a_seed_makes_it_again() {
 }
 
 #[test]
+fn a_day_has_its_hours_however_many_ask() {
+    for (rfqs, hours) in [("300", "2"), ("1000", "1")] {
+        let args = ["scenario", "--rfqs", rfqs, "--hours", hours, "--json"];
+        let (code, stdout, stderr) = ended(&args);
+        assert_eq!(code, 0, "{stderr}");
+        let day: Value = serde_json::from_str(&stdout).unwrap();
+        check(&day);
+        let (of, hours) = (
+            day["simulated_ns"].as_u64().unwrap(),
+            hours.parse::<u64>().unwrap(),
+        );
+        let hour = 3_600_000_000_000;
+        assert!((hours * hour..hours * hour + hour / 4).contains(&of), "{of}");
+    }
+}
+
+#[test]
 fn every_fault_comes_about_and_what_they_halt_is_lifted() {
     let mut seen: BTreeMap<String, u64> = BTreeMap::new();
     let mut halts: BTreeMap<String, u64> = BTreeMap::new();
     for seed in 1..=5 {
-        let day = day(seed, 2_000, "on");
+        let day = day(seed, 6_000, "on");
         check(&day);
         for (fault, count) in faults(&day) {
             *seen.entry(fault).or_default() += count;
@@ -148,6 +165,8 @@ fn a_journal_that_is_kept_is_one_and_is_not_gone_on_with() {
         "scenario",
         "--rfqs",
         "50",
+        "--hours",
+        "1",
         "--json",
         "--journal",
         journal.to_str().unwrap(),
@@ -159,6 +178,35 @@ fn a_journal_that_is_kept_is_one_and_is_not_gone_on_with() {
     assert_eq!(code, 0, "{stderr}");
     let stat: Value = serde_json::from_str(&stdout).unwrap();
     assert_eq!(stat["types"]["QuoteRequest"]["records"], day["rfqs"], "{stat}");
+    let hedging = &day["hedging"];
+    assert_eq!(
+        stat["types"]["VenueOrder"]["records"], hedging["venue_orders"],
+        "{stat}"
+    );
+    let (code, stdout, stderr) = ended(&["replay", journal.to_str().unwrap(), "--json"]);
+    assert_eq!(code, 0, "{stderr}");
+    let replay: Value = serde_json::from_str(&stdout).unwrap();
+    for key in ["inputs", "outputs", "output_hash", "state_hash"] {
+        assert_eq!(replay[key], day[key], "{key}");
+    }
+    let (code, stdout, stderr) = ended(&["journal", "config", journal.to_str().unwrap()]);
+    assert_eq!(code, 0, "{stderr}");
+    assert_eq!(stdout.matches("[[hedging]]").count(), 2, "{stdout}");
+    let file = dir.path().join("again.toml");
+    fs::write(&file, stdout).unwrap();
+    let what_if = [
+        "replay",
+        journal.to_str().unwrap(),
+        "--what-if",
+        file.to_str().unwrap(),
+        "--json",
+    ];
+    let (code, stdout, stderr) = ended(&what_if);
+    assert_eq!(code, 0, "{stderr}");
+    let same: Value = serde_json::from_str(&stdout).unwrap();
+    // Hedging ends in both instruments by a command at the end of the day.
+    let told = (&same["same"], &same["given_later"]);
+    assert_eq!(told, (&Value::Bool(true), &Value::from(2)), "{same}");
     let (code, _, stderr) = ended(&args);
     assert_eq!(code, 2, "{stderr}");
     assert!(stderr.contains("a scenario begins a new one"), "{stderr}");
@@ -172,7 +220,15 @@ fn a_scenario_of_ones_own_is_read_and_errors_say_what_was_expected() {
     let file = dir.path().join("mine.toml");
     let run = |text: &str| {
         fs::write(&file, text).unwrap();
-        ended(&["scenario", "--rfqs", "20", "--config", file.to_str().unwrap()])
+        ended(&[
+            "scenario",
+            "--rfqs",
+            "20",
+            "--hours",
+            "1",
+            "--config",
+            file.to_str().unwrap(),
+        ])
     };
     fs::write(dir.path().join("own.toml"), desk).unwrap();
     let (code, stdout, stderr) = run(&format!("desk = \"own.toml\"\n{built_in}"));
@@ -189,7 +245,6 @@ fn a_scenario_of_ones_own_is_read_and_errors_say_what_was_expected() {
             "expected a [[market]] of ETH-USDT",
         ),
         ("asset = \"ETH\"", "asset = \"XRP\"", "there is no asset \"XRP\""),
-        ("band = \"20\"", "band = \"0.00001\"", "band = \"0.00001\""),
         ("slow = 200", "slow = 10001", "expected 0 to 10000"),
         ("levels = 40", "levels = 0", "levels is 0: expected 1 to 1000"),
     ] {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use pinrail_engine::Bounds;
 use pinrail_journal::{Control, archive};
-use pinrail_pricing::SweepPricer;
+use pinrail_pricing::{BandHedger, SweepPricer, WithStrategy};
 use pinrail_runtime::{Replay, Snapshot};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -135,8 +135,9 @@ fn killed_shadows_leave_no_wrong_snapshot() {
 
     seen.extend(snapshots(&archive_dir));
     assert_eq!(snapshots(&archive_dir)[0].0, line["next_seq"].as_u64().unwrap());
-    let mut replay = Replay::open(&archive_dir, None, |bounds: &Bounds| {
-        SweepPricer::new(bounds.instruments)
+    let mut replay = Replay::open(&archive_dir, None, |bounds: &Bounds| WithStrategy {
+        pricer: SweepPricer::new(bounds.instruments),
+        strategy: BandHedger::new(bounds.instruments),
     })
     .unwrap();
     seen.sort_unstable();

@@ -5,8 +5,9 @@ use std::path::Path;
 use pinrail_journal::ReadError;
 use pinrail_journal::archive::Reader;
 use pinrail_types::record::{
-    AssetDef, ClientDef, EpochStart, InstrumentDef, InstrumentLimits, LimitSet, ListingDef, QuotingParams,
-    RuntimeEvent, RuntimeEventKind, TierSpread, TradingStateSet, VenueDef,
+    AssetDef, ClientDef, DealingRule, EpochStart, HedgingParams, InstrumentDef, InstrumentLimits,
+    LastLookDef, LimitSet, ListingDef, QuotingParams, RuntimeEvent, RuntimeEventKind, TierSpread,
+    TradingStateSet, VenueDef,
 };
 use pinrail_types::{Cause, Frame, Record, SourceId};
 
@@ -103,6 +104,9 @@ fn is_definition(input: &Frame) -> bool {
             | TierSpread::TYPE
             | InstrumentLimits::TYPE
             | QuotingParams::TYPE
+            | LastLookDef::TYPE
+            | DealingRule::TYPE
+            | HedgingParams::TYPE
             | LimitSet::TYPE
     )
 }

@@ -7,8 +7,8 @@
 use std::collections::BTreeMap;
 
 use pinrail_types::record::{
-    AssetDef, ClientDef, InstrumentDef, InstrumentLimits, LimitKind, LimitScope, LimitSet, ListingDef,
-    QuotingParams, TierSpread, TradingStateSet, VenueDef,
+    AssetDef, ClientDef, HedgingParams, InstrumentDef, InstrumentLimits, LimitKind, LimitScope, LimitSet,
+    ListingDef, QuotingParams, TierSpread, TradingStateSet, VenueDef,
 };
 use pinrail_types::{AssetId, ClientId, Frame, InstrumentId, Text, VenueId};
 use serde::Serialize;
@@ -76,6 +76,9 @@ impl Names {
         } else if let Some(def) = frame.get::<QuotingParams>() {
             let instrument = self.instrument(def.instrument)?;
             Ok(Some(Frame::of(&QuotingParams { instrument, ..*def })))
+        } else if let Some(def) = frame.get::<HedgingParams>() {
+            let instrument = self.instrument(def.instrument)?;
+            Ok(Some(Frame::of(&HedgingParams { instrument, ..*def })))
         } else if let Some(set) = frame.get::<LimitSet>() {
             self.limit_set(set).map(Some)
         } else if frame.get::<TradingStateSet>().is_some() {

@@ -7,11 +7,12 @@ use pinrail_runtime::{Configurations, WhatIf};
 use pinrail_types::{Scaled, Side};
 use serde::Serialize;
 
-use super::{RECORDS_PER_LOOK, failure, last_wanted, sweep_pricer};
+use super::{RECORDS_PER_LOOK, failure, last_wanted};
 use crate::args::ReplayArgs;
 use crate::config::{Config, Definitions};
 use crate::decode::utc;
 use crate::failure::Failure;
+use crate::model::{MakeModel, make_model};
 use crate::output::{show, spinner};
 
 mod adapt;
@@ -104,7 +105,7 @@ pub(super) fn main(args: &ReplayArgs, file: &Path) -> Result<(), Failure> {
     }
     let last = recorded.epochs.last();
     let definitions = last.map_or_else(Definitions::default, |epoch| Definitions::of(&epoch.records));
-    let mut what_if = WhatIf::open(archive_dir, live_dir, other, sweep_pricer())?;
+    let mut what_if = WhatIf::open(archive_dir, live_dir, other, make_model as MakeModel)?;
     let (seq, ts) = last_wanted(args.until);
     what_if.end_at(seq, ts);
     let tier_of = definitions
