@@ -146,6 +146,11 @@ pub(crate) struct ScenarioArgs {
     /// How long the day is.
     #[arg(long, value_name = "N", default_value_t = 24, value_parser = clap::value_parser!(u64).range(1..=168))]
     pub(crate) hours: u64,
+    /// Plays recorded feeds of Binance as venues instead, with simulated orders, and a hundred requests for each recorded trade.
+    /// They lie in DIR, else in the environment's `PINRAIL_DATA`, else in ../shared/data.
+    #[arg(long, value_name = "DIR", num_args = 0..=1, conflicts_with_all = ["rfqs", "hours"])]
+    #[expect(clippy::option_option, reason = "clap's way to say: given, and with a value")]
+    pub(crate) recordings: Option<Option<PathBuf>>,
     /// Whether venues are slow, refuse, repeat, reorder and lie, and lose their connections.
     #[arg(long, value_enum, default_value_t = Switch::On)]
     pub(crate) faults: Switch,

@@ -7,8 +7,10 @@ use serde::Serialize;
 
 use crate::args::DemoArgs;
 use crate::desk::live::{self, Options, Summary};
+use crate::desk::story::Story;
 use crate::failure::Failure;
 use crate::output::Results;
+use crate::scenario::profit::profit_table;
 use crate::show::tally_tables;
 
 /// What `--json` prints.
@@ -26,6 +28,7 @@ pub(crate) fn main(args: &DemoArgs) -> Result<(), Failure> {
         journal: args.journal.clone(),
         seed: args.seed,
         requests_per_s: None,
+        hedging: true,
         marks: false,
         floors: true,
     };
@@ -48,10 +51,14 @@ fn print(summary: &Summary, results: &mut Results) -> Result<(), Failure> {
         "Two simulated venues streamed their books to a core on a processor of its own; fifty simulated",
     )?;
     results.line(
-        "clients asked it for prices and took some. Every input and output went to a journal on disk.",
+        "clients asked it for prices and took some. What it held beyond its band it traded away at the venues,\nwhich filled its orders. Every input and output went to a journal on disk.",
     )?;
     results.line("")?;
     results.line(what_happened(summary))?;
+    for table in story_tables(&summary.story) {
+        results.line("")?;
+        results.line(&table)?;
+    }
     for table in tally_tables(journal) {
         results.line("")?;
         results.line(&table)?;
@@ -89,19 +96,38 @@ fn what_happened(summary: &Summary) -> Table {
         "inputs a second, after warm-up".to_owned(),
         count(summary.inputs_per_s),
     ]);
-    table.row([
-        "requests for quotes".to_owned(),
-        count(journal.of("QuoteRequest")),
-    ]);
-    table.row(["quotes".to_owned(), count(journal.of("Quote"))]);
-    table.row([
-        "requests refused".to_owned(),
-        count(journal.of("QuoteRequestReject")),
-    ]);
-    table.row(["fills".to_owned(), count(journal.fills)]);
     table.row(["journal".to_owned(), bytes(journal.bytes)]);
     table.row(["output hash".to_owned(), summary.output_hash.clone()]);
     table
+}
+
+fn story_tables(story: &Story) -> Vec<Table> {
+    let mut table = Table::figures(&["the desk", ""]);
+    let hit_rate = format!("{}.{:02} %", story.hit_rate_e4 / 100, story.hit_rate_e4 % 100);
+    let filled = story.parent_orders_ended.get("filled").copied().unwrap_or(0);
+    for (what, figure) in [
+        ("requests for quotes", count(story.rfqs)),
+        ("quotes", count(story.quotes)),
+        ("fills", count(story.fills)),
+        ("hit rate", hit_rate),
+        ("parent orders of hedges", count(story.parent_orders)),
+        ("of them filled whole", count(filled)),
+        ("orders to venues", count(story.venue_orders)),
+        ("fills of hedges", count(story.venue_fills)),
+    ] {
+        table.row([what.to_owned(), figure]);
+    }
+    for line in &story.inventory {
+        table.row([format!("{} held", line.instrument), line.position.clone()]);
+        table.row([format!("{} band, either way", line.instrument), line.band.clone()]);
+    }
+    let yes_or_no = |holds| if holds { "yes" } else { "no" }.to_owned();
+    table.row(["accounts balance".to_owned(), yes_or_no(story.is_balanced)]);
+    table.row([
+        "nothing is reserved".to_owned(),
+        yes_or_no(story.nothing_reserved),
+    ]);
+    vec![table, profit_table(&story.profit)]
 }
 
 fn latencies(summary: &Summary) -> Table {
@@ -112,6 +138,11 @@ fn latencies(summary: &Summary) -> Table {
         (
             "request to quote, planned to committed",
             &summary.planned_to_committed,
+        ),
+        ("accept to first hedge order, on the core", &summary.hedge_on_core),
+        (
+            "accept to first hedge order, planned to committed",
+            &summary.hedge_planned_to_committed,
         ),
     ];
     if let Some(floor) = &summary.floor {

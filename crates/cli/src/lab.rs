@@ -31,6 +31,7 @@ pub(crate) fn syscalls(args: &SyscallsArgs) -> Result<(), Failure> {
             journal: None,
             seed: None,
             requests_per_s: None,
+            hedging: true,
             marks: true,
             floors: false,
         };

@@ -2,7 +2,7 @@
 
 use pinrail_engine::{Engine, FORESEEN_MAX, Pricer};
 use pinrail_journal::{Room, Writer};
-use pinrail_types::record::{NewOrderSingle, QuoteRequest, RuntimeEventKind};
+use pinrail_types::record::{NewOrderSingle, QuoteRequest, RuntimeEventKind, VenueOrder};
 use pinrail_types::{Flags, Frame, Record};
 
 use crate::clock::Clock;
@@ -34,10 +34,9 @@ pub trait Observer {
     /// asks the clock, first thing, and whoever does not pays for no stamp.
     fn on_answer(&mut self, ts_planned: u64, ts_taken: u64, clock: &mut Clock);
 
-    /// The same for an order that accepts a quote: its fill stands in the journal, and the first order to a venue that the
-    /// fill led to.
+    /// The same for an accept that led to orders at venues: its fill stands in the journal, and the first of these orders.
     #[inline]
-    fn on_accept(&mut self, _ts_planned: u64, _ts_taken: u64, _clock: &mut Clock) {}
+    fn on_hedge(&mut self, _ts_planned: u64, _ts_taken: u64, _clock: &mut Clock) {}
 }
 
 impl Observer for () {
@@ -293,8 +292,10 @@ impl<P: Pricer, O: Observer> Core<P, O> {
                 .get::<QuoteRequest>()
                 .map_or(ts_taken, |request| request.ts_recv);
             self.observer.on_answer(ts_planned, ts_taken, &mut self.clock);
-        } else if let Some(order) = self.frame.get::<NewOrderSingle>() {
-            self.observer.on_accept(order.ts_recv, ts_taken, &mut self.clock);
+        } else if let Some(order) = self.frame.get::<NewOrderSingle>()
+            && self.machine.has_answered(VenueOrder::TYPE)
+        {
+            self.observer.on_hedge(order.ts_recv, ts_taken, &mut self.clock);
         }
         self.machine.seal(&self.frame);
         self.used_room();

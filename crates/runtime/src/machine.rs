@@ -4,7 +4,7 @@ use bytemuck::Zeroable;
 use pinrail_engine::{Engine, OUT_LINES_MAX, Out, Pricer};
 use pinrail_journal::Writer;
 use pinrail_types::record::{Continue, EpochStart, RuntimeEvent, RuntimeEventKind, Tick};
-use pinrail_types::{Cause, Frame, LINES_MAX, Record, SourceId};
+use pinrail_types::{Cause, Frame, LINES_MAX, Record, RecordType, SourceId};
 
 /// The room in the journal, in lines, without which no input is taken: the longest input and its outputs.
 pub(crate) const LINES_PER_INPUT_MAX: usize = LINES_MAX + OUT_LINES_MAX;
@@ -58,6 +58,13 @@ impl<P: Pricer> Machine<P> {
         for record in self.out.records().take(self.handed_on) {
             self.writer.append(record);
         }
+    }
+
+    /// Whether a record of this type is among what stands committed of an input that is not sealed yet.
+    #[inline]
+    pub(crate) fn has_answered(&self, wanted: RecordType) -> bool {
+        let mut answered = self.out.types().take(self.handed_on);
+        answered.any(|record_type| record_type == wanted)
     }
 
     /// Commits what else the input leads to, folds all of it into the hash and makes ready for the next input.

@@ -4,14 +4,15 @@ use std::collections::{BTreeMap, VecDeque};
 
 use bytemuck::Zeroable;
 use pinrail_types::record::{
-    CxlRejResponseTo, ExecType, OrdStatus, TimeInForce, VenueBalance, VenueOrder, VenueOrderCancel,
-    VenueOrderReplace, VenueReport,
+    BookLevel, CxlRejResponseTo, ExecType, OrdStatus, TimeInForce, VenueBalance, VenueOrder,
+    VenueOrderCancel, VenueOrderReplace, VenueReport,
 };
-use pinrail_types::{Amount, AssetId, E8, Frame, Instrument, OutId, Px, Qty, Side, Text, VenueId};
+use pinrail_types::{
+    Amount, AssetId, E8, Frame, Instrument, InstrumentId, OutId, Px, Qty, Side, Text, VenueId,
+};
 
 use crate::fault::{Fault, FaultConfig, Faults};
 use crate::random::Random;
-use crate::venue::VenueFlow;
 
 /// How a simulated venue takes orders.
 #[derive(Clone, Debug)]
@@ -28,8 +29,22 @@ pub struct ExecutionConfig {
     pub balances: Vec<(AssetId, i128)>,
     /// How long it is from one telling of the balances to the next; at least 1.
     pub balance_ns: u64,
+    /// Number of its first report, less one: a venue that starts again gives none twice.
+    pub reports_before: u64,
     /// What goes wrong.
     pub faults: FaultConfig,
+}
+
+/// A book that orders are filled against.
+pub(crate) trait Liquidity {
+    /// What it is a book of.
+    fn instrument(&self) -> InstrumentId;
+
+    /// How much a taker on `side` finds at `px` or better.
+    fn available(&self, side: Side, px: Px) -> Qty;
+
+    /// What a taker on `side` gets for at most `qty` at `px` or better, best first. It is gone then.
+    fn take_liquidity(&mut self, side: Side, px: Px, qty: Qty) -> Vec<BookLevel>;
 }
 
 /// An order at the venue.
@@ -106,7 +121,7 @@ impl Execution {
             faults: Faults::new(config.faults, seed),
             due: BTreeMap::from([((start_ns, 0), Event::Tell)]),
             number: 0,
-            exec_number: 0,
+            exec_number: config.reports_before,
             last_arrival: start_ns,
             last_report: start_ns,
             held_until: start_ns,
@@ -178,13 +193,13 @@ impl Execution {
     }
 
     /// Does what is due next; what is received then goes to `out`.
-    pub(crate) fn take(&mut self, flows: &mut [VenueFlow], out: &mut Vec<Frame>) {
+    pub(crate) fn take(&mut self, books: &mut [impl Liquidity], out: &mut Vec<Frame>) {
         let ((now, _), event) = self.due.pop_first().expect("something is due");
         self.about_orders -= usize::from(!matches!(event, Event::Tell | Event::Balance(_)));
         match event {
-            Event::Order(order) => self.on_order(&order, flows, now),
+            Event::Order(order) => self.on_order(&order, books, now),
             Event::Cancel(cancel) => self.on_cancel(&cancel, now),
-            Event::Replace(replace) => self.on_replace(&replace, flows, now),
+            Event::Replace(replace) => self.on_replace(&replace, books, now),
             Event::Bust(fill) => self.bust(&fill, now),
             Event::Correct(fill) => self.correct(&fill, now),
             Event::Report(report) => out.push(Frame::of(&VenueReport {
@@ -221,16 +236,16 @@ impl Execution {
         self.last_report
     }
 
-    fn on_order(&mut self, order: &VenueOrder, flows: &mut [VenueFlow], now: u64) {
+    fn on_order(&mut self, order: &VenueOrder, books: &mut [impl Liquidity], now: u64) {
         if self.taken.len() == REMEMBERED {
             self.taken.pop_front();
         }
         self.taken.push_back(*order);
         let side = Side::from_fix(order.side);
-        let flow = flows
+        let book = books
             .iter_mut()
-            .find(|flow| flow.instrument() == order.instrument);
-        let (Some(side), Some(flow)) = (side, flow) else {
+            .find(|book| book.instrument() == order.instrument);
+        let (Some(side), Some(book)) = (side, book) else {
             return self.reject(order, now);
         };
         if self.faults.has(Fault::Reject) || !self.can_pay(order, side) {
@@ -243,7 +258,7 @@ impl Execution {
         };
         let new = self.report(&held, ExecType::New, OrdStatus::New, now);
         self.send(new, now);
-        self.trade(&mut held, flow, now);
+        self.trade(&mut held, book, now);
         if self.faults.has(Fault::UnknownOrder) {
             self.invent(order, side, now);
         }
@@ -280,14 +295,14 @@ impl Execution {
     }
 
     /// Fills what can be filled, and ends or rests the remainder.
-    fn trade(&mut self, held: &mut Held, flow: &mut VenueFlow, now: u64) {
+    fn trade(&mut self, held: &mut Held, book: &mut impl Liquidity, now: u64) {
         let (side, px, qty) = (held.side, held.order.px, Qty(held.leaves()));
         let time_in_force = TimeInForce::from_byte(held.order.time_in_force);
         let all_or_none = time_in_force == Some(TimeInForce::FillOrKill);
-        let mut fills = if all_or_none && flow.available(side, px) <= qty {
+        let mut fills = if all_or_none && book.available(side, px) <= qty {
             Vec::new()
         } else {
-            flow.take_liquidity(side, px, qty)
+            book.take_liquidity(side, px, qty)
         };
         let rests = time_in_force == Some(TimeInForce::GoodTillCancel);
         let late = if !rests && !fills.is_empty() && self.faults.has(Fault::LateFill) {
@@ -438,7 +453,7 @@ impl Execution {
     }
 
     /// Puts another price and quantity in the place of an order's, which loses its turn; or refuses.
-    fn on_replace(&mut self, replace: &VenueOrderReplace, flows: &mut [VenueFlow], now: u64) {
+    fn on_replace(&mut self, replace: &VenueOrderReplace, books: &mut [impl Liquidity], now: u64) {
         let is_it = |order: &VenueOrder| order.order_id == replace.order_id;
         let at = self.resting.iter().position(|held| is_it(&held.order));
         let Some(at) = at else {
@@ -464,10 +479,10 @@ impl Execution {
             qty: Qty((replace.qty.0 - held.cum_qty).max(0)),
             ..order
         };
-        let flow = flows
+        let book = books
             .iter_mut()
-            .find(|flow| flow.instrument() == order.instrument);
-        let Some(flow) = flow.filter(|_| !self.faults.has(Fault::Reject) && self.can_pay(&left, held.side))
+            .find(|book| book.instrument() == order.instrument);
+        let Some(book) = book.filter(|_| !self.faults.has(Fault::Reject) && self.can_pay(&left, held.side))
         else {
             return self.refuse_replace(&held, replace, now);
         };
@@ -486,7 +501,7 @@ impl Execution {
         };
         self.send(replaced, now);
         if held.leaves() > 0 {
-            self.trade(&mut held, flow, now);
+            self.trade(&mut held, book, now);
         }
     }
 
@@ -575,12 +590,12 @@ impl Execution {
     }
 
     /// The book of an instrument moved: orders that rest in it may be filled, at their own prices.
-    pub(crate) fn on_book(&mut self, flow: &mut VenueFlow, now: u64) {
+    pub(crate) fn on_book(&mut self, book: &mut impl Liquidity, now: u64) {
         let mut at = 0;
         while at < self.resting.len() {
             let mut held = self.resting[at];
-            if held.order.instrument == flow.instrument() {
-                let fills = flow.take_liquidity(held.side, held.order.px, Qty(held.leaves()));
+            if held.order.instrument == book.instrument() {
+                let fills = book.take_liquidity(held.side, held.order.px, Qty(held.leaves()));
                 let qty = fills.iter().map(|fill| fill.qty.0).sum();
                 if qty > 0 {
                     let px = held.order.px;

@@ -9,6 +9,7 @@
 //! * [`paper`]: a small desk with venues and clients, to try things on.
 //! * [`ClientFlow`]: clients that ask for quotes, accept some, pass on some and let others expire.
 //! * [`Exchange`]: a venue's books with an execution side that fills orders against them, and with faults.
+//! * [`RecordedExchange`]: the same on books that somebody recorded.
 //! * [`Operator`]: a person who turns on what was halted, after a while.
 //!
 //! Frames leave with commit word and payload set; sequence, core time and cause are the producer's to fill.
@@ -24,6 +25,7 @@ mod ladder;
 mod operator;
 pub mod paper;
 mod random;
+mod recorded;
 mod venue;
 
 pub use client::{
@@ -34,4 +36,5 @@ pub use execution::ExecutionConfig;
 pub use fault::{Fault, FaultConfig, FaultCounts};
 pub use fundamental::FundamentalConfig;
 pub use operator::Operator;
+pub use recorded::RecordedExchange;
 pub use venue::{VenueConfigError, VenueFlow, VenueFlowConfig};

@@ -5,6 +5,7 @@ use pinrail_types::record::{BookLevel, BookUpdate, LEVELS_MAX, TopOfBook, Trade}
 use pinrail_types::{E8, Flags, Frame, InstrumentId, Px, Qty, Side, VenueId};
 use thiserror::Error;
 
+use crate::execution::Liquidity;
 use crate::fundamental::{Fundamental, FundamentalConfig};
 use crate::ladder::{Ladder, REACH};
 use crate::random::Random;
@@ -339,6 +340,20 @@ impl VenueFlow {
             ask_qty: ask.qty,
             ..TopOfBook::zeroed()
         }))
+    }
+}
+
+impl Liquidity for VenueFlow {
+    fn instrument(&self) -> InstrumentId {
+        VenueFlow::instrument(self)
+    }
+
+    fn available(&self, side: Side, px: Px) -> Qty {
+        VenueFlow::available(self, side, px)
+    }
+
+    fn take_liquidity(&mut self, side: Side, px: Px, qty: Qty) -> Vec<BookLevel> {
+        VenueFlow::take_liquidity(self, side, px, qty)
     }
 }
 

@@ -52,6 +52,7 @@ fn exchange(faults: FaultConfig, seed: u64) -> Exchange {
             latency_ns_mean: MS,
             balances: vec![(AssetId(0), FUNDS), (AssetId(1), FUNDS)],
             balance_ns: 1_000 * MS,
+            reports_before: 0,
             faults,
         },
         listings: vec![VenueFlowConfig {

@@ -167,6 +167,14 @@ impl Config {
         Config::parse(&text, file, data.as_deref().map(Path::new))
     }
 
+    /// The same with captures below `data`.
+    ///
+    /// # Errors
+    /// [`ConfigError`]; also where a capture does not exist.
+    pub(crate) fn load_from(file: &Path, data: &Path) -> Result<Config, ConfigError> {
+        Config::parse(&read(file)?, file, Some(data))
+    }
+
     /// Checks `text` as the content of `file`; `data` replaces the file's own `data` key.
     ///
     /// # Errors

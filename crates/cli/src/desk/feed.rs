@@ -7,7 +7,7 @@ use bytemuck::Zeroable;
 use pinrail_journal::Reader;
 use pinrail_ring::{Class, Consumer, Producer, RingError};
 use pinrail_runtime::clock::Clock;
-use pinrail_sim::{ClientCounts, ClientFlow, VenueFlow};
+use pinrail_sim::{ClientCounts, ClientFlow, Exchange};
 use pinrail_types::record::{QuoteRequest, QuoteRequestReject, VenueStatus, VenueStatusKind};
 use pinrail_types::{Cause, Frame, Reason, SourceId, VenueId};
 use serde::Serialize;
@@ -38,34 +38,59 @@ pub(crate) struct FeedCounts {
     pub(crate) late: u64,
 }
 
-/// A simulated venue and its ring.
-pub(crate) struct VenueFeed {
+/// The end of a ring that a source pushes into.
+pub(crate) struct SourceRing {
     producer: Producer,
     source: SourceId,
-    venue: VenueId,
     source_seq: u64,
-    flows: Vec<VenueFlow>,
+}
+
+impl SourceRing {
+    /// The source goes on behind its last sequence.
+    pub(crate) fn new(producer: Producer, (source, source_seq): (SourceId, u64)) -> SourceRing {
+        SourceRing {
+            producer,
+            source,
+            source_seq,
+        }
+    }
+
+    fn number(&mut self, frames: &mut [Frame]) {
+        for frame in frames {
+            self.source_seq += 1;
+            frame.header_mut().cause = Cause::input(self.source, self.source_seq);
+        }
+    }
+}
+
+/// A simulated venue and its rings: one for market data, one for what becomes of orders.
+pub(crate) struct VenueFeed {
+    market: SourceRing,
+    reports: SourceRing,
+    venue: VenueId,
+    exchange: Exchange,
     /// Made already and not yet due, so that nothing is computed between the planned time and the push.
     next: Vec<Frame>,
+    next_reports: Vec<Frame>,
     next_due: u64,
     gapped: Option<Frame>,
 }
 
 impl VenueFeed {
-    /// Plays `flows`, all of one venue. The source goes on behind its last sequence.
+    /// Plays `exchange`.
     pub(crate) fn new(
-        producer: Producer,
-        (source, source_seq): (SourceId, u64),
+        market: SourceRing,
+        reports: SourceRing,
         venue: VenueId,
-        flows: Vec<VenueFlow>,
+        exchange: Exchange,
     ) -> VenueFeed {
         let mut feed = VenueFeed {
-            producer,
-            source,
+            market,
+            reports,
             venue,
-            source_seq,
-            flows,
+            exchange,
             next: Vec::with_capacity(512),
+            next_reports: Vec::with_capacity(64),
             next_due: 0,
             gapped: None,
         };
@@ -73,27 +98,49 @@ impl VenueFeed {
         feed
     }
 
-    /// Makes the next update.
+    /// Makes what is due next.
     fn prepare(&mut self) {
         self.next.clear();
-        let Some(flow) = self.flows.iter_mut().min_by_key(|flow| flow.next_due()) else {
-            return;
-        };
-        self.next_due = flow.next_due();
-        flow.take(&mut self.next);
-        for frame in &mut self.next {
-            self.source_seq += 1;
-            frame.header_mut().cause = Cause::input(self.source, self.source_seq);
-        }
+        self.next_reports.clear();
+        self.next_due = self.exchange.next_due();
+        self.exchange.take(&mut self.next, &mut self.next_reports);
+        self.market.number(&mut self.next);
+        self.reports.number(&mut self.next_reports);
     }
 
-    fn push(&mut self, counts: &mut FeedCounts) {
+    /// Whether nothing is left to be told of an order.
+    fn is_quiet(&self) -> bool {
+        self.next_reports.is_empty() && self.exchange.is_quiet()
+    }
+
+    /// Pushes what is due. Reports wait for room, until `is_over` says that it is in vain; of market data goes what finds room,
+    /// and none at all once `is_closed`.
+    fn push(&mut self, counts: &mut FeedCounts, is_closed: bool, mut is_over: impl FnMut() -> bool) {
+        for frame in &self.next_reports {
+            while self
+                .reports
+                .producer
+                .try_push(frame.words(), Class::Reserved)
+                .is_err()
+                && !is_over()
+            {
+                std::thread::yield_now();
+            }
+        }
+        if !is_closed {
+            self.push_market(counts);
+        }
+        self.prepare();
+    }
+
+    fn push_market(&mut self, counts: &mut FeedCounts) {
+        let producer = &mut self.market.producer;
         if let Some(mark) = self.gapped
-            && self.producer.try_push(mark.words(), Class::Reserved).is_ok()
+            && producer.try_push(mark.words(), Class::Reserved).is_ok()
         {
             self.gapped = None;
         }
-        let mut batch = self.producer.batch();
+        let mut batch = producer.batch();
         let pushed = self
             .next
             .iter()
@@ -105,7 +152,6 @@ impl VenueFeed {
             // With the sequence of a record that was not sent: one that was would make the mark a duplicate.
             self.gapped = self.next.get(pushed).map(|cut| gap_mark(self.venue, cut));
         }
-        self.prepare();
     }
 }
 
@@ -121,11 +167,9 @@ fn gap_mark(venue: VenueId, cut: &Frame) -> Frame {
     mark
 }
 
-/// The simulated clients, their ring, and the journal in which they read their answers.
+/// The simulated clients, their ring, and the journal in which they and the venues read what the desk said.
 pub(crate) struct ClientFeed {
-    producer: Producer,
-    source: SourceId,
-    source_seq: u64,
+    ring: SourceRing,
     flow: ClientFlow,
     answers: Reader,
     next: Option<(u64, Frame)>,
@@ -134,17 +178,10 @@ pub(crate) struct ClientFeed {
 }
 
 impl ClientFeed {
-    /// Plays `flow`; its answers are read from `answers`. The source goes on behind its last sequence.
-    pub(crate) fn new(
-        producer: Producer,
-        (source, source_seq): (SourceId, u64),
-        flow: ClientFlow,
-        answers: Reader,
-    ) -> Result<ClientFeed, RingError> {
+    /// Plays `flow`; its answers are read from `answers`.
+    pub(crate) fn new(ring: SourceRing, flow: ClientFlow, answers: Reader) -> Result<ClientFeed, RingError> {
         Ok(ClientFeed {
-            producer,
-            source,
-            source_seq,
+            ring,
             flow,
             answers,
             next: None,
@@ -158,8 +195,7 @@ impl ClientFeed {
             && let Some(due) = self.flow.next_due()
         {
             let mut frame = self.flow.take();
-            self.source_seq += 1;
-            frame.header_mut().cause = Cause::input(self.source, self.source_seq);
+            self.ring.number(std::slice::from_mut(&mut frame));
             self.next = Some((due, frame));
         }
     }
@@ -185,13 +221,18 @@ impl ClientFeed {
             return;
         };
         if let Some(request) = frame.get::<QuoteRequest>() {
-            if self.producer.try_push(frame.words(), Class::Normal).is_err() {
+            if self.ring.producer.try_push(frame.words(), Class::Normal).is_err() {
                 counts.requests_busy += 1;
                 self.flow.on_output(&busy(request));
             }
         } else {
             let mut waited = 0;
-            while self.producer.try_push(frame.words(), Class::Reserved).is_err() {
+            while self
+                .ring
+                .producer
+                .try_push(frame.words(), Class::Reserved)
+                .is_err()
+            {
                 waited = 1;
                 if is_over() {
                     break;
@@ -203,14 +244,17 @@ impl ClientFeed {
         self.next = None;
     }
 
-    /// Shows the clients what came back; gives how many records were looked at.
-    fn read_answers(&mut self) -> Result<usize, RigError> {
+    /// Shows clients and venues what came out; gives how many records were looked at.
+    fn read_answers(&mut self, venues: &mut [VenueFeed]) -> Result<usize, RigError> {
         for n in 0..OUTPUTS_PER_POLL {
             if !self.answers.poll(&mut self.frame)? {
                 return Ok(n);
             }
             if self.frame.record_type().is_output() {
                 self.flow.on_output(&self.frame);
+                for venue in &mut *venues {
+                    venue.exchange.on_output(&self.frame);
+                }
             }
         }
         Ok(OUTPUTS_PER_POLL)
@@ -231,13 +275,23 @@ fn busy(request: &QuoteRequest) -> Frame {
     })
 }
 
-/// Plays everything until `end_ns`, and the clients' reactions until they have none left or `grace_ns` passed.
+/// When it ends, ns since the Unix epoch.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct End {
+    /// Venues show their books until then.
+    pub(crate) market_until: u64,
+    /// By then all quotes have ended, and it is over once venues have told what became of all orders.
+    pub(crate) quiet_from: u64,
+    /// It is over in any case.
+    pub(crate) over_at: u64,
+}
+
+/// Plays everything until the end.
 pub(crate) fn run(
     mut venues: Vec<VenueFeed>,
     mut clients: ClientFeed,
     mut clock: Clock,
-    end_ns: u64,
-    grace_ns: u64,
+    end: End,
     stop: &Arc<AtomicBool>,
 ) -> Result<(FeedCounts, ClientCounts), RigError> {
     let mut counts = FeedCounts::default();
@@ -245,20 +299,22 @@ pub(crate) fn run(
         clock.refresh();
         clients.prepare();
         let client_due = clients.next.as_ref().map_or(u64::MAX, |(due, _)| *due);
-        let venue = venues.iter_mut().min_by_key(|venue| venue.next_due);
-        let venue_due = venue.as_ref().map_or(u64::MAX, |venue| venue.next_due);
+        let venue_due = venues
+            .iter()
+            .map(|venue| venue.next_due)
+            .min()
+            .unwrap_or(u64::MAX);
         let due = client_due.min(venue_due);
         let mut now = clock.now_ns();
-        if now >= end_ns + grace_ns
-            || (now >= end_ns && client_due == u64::MAX)
-            || stop.load(Ordering::Acquire)
-        {
+        let is_quiet =
+            now >= end.quiet_from && client_due == u64::MAX && venues.iter().all(VenueFeed::is_quiet);
+        if now >= end.over_at || is_quiet || stop.load(Ordering::Acquire) {
             break;
         }
         if now < due {
             // Answers are read, or the processor given away, only where there is time for it.
             if due - now >= AIM_NS {
-                if clients.read_answers()? == 0 && due - now > YIELD_NS {
+                if clients.read_answers(&mut venues)? == 0 && due - now > YIELD_NS {
                     std::thread::yield_now();
                 }
                 continue;
@@ -271,26 +327,21 @@ pub(crate) fn run(
             }
         }
         counts.late += u64::from(now - due > 1_000_000);
-        match venue {
+        let is_over = || stop.load(Ordering::Acquire) || clock.now_ns() >= end.over_at;
+        match venues.iter_mut().min_by_key(|venue| venue.next_due) {
             Some(venue) if venue_due < client_due => {
-                if now < end_ns {
-                    venue.push(&mut counts);
-                } else {
-                    venue.next_due = u64::MAX;
-                }
+                venue.push(&mut counts, now >= end.market_until, is_over);
             }
-            _ => clients.push(&mut counts, || {
-                stop.load(Ordering::Acquire) || clock.now_ns() >= end_ns + grace_ns
-            }),
+            _ => clients.push(&mut counts, is_over),
         }
     }
-    while clients.read_answers()? > 0 {}
+    while clients.read_answers(&mut venues)? > 0 {}
     Ok((counts, clients.flow.counts()))
 }
 
 #[cfg(test)]
 mod tests {
-    use pinrail_sim::{VenueFlow, paper};
+    use pinrail_sim::{ExchangeConfig, ExecutionConfig, FaultConfig, paper};
     use pinrail_types::InstrumentId;
 
     use super::*;
@@ -299,13 +350,31 @@ mod tests {
     fn what_a_full_ring_cuts_in_the_middle_of_an_update_is_marked_behind_what_was_sent() {
         let venue = VenueId(0);
         let source = SourceId(1);
-        let flow = VenueFlow::new(paper::venue(venue, InstrumentId(0), 1), 1, 1).unwrap();
+        let config = ExchangeConfig {
+            execution: ExecutionConfig {
+                venue,
+                taker_fee_e8: 0,
+                latency_ns_min: 1,
+                latency_ns_mean: 0,
+                balances: Vec::new(),
+                balance_ns: u64::MAX,
+                reports_before: 0,
+                faults: FaultConfig::NONE,
+            },
+            listings: vec![paper::venue(venue, InstrumentId(0), 1)],
+        };
+        let exchange = Exchange::new(config, &[], 1, 1).unwrap();
         // Three quarters of it are for market data: twelve records of the first image, which has more.
         let (producer, mut consumer) = pinrail_ring::heap(64).unwrap();
-        let mut feed = VenueFeed::new(producer, (source, 0), venue, vec![flow]);
+        let (reports, _) = pinrail_ring::heap(64).unwrap();
+        let (market, reports) = (
+            SourceRing::new(producer, (source, 0)),
+            SourceRing::new(reports, (SourceId(2), 0)),
+        );
+        let mut feed = VenueFeed::new(market, reports, venue, exchange);
         let image = feed.next.len();
         let mut counts = FeedCounts::default();
-        feed.push(&mut counts);
+        feed.push(&mut counts, false, || true);
         assert!((1..image as u64).contains(&counts.market_dropped), "{counts:?}");
         let (mut last_seq, mut marks, mut frame) = (0, 0, Frame::default());
         for _ in 0..4 {
@@ -316,7 +385,7 @@ mod tests {
                 marks += u64::from(frame.get::<VenueStatus>().is_some());
             }
             consumer.release();
-            feed.push(&mut counts);
+            feed.push(&mut counts, false, || true);
         }
         assert_eq!(marks, 1);
     }

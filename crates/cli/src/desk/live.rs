@@ -9,21 +9,23 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use pinrail_engine::Bounds;
+use pinrail_engine::{Bounds, Engine};
 use pinrail_journal::{From, JournalConfig, Reader, SyncPolicy};
 use pinrail_report::latency::{Recorder, Summary as Latency};
 use pinrail_runtime::clock::Clock;
 use pinrail_runtime::counters::Counters;
 use pinrail_runtime::usage::Usage;
 use pinrail_runtime::{Core, CoreCounters, CoreCounts, Inlet, Observer, Role, affinity, prefault, recover};
-use pinrail_sim::{ClientCounts, ClientFlow, VenueFlow, paper};
+use pinrail_sim::{ClientCounts, ClientFlow, Exchange, ExchangeConfig, ExecutionConfig, FaultConfig, paper};
+use pinrail_types::record::HedgingParams;
 use pinrail_types::{SessionId, SourceId};
 use serde::Serialize;
 
-use crate::config::Config;
-use crate::desk::feed::{self, ClientFeed, FeedCounts, VenueFeed};
+use crate::config::{Config, Definitions, Venue};
+use crate::desk::feed::{self, ClientFeed, End, FeedCounts, SourceRing, VenueFeed};
 use crate::desk::floor::{self, Floor, Floors};
 use crate::desk::rig::{Rig, RigError, Scratch, join, place, placement, spawn};
+use crate::desk::story::{self, Story};
 use crate::desk::tally::{self, Tally};
 use crate::model::{Model, make_model};
 
@@ -37,8 +39,17 @@ const RING_LINES: usize = 4_096;
 const WARM_UP_NS: u64 = 500_000_000;
 /// From the start of the threads to the first planned message.
 const HEAD_START_NS: u64 = 50_000_000;
-/// For the last accepts and expiries to come in.
-const GRACE_NS: u64 = 700_000_000;
+/// Behind the last request: books still move, for the last accepts and their hedges.
+const MARKET_GRACE_NS: u64 = 300_000_000;
+/// Behind the last request: every quote has ended.
+const GRACE_NS: u64 = 900_000_000;
+/// Behind the last request: nobody waits any longer.
+const LAST_GRACE_NS: u64 = 2_900_000_000;
+/// How long an order is on its way to a simulated venue, and its report back, at least and beyond that in the mean.
+const VENUE_LATENCY_NS: (u64, u64) = (200_000, 300_000);
+const BALANCE_NS: u64 = 1_000_000_000;
+/// What the house has at each venue at the start, by symbol of the asset, in its smallest unit.
+const BALANCES: [(&str, i128); 2] = [("BTC", 100_000_000_000), ("USDT", 10_000_000_000_000_000)];
 const NS_PER_S: u64 = 1_000_000_000;
 
 /// When its archive is synced.
@@ -60,6 +71,8 @@ pub(crate) struct Options {
     pub(crate) requests_per_s: Option<u32>,
     /// The core thread calls `getpgid(0)` when it is warm and when it ends, so that a tracer sees where.
     pub(crate) marks: bool,
+    /// The desk hedges at its venues. One that is to go on behind a kill does not: its venues forget its orders.
+    pub(crate) hedging: bool,
     /// Measures the machine itself right before the trading and right behind it.
     pub(crate) floors: bool,
 }
@@ -79,6 +92,10 @@ pub(crate) struct Summary {
     pub(crate) planned_to_taken: Latency,
     /// From the request's planned time at the producer to its answer in the journal.
     pub(crate) planned_to_committed: Latency,
+    /// From taking an accept to the first order of its hedge in the journal.
+    pub(crate) hedge_on_core: Latency,
+    /// From the accept's planned time at the producer to the first order of its hedge in the journal.
+    pub(crate) hedge_planned_to_committed: Latency,
     /// What the machine itself takes, if that was measured.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) floor: Option<Floors>,
@@ -94,6 +111,8 @@ pub(crate) struct Summary {
     pub(crate) clients: Clients,
     /// What the journal says.
     pub(crate) journal: Tally,
+    /// What came of the trading.
+    pub(crate) story: Story,
     /// The engine's rolling hash over all outputs.
     pub(crate) output_hash: String,
     /// Where the journal is, if it was kept.
@@ -132,6 +151,8 @@ struct Latencies {
     on_core: Recorder,
     planned_to_taken: Recorder,
     planned_to_committed: Recorder,
+    hedge_on_core: Recorder,
+    hedge_planned_to_committed: Recorder,
 }
 
 impl Latencies {
@@ -141,6 +162,8 @@ impl Latencies {
             on_core: Recorder::new(),
             planned_to_taken: Recorder::new(),
             planned_to_committed: Recorder::new(),
+            hedge_on_core: Recorder::new(),
+            hedge_planned_to_committed: Recorder::new(),
         }
     }
 }
@@ -154,6 +177,16 @@ impl Observer for Latencies {
             self.planned_to_taken
                 .record_ns(ts_taken.saturating_sub(ts_planned));
             self.planned_to_committed
+                .record_ns(ts_committed.saturating_sub(ts_planned));
+        }
+    }
+
+    #[inline]
+    fn on_hedge(&mut self, ts_planned: u64, ts_taken: u64, clock: &mut Clock) {
+        let ts_committed = clock.now_ordered_ns();
+        if ts_planned >= self.from_ts {
+            self.hedge_on_core.record_ns(ts_committed - ts_taken);
+            self.hedge_planned_to_committed
                 .record_ns(ts_committed.saturating_sub(ts_planned));
         }
     }
@@ -193,6 +226,8 @@ fn run_out(options: &Options, running: Running<Latencies>) -> Result<Summary, Ri
         on_core: ended.observer.on_core.summary(),
         planned_to_taken: ended.observer.planned_to_taken.summary(),
         planned_to_committed: ended.observer.planned_to_committed.summary(),
+        hedge_on_core: ended.observer.hedge_on_core.summary(),
+        hedge_planned_to_committed: ended.observer.hedge_planned_to_committed.summary(),
         floor: ended.floor,
         core_usage: ended.usage,
         core_usage_inputs: ended.usage_inputs,
@@ -200,7 +235,8 @@ fn run_out(options: &Options, running: Running<Latencies>) -> Result<Summary, Ri
         feed: ended.feed,
         clients: seen(&ended.clients),
         journal: tally::read(&ended.archive_dir, ended.first_seq)?,
-        output_hash: format!("{:#018x}", ended.output_hash),
+        story: story::of(&ended.engine, &ended.archive_dir, ended.first_seq)?,
+        output_hash: format!("{:#018x}", ended.engine.output_hash()),
         journal_dir: options.journal.clone(),
     })
 }
@@ -237,13 +273,13 @@ pub(crate) struct Ended<O> {
     pub(crate) archive_dir: PathBuf,
     pub(crate) feed: FeedCounts,
     pub(crate) clients: ClientCounts,
+    engine: Engine<Model>,
     core_cpu: usize,
     first_seq: u64,
     floor: Option<Floors>,
     usage: Usage,
     usage_inputs: u64,
     counts: CoreCounts,
-    output_hash: u64,
     /// The journal, unless it is to be kept.
     _scratch: Vec<Scratch>,
 }
@@ -336,7 +372,12 @@ impl<O: Observer + Send + 'static> Running<O> {
             let (clock, stop) = (clock.clone(), Arc::clone(&stop_feed));
             spawn("pinrail-feed", move || {
                 place(other_cpu);
-                feed::run(feeds.0, feeds.1, clock, end_ns, GRACE_NS, &stop)
+                let end = End {
+                    market_until: end_ns + MARKET_GRACE_NS,
+                    quiet_from: end_ns + GRACE_NS,
+                    over_at: end_ns + LAST_GRACE_NS,
+                };
+                feed::run(feeds.0, feeds.1, clock, end, &stop)
             })?
         };
         Ok(Running {
@@ -385,7 +426,7 @@ impl<O: Observer + Send + 'static> Running<O> {
             usage,
             usage_inputs,
             counts,
-            output_hash: engine.output_hash(),
+            engine,
             _scratch: self.scratch,
         })
     }
@@ -412,6 +453,11 @@ impl<O: Observer + Send + 'static> Running<O> {
 
 fn desk_for(options: &Options) -> Config {
     let mut config = desk();
+    if !options.hedging {
+        config
+            .records
+            .retain(|frame| frame.get::<HedgingParams>().is_none());
+    }
     if let (Some(flow), Some(rate)) = (&mut config.flow, options.requests_per_s) {
         flow.clients.interval_ns_mean = NS_PER_S / u64::from(rate.max(1));
     }
@@ -426,7 +472,7 @@ fn bounds(config: &Config) -> Bounds {
         book_levels: paper::BOOK_LEVELS,
         // Half a second of them, twice.
         open_quotes: requests_per_s.next_power_of_two() as usize,
-        sources: config.venues.len() + 2,
+        sources: 2 * config.venues.len() + 2,
         ..Bounds::default()
     }
 }
@@ -443,22 +489,18 @@ fn sources(
 ) -> Result<((Vec<VenueFeed>, ClientFeed), Vec<Inlet>), RigError> {
     let mut inlets = Vec::new();
     let mut venues = Vec::new();
+    let definitions = Definitions::of(&config.records);
     for venue in &config.venues {
-        let flows = venue.listings.iter().map(|listing| {
-            let flow = paper::venue(venue.id, listing.instrument, seed);
-            VenueFlow::new(flow, seed.wrapping_add(u64::from(venue.id.0) + 1), start_ns)
-                .map_err(|e| RigError::Flow(e.to_string()))
-        });
-        let flows = flows.collect::<Result<Vec<_>, _>>()?;
-        let source = SourceId(CLIENTS.0 + 1 + venue.id.0);
-        let (producer, consumer) = pinrail_ring::heap(RING_LINES)?;
-        inlets.push(Inlet::new(consumer, source, Role::Venue));
-        venues.push(VenueFeed::new(
-            producer,
-            (source, last_source_seq(source)),
-            venue.id,
-            flows,
-        ));
+        let market = SourceId(CLIENTS.0 + 1 + venue.id.0);
+        let reports = SourceId(market.0 + config.venues.len() as u16);
+        let mut ring = |source, role| -> Result<SourceRing, RigError> {
+            let (producer, consumer) = pinrail_ring::heap(RING_LINES)?;
+            inlets.push(Inlet::new(consumer, source, role));
+            Ok(SourceRing::new(producer, (source, last_source_seq(source))))
+        };
+        let rings = (ring(market, Role::Venue)?, ring(reports, Role::Execution)?);
+        let exchange = exchange(config, &definitions, venue, seed, start_ns)?;
+        venues.push(VenueFeed::new(rings.0, rings.1, venue.id, exchange));
     }
     let mut clients = config
         .flow
@@ -470,8 +512,48 @@ fn sources(
     let flow = ClientFlow::new(clients, seed, start_ns).map_err(|e| RigError::Flow(e.to_string()))?;
     let (producer, consumer) = pinrail_ring::heap(RING_LINES)?;
     inlets.push(Inlet::new(consumer, CLIENTS, Role::Client));
-    let clients = ClientFeed::new(producer, (CLIENTS, last_source_seq(CLIENTS)), flow, answers)?;
+    let ring = SourceRing::new(producer, (CLIENTS, last_source_seq(CLIENTS)));
+    let clients = ClientFeed::new(ring, flow, answers)?;
     Ok(((venues, clients), inlets))
+}
+
+/// A venue of the demo, which takes orders and has no faults.
+fn exchange(
+    config: &Config,
+    definitions: &Definitions,
+    venue: &Venue,
+    seed: u64,
+    start_ns: u64,
+) -> Result<Exchange, RigError> {
+    let asset = |symbol: &str| {
+        definitions
+            .assets
+            .values()
+            .find(|def| def.symbol.to_string() == symbol)
+    };
+    let balances = BALANCES
+        .iter()
+        .filter_map(|(symbol, units)| Some((asset(symbol)?.asset, *units)));
+    let exchange = ExchangeConfig {
+        execution: ExecutionConfig {
+            venue: venue.id,
+            taker_fee_e8: definitions.venues[&venue.id.0].taker_fee_e8,
+            latency_ns_min: VENUE_LATENCY_NS.0,
+            latency_ns_mean: VENUE_LATENCY_NS.1,
+            balances: balances.collect(),
+            balance_ns: BALANCE_NS,
+            // Another start on the same journal has other numbers.
+            reports_before: start_ns,
+            faults: FaultConfig::NONE,
+        },
+        listings: venue
+            .listings
+            .iter()
+            .map(|listing| paper::venue(venue.id, listing.instrument, seed))
+            .collect(),
+    };
+    let seed = seed.wrapping_add(u64::from(venue.id.0));
+    Exchange::new(exchange, &config.instruments, seed, start_ns).map_err(|e| RigError::Flow(e.to_string()))
 }
 
 /// What the core's thread looks at between duty cycles.

@@ -5,4 +5,5 @@ pub(crate) mod floor;
 pub(crate) mod live;
 pub(crate) mod playback;
 pub(crate) mod rig;
+pub(crate) mod story;
 pub(crate) mod tally;

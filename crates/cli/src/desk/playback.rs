@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use pinrail_engine::{Bounds, Engine};
 use pinrail_journal::{From, Reader};
-use pinrail_ring::{Class, Producer};
+use pinrail_ring::{Class, Consumer, Producer};
 use pinrail_runtime::idle::IdleStrategy;
 use pinrail_runtime::{Inlet, Playback, Role, affinity};
 use pinrail_sim::ClientFlow;
@@ -17,7 +17,7 @@ use pinrail_venue::{Listing, Market};
 use serde::Serialize;
 
 use crate::args::Speed;
-use crate::config::Config;
+use crate::config::{Config, Venue};
 use crate::desk::rig::{Rig, RigError, join, place, placement, spawn};
 use crate::desk::tally::{self, Tally};
 use crate::model::make_model;
@@ -182,34 +182,44 @@ fn venues(config: &Config) -> Result<(Vec<VenuePlayback>, Vec<Inlet>), RigError>
     let mut feeds = Vec::new();
     let mut inlets = Vec::new();
     for venue in &config.venues {
-        let market = match venue.rule {
-            SequenceRule::BinanceUsdm => Market::BinanceUsdm,
-            SequenceRule::BinanceSpot | SequenceRule::Plain | SequenceRule::Mirrored => Market::BinanceSpot,
-        };
-        let recordings: Vec<Recording> = venue
-            .listings
-            .iter()
-            .filter_map(|listing| {
-                let instrument = &config.instruments[listing.instrument.index()];
-                Some(Recording {
-                    path: listing.capture.clone()?,
-                    listing: Listing {
-                        symbol: listing.symbol.clone(),
-                        market,
-                        venue: venue.id,
-                        instrument: listing.instrument,
-                        tick: instrument.tick,
-                        lot: instrument.lot,
-                    },
-                })
-            })
-            .collect();
         let source = SourceId(CLIENTS.0 + 1 + venue.id.0);
-        let (producer, consumer) = pinrail_ring::heap(VENUE_RING_LINES)?;
+        let (feed, consumer) = feed(config, venue, source)?;
         inlets.push(Inlet::new(consumer, source, Role::Venue));
-        feeds.push(VenuePlayback::open(source, &recordings, producer, 0)?);
+        feeds.push(feed);
     }
     Ok((feeds, inlets))
+}
+
+/// The recordings of a venue as one source, and the ring that they are played into.
+pub(crate) fn feed(
+    config: &Config,
+    venue: &Venue,
+    source: SourceId,
+) -> Result<(VenuePlayback, Consumer), RigError> {
+    let market = match venue.rule {
+        SequenceRule::BinanceUsdm => Market::BinanceUsdm,
+        SequenceRule::BinanceSpot | SequenceRule::Plain | SequenceRule::Mirrored => Market::BinanceSpot,
+    };
+    let recordings: Vec<Recording> = venue
+        .listings
+        .iter()
+        .filter_map(|listing| {
+            let instrument = &config.instruments[listing.instrument.index()];
+            Some(Recording {
+                path: listing.capture.clone()?,
+                listing: Listing {
+                    symbol: listing.symbol.clone(),
+                    market,
+                    venue: venue.id,
+                    instrument: listing.instrument,
+                    tick: instrument.tick,
+                    lot: instrument.lot,
+                },
+            })
+        })
+        .collect();
+    let (producer, consumer) = pinrail_ring::heap(VENUE_RING_LINES)?;
+    Ok((VenuePlayback::open(source, &recordings, producer, 0)?, consumer))
 }
 
 /// Plays all venues until they have ended. When one fails, everything stops.

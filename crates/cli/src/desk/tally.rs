@@ -122,11 +122,6 @@ impl Tally {
             }
         }
     }
-
-    /// How many records there are of a type.
-    pub(crate) fn of(&self, name: &str) -> u64 {
-        self.records.get(name).copied().unwrap_or(0)
-    }
 }
 
 fn reason(code: u16) -> String {

@@ -32,6 +32,7 @@ pub(crate) fn main(args: &DeskArgs) -> Result<(), Failure> {
         journal: Some(args.archive_dir.clone()),
         seed: Some(args.seed),
         requests_per_s: None,
+        hedging: false,
         marks: false,
         floors: false,
     };

@@ -75,7 +75,7 @@ impl Observer for Stamps {
     }
 
     #[inline]
-    fn on_accept(&mut self, ts_planned: u64, ts_taken: u64, clock: &mut Clock) {
+    fn on_hedge(&mut self, ts_planned: u64, ts_taken: u64, clock: &mut Clock) {
         let ts_committed = clock.now_ordered_ns();
         if ts_planned >= self.from_ts {
             self.accepts.record_ns(ts_committed - ts_taken);

@@ -94,6 +94,7 @@ pub(crate) fn main(args: &LabShadowArgs) -> Result<(), Failure> {
         journal: None,
         seed: None,
         requests_per_s: Some(args.rate),
+        hedging: false,
         marks: false,
         floors: false,
     };

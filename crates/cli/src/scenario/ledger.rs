@@ -11,43 +11,43 @@ use pinrail_types::{Amount, ClientId, Frame, Instrument, InstrumentId, OutId, Px
 use serde::Serialize;
 
 /// Counts by the name of a reason or of a state.
-pub(super) type Counts = BTreeMap<String, u64>;
+pub(crate) type Counts = BTreeMap<String, u64>;
 
 /// What the clients of a tier did.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Tier {
-    pub(super) requests: u64,
-    pub(super) quotes: u64,
-    pub(super) fills: u64,
+pub(crate) struct Tier {
+    pub(crate) requests: u64,
+    pub(crate) quotes: u64,
+    pub(crate) fills: u64,
     /// In the quote asset's smallest unit.
-    pub(super) notional: i128,
+    pub(crate) notional: i128,
     /// See [`Book::spread`].
-    pub(super) spread: i128,
+    pub(crate) spread: i128,
 }
 
 /// All trades in an instrument, in the quote asset's smallest unit.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Book {
+pub(crate) struct Book {
     /// Lots held.
-    pub(super) position: i64,
+    pub(crate) position: i64,
     /// What was received less what was paid, without fees.
-    pub(super) cash: i128,
-    pub(super) fees: i128,
+    pub(crate) cash: i128,
+    pub(crate) fees: i128,
     /// What clients paid beyond the reference that their quotes were made at.
-    pub(super) spread: i128,
+    pub(crate) spread: i128,
     /// What venues paid beyond the reference that hedges began at; mostly negative.
-    pub(super) hedging: i128,
+    pub(crate) hedging: i128,
     /// What all that was traded was worth at those references; a fill that nobody asked for at its own price.
     at_references: i128,
     /// The middle of the last best prices that a venue told.
-    pub(super) mark: Option<Px>,
+    pub(crate) mark: Option<Px>,
     /// Lots held by the trades that were handed on to settle.
-    pub(super) settled: i64,
+    pub(crate) settled: i64,
 }
 
 impl Book {
     /// What the market gave or took since.
-    pub(super) fn inventory(&self, meta: &Instrument) -> Option<i128> {
+    pub(crate) fn inventory(&self, meta: &Instrument) -> Option<i128> {
         let mark = self.mark.or((self.position == 0).then_some(Px(0)))?;
         let worth = meta.notional(mark, Qty(self.position))?;
         Some(worth.get() - self.at_references)
@@ -56,7 +56,7 @@ impl Book {
 
 /// Counts over a journal's records, and the trades as clients and venues know them.
 #[derive(Debug)]
-pub(super) struct Ledger {
+pub(crate) struct Ledger {
     instruments: Vec<Instrument>,
     /// By client.
     tier_of: Vec<u8>,
@@ -66,24 +66,24 @@ pub(super) struct Ledger {
     references: HashMap<OutId, Px>,
     /// What became of the trades that venues reported.
     executions: HashMap<ExecKey, Told>,
-    pub(super) tiers: BTreeMap<u8, Tier>,
-    pub(super) books: Vec<Book>,
-    pub(super) request_rejects: Counts,
-    pub(super) accept_rejects: Counts,
-    pub(super) quote_ends: Counts,
-    pub(super) venue_order_rejects: Counts,
-    pub(super) input_rejects: Counts,
-    pub(super) parents_done: Counts,
-    pub(super) parents: u64,
+    pub(crate) tiers: BTreeMap<u8, Tier>,
+    pub(crate) books: Vec<Book>,
+    pub(crate) request_rejects: Counts,
+    pub(crate) accept_rejects: Counts,
+    pub(crate) quote_ends: Counts,
+    pub(crate) venue_order_rejects: Counts,
+    pub(crate) input_rejects: Counts,
+    pub(crate) parents_done: Counts,
+    pub(crate) parents: u64,
     /// What the desk says that its parent orders cost, by instrument.
-    pub(super) parents_cost: Vec<i128>,
-    pub(super) venue_orders: u64,
-    pub(super) venue_fills: u64,
+    pub(crate) parents_cost: Vec<i128>,
+    pub(crate) venue_orders: u64,
+    pub(crate) venue_fills: u64,
     /// States that the desk set by itself.
-    pub(super) halts: Counts,
+    pub(crate) halts: Counts,
     /// States that a person lifted.
-    pub(super) lifts: u64,
-    pub(super) limit_hits: Counts,
+    pub(crate) lifts: u64,
+    pub(crate) limit_hits: Counts,
 }
 
 /// Whether a refusal or a state is a limit's: of quantity, position, credit, loss, or of a rate.
@@ -97,7 +97,7 @@ fn is_limit(reason: Reason) -> bool {
 
 impl Ledger {
     /// Nothing yet. `tier_of` has the tier of each client.
-    pub(super) fn new(instruments: &[Instrument], tier_of: Vec<u8>) -> Ledger {
+    pub(crate) fn new(instruments: &[Instrument], tier_of: Vec<u8>) -> Ledger {
         Ledger {
             instruments: instruments.to_vec(),
             tier_of,
@@ -123,7 +123,7 @@ impl Ledger {
     }
 
     /// Takes a record of the journal.
-    pub(super) fn see(&mut self, frame: &Frame) {
+    pub(crate) fn see(&mut self, frame: &Frame) {
         if let Some(top) = frame.get::<TopOfBook>() {
             let mid = (top.bid_px.0 + top.ask_px.0).div_euclid(2);
             self.books[top.instrument.index()].mark = Some(Px(mid));
@@ -328,7 +328,7 @@ fn name_of(code: u16) -> String {
 
 /// How often something happened, with its name.
 #[derive(Clone, Debug, Serialize)]
-pub(super) struct Named {
-    pub(super) name: String,
-    pub(super) count: u64,
+pub(crate) struct Named {
+    pub(crate) name: String,
+    pub(crate) count: u64,
 }

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use pinrail_report::table::{Table, count, ns};
 use pinrail_sim::Fault;
-use pinrail_types::{InstrumentId, Scaled};
 use serde::Serialize;
 
 use super::ledger::{Counts, Named};
+use super::profit::{ProfitLine, money, profit, profit_table, short};
 use super::setup::Setup;
+use super::venues::Survey;
 use super::world::Day;
 use crate::args::ScenarioArgs;
 use crate::failure::Failure;
@@ -20,6 +21,9 @@ pub(super) struct Report {
     pub(super) seed: u64,
     pub(super) faults_on: bool,
     pub(super) simulated_ns: u64,
+    /// If recordings were played.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) recorded: Option<RecordedLine>,
     pub(super) elapsed_ns: u64,
     pub(super) inputs: u64,
     pub(super) outputs: u64,
@@ -49,6 +53,17 @@ pub(super) struct Report {
     pub(super) lifts: u64,
 }
 
+/// Recorded trades, and the requests that are made for them.
+#[derive(Debug, Serialize)]
+pub(super) struct RecordedLine {
+    pub(super) trades: u64,
+    pub(super) recorded_ns: u64,
+    /// Times ten.
+    pub(super) trades_per_s_x10: u64,
+    /// Times ten, while there were any.
+    pub(super) requests_per_s_x10: u64,
+}
+
 #[derive(Debug, Serialize)]
 pub(super) struct TierLine {
     pub(super) tier: u8,
@@ -68,73 +83,6 @@ pub(super) struct HedgingLine {
     pub(super) venue_orders: u64,
     pub(super) venue_fills: u64,
     pub(super) venue_order_rejects: Counts,
-}
-
-/// Where the profit came from, in the asset that is quoted in. The sources sum to the total.
-#[derive(Debug, Serialize)]
-pub(super) struct ProfitLine {
-    pub(super) name: String,
-    /// What clients paid beyond the reference of their quotes.
-    pub(super) spread: String,
-    /// What fills at venues gained against the reference of their hedges, without fees.
-    pub(super) hedging: String,
-    /// What venues took.
-    pub(super) fees: String,
-    /// The rest: what the market did to what was held.
-    pub(super) inventory: String,
-    pub(super) total: String,
-    /// What the desk says that its parent orders cost, fees included.
-    pub(super) parent_cost: String,
-}
-
-/// The sources in an asset's smallest unit.
-#[derive(Clone, Copy, Default)]
-struct Sources {
-    spread: i128,
-    hedging: i128,
-    fees: i128,
-    inventory: i128,
-    total: i128,
-    parent_cost: i128,
-}
-
-impl Sources {
-    fn line(&self, name: String, exponent: i8) -> ProfitLine {
-        let text = |value| money(value, exponent);
-        ProfitLine {
-            name,
-            spread: text(self.spread),
-            hedging: text(self.hedging),
-            fees: text(self.fees),
-            inventory: text(self.inventory),
-            total: text(self.total),
-            parent_cost: text(self.parent_cost),
-        }
-    }
-
-    fn plus(&self, other: &Sources) -> Sources {
-        Sources {
-            spread: self.spread + other.spread,
-            hedging: self.hedging + other.hedging,
-            fees: self.fees + other.fees,
-            inventory: self.inventory + other.inventory,
-            total: self.total + other.total,
-            parent_cost: self.parent_cost + other.parent_cost,
-        }
-    }
-}
-
-/// An amount in an asset whose smallest unit has this exponent.
-fn money(value: i128, exponent: i8) -> String {
-    Scaled { value, exponent }.to_string()
-}
-
-/// An amount with two places, the others cut off.
-fn short(money: &str) -> &str {
-    match money.find('.') {
-        Some(point) => &money[..money.len().min(point + 3)],
-        None => money,
-    }
 }
 
 /// Checks the end of a day, and sums it up.
@@ -169,6 +117,7 @@ pub(super) fn of(
         seed: args.seed,
         faults_on: args.faults.is_on(),
         simulated_ns: day.simulated_ns,
+        recorded: setup.recording.as_ref().map(|survey| recorded(survey, day)),
         elapsed_ns: elapsed.as_nanos() as u64,
         inputs: counts.inputs,
         outputs: counts.outputs,
@@ -191,7 +140,10 @@ pub(super) fn of(
             venue_fills: ledger.venue_fills,
             venue_order_rejects: ledger.venue_order_rejects.clone(),
         },
-        profit: profit(setup, day)?,
+        profit: profit(&setup.definitions, &setup.config.instruments, ledger, |id| {
+            let position = day.ended.engine.position(id);
+            (position.qty.0, position.cash.get())
+        })?,
         limit_hits: ledger.limit_hits.clone(),
         faults: Fault::ALL
             .iter()
@@ -203,6 +155,17 @@ pub(super) fn of(
         halts: ledger.halts.clone(),
         lifts: ledger.lifts,
     })
+}
+
+fn recorded(survey: &Survey, day: &Day) -> RecordedLine {
+    let per_s_x10 = |n: u64, ns: u64| (u128::from(n) * 10_000_000_000 / u128::from(ns.max(1))) as u64;
+    let recorded_ns = survey.last_ns - survey.first_ns;
+    RecordedLine {
+        trades: survey.trades,
+        recorded_ns,
+        trades_per_s_x10: per_s_x10(survey.trades, recorded_ns),
+        requests_per_s_x10: per_s_x10(day.requests, day.asked_ns),
+    }
 }
 
 fn check_end(setup: &Setup, day: &Day) -> Result<(), Failure> {
@@ -238,52 +201,14 @@ fn check_end(setup: &Setup, day: &Day) -> Result<(), Failure> {
     }
 }
 
-fn profit(setup: &Setup, day: &Day) -> Result<Vec<ProfitLine>, Failure> {
-    let mut lines = Vec::new();
-    let mut by_asset: std::collections::BTreeMap<u32, Sources> = std::collections::BTreeMap::new();
-    for (id, def) in &setup.definitions.instruments {
-        let meta = &setup.config.instruments[InstrumentId(*id).index()];
-        let sources = sources(day, meta).ok_or_else(|| {
-            Failure::Check(format!("{}: the profit's sources do not sum to it", def.symbol))
-        })?;
-        let sum = by_asset.entry(def.quote.0).or_default();
-        *sum = sum.plus(&sources);
-        lines.push(sources.line(
-            def.symbol.to_string(),
-            setup.definitions.assets[&def.quote.0].exponent,
-        ));
-    }
-    for (asset, sources) in by_asset {
-        let def = &setup.definitions.assets[&asset];
-        lines.push(sources.line(format!("all in {}", def.symbol), def.exponent));
-    }
-    Ok(lines)
-}
-
-/// The sources of the profit in an instrument; `None` if they do not sum to what the desk's position says.
-fn sources(day: &Day, meta: &pinrail_types::Instrument) -> Option<Sources> {
-    let book = &day.ledger.books[meta.id.index()];
-    let position = day.ended.engine.position(meta.id);
-    let worth = match book.mark {
-        Some(mark) => meta.notional(mark, position.qty)?.get(),
-        None => 0,
-    };
-    let sources = Sources {
-        spread: book.spread,
-        hedging: book.hedging,
-        fees: -book.fees,
-        inventory: book.inventory(meta)?,
-        total: position.cash.get() + worth,
-        parent_cost: day.ledger.parents_cost[meta.id.index()],
-    };
-    let sum = sources.spread + sources.hedging + sources.fees + sources.inventory;
-    (sum == sources.total).then_some(sources)
-}
-
 /// For people.
 pub(super) fn print(report: &Report, results: &mut Results) -> Result<(), Failure> {
     results.line(day_table(report))?;
-    for table in [tiers_table(report), profit_table(report), hedging_table(report)] {
+    for table in [
+        tiers_table(report),
+        profit_table(&report.profit),
+        hedging_table(report),
+    ] {
         results.line("")?;
         results.line(table)?;
     }
@@ -317,6 +242,15 @@ fn day_table(report: &Report) -> Table {
     table.row(["wall-clock time".to_owned(), ns(report.elapsed_ns)]);
     table.row(["inputs".to_owned(), count(report.inputs)]);
     table.row(["outputs".to_owned(), count(report.outputs)]);
+    if let Some(recorded) = &report.recorded {
+        let per_s = |x10: u64| format!("{}.{}", count(x10 / 10), x10 % 10);
+        table.row(["recorded trades".to_owned(), count(recorded.trades)]);
+        table.row([
+            "recorded trades a second".to_owned(),
+            per_s(recorded.trades_per_s_x10),
+        ]);
+        table.row(["requests a second".to_owned(), per_s(recorded.requests_per_s_x10)]);
+    }
     table.row(["requests for quotes".to_owned(), count(report.rfqs)]);
     table.row(["quotes".to_owned(), count(report.quotes)]);
     table.row(["fills".to_owned(), count(report.fills)]);
@@ -351,34 +285,6 @@ fn tiers_table(report: &Report) -> Table {
             short(&tier.notional).to_owned(),
             short(&tier.spread).to_owned(),
         ]);
-    }
-    table
-}
-
-fn profit_table(report: &Report) -> Table {
-    let mut table = Table::figures(&[
-        "profit by source",
-        "spread",
-        "hedging",
-        "fees",
-        "inventory",
-        "total",
-        "parent orders' cost",
-    ]);
-    for line in &report.profit {
-        let amounts = [
-            &line.spread,
-            &line.hedging,
-            &line.fees,
-            &line.inventory,
-            &line.total,
-            &line.parent_cost,
-        ];
-        table.row(
-            [line.name.as_str()]
-                .into_iter()
-                .chain(amounts.map(|amount| short(amount))),
-        );
     }
     table
 }

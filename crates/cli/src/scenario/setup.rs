@@ -2,17 +2,21 @@
 
 use std::path::{Path, PathBuf};
 
+use pinrail_engine::Bounds;
 use pinrail_sim::{
     ClientFlowConfig, ExchangeConfig, ExecutionConfig, Fault, FaultConfig, FundamentalConfig, VenueFlowConfig,
 };
-use pinrail_types::{AssetId, Decimal, Grid, Instrument, InstrumentId, Px, Scaled, VenueId};
+use pinrail_types::{AssetId, Decimal, Grid, Instrument, InstrumentId, Px, Qty, Scaled, VenueId};
 use serde::Deserialize;
 
+use super::venues::{self, Survey};
 use crate::config::{Config, Definitions};
 use crate::failure::Failure;
 
 const DESK: &str = include_str!("desk.toml");
 const SCENARIO: &str = include_str!("scenario.toml");
+const RECORDED_DESK: &str = include_str!("recorded-desk.toml");
+const RECORDED: &str = include_str!("recorded.toml");
 
 const NS_PER_US: u64 = 1_000;
 const NS_PER_MS: u64 = 1_000_000;
@@ -29,6 +33,7 @@ struct File {
     operator: OperatorSection,
     close: Close,
     balance: Vec<Balance>,
+    #[serde(default)]
     market: Vec<Market>,
     faults: Faults,
 }
@@ -45,6 +50,8 @@ struct Venues {
 #[serde(deny_unknown_fields)]
 struct Clients {
     view_bps_max: u16,
+    /// Most that is asked for, of what the limits let pass. Left out: all of it.
+    qty_max_pct: Option<u16>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -105,7 +112,7 @@ pub(super) struct Setup {
     pub(super) config: Config,
     /// What its records say.
     pub(super) definitions: Definitions,
-    /// The venues' books and how they take orders; seeds of fundamental prices are zero.
+    /// How venues take orders, and the books of simulated ones; seeds of fundamental prices are zero.
     pub(super) exchanges: Vec<ExchangeConfig>,
     /// The clients.
     pub(super) clients: ClientFlowConfig,
@@ -113,48 +120,77 @@ pub(super) struct Setup {
     pub(super) lift_ns: u64,
     /// How long the desk trades on behind the last request before it is closed.
     pub(super) grace_ns: u64,
+    /// What recordings hold, if they are played.
+    pub(super) recording: Option<Survey>,
     /// Levels a side that a mirror of a book needs room for.
     pub(super) book_levels: usize,
 }
 
 impl Setup {
-    /// Reads `file`, or takes what is built in.
-    pub(super) fn load(file: Option<&Path>, with_faults: bool) -> Result<Setup, Failure> {
+    /// Reads `file`, or takes what is built in. The desk's recordings are played if `recordings` says where they lie.
+    pub(super) fn load(
+        file: Option<&Path>,
+        with_faults: bool,
+        recordings: Option<&Path>,
+    ) -> Result<Setup, Failure> {
+        let (scenario, desk) = match recordings {
+            None => (SCENARIO, DESK),
+            Some(_) => (RECORDED, RECORDED_DESK),
+        };
         let text = match file {
-            None => SCENARIO.to_owned(),
+            None => scenario.to_owned(),
             Some(path) => std::fs::read_to_string(path)
                 .map_err(|e| Failure::Usage(format!("cannot read {}: {e}", path.display())))?,
         };
         let name = file.unwrap_or(Path::new("scenario.toml"));
         let usage = |what: String| Failure::Usage(format!("{}: {what}", name.display()));
         let parsed: File = toml::from_str(&text).map_err(|e| usage(e.to_string()))?;
-        let config = match &parsed.desk {
-            None => Config::parse(DESK, Path::new("desk.toml"), None)?,
-            Some(desk) => Config::load_definitions(&name.parent().unwrap_or(Path::new("")).join(desk))?,
+        let own = |desk: &Path| name.parent().unwrap_or(Path::new("")).join(desk);
+        let config = match (&parsed.desk, recordings) {
+            (None, None) => Config::parse(desk, Path::new("desk.toml"), None)?,
+            (None, Some(data)) => {
+                Config::parse(desk, Path::new("recorded-desk.toml"), Some(data)).map_err(|e| {
+                    let data = data.display();
+                    Failure::Usage(format!(
+                        "--recordings plays Binance's feeds that README.md tells of, from {data}: {e}"
+                    ))
+                })?
+            }
+            (Some(desk), None) => Config::load_definitions(&own(desk))?,
+            (Some(desk), Some(data)) => Config::load_from(&own(desk), data)?,
         };
-        parsed.resolve(config, with_faults).map_err(usage)
+        let recording = recordings.map(|_| venues::survey(&config)).transpose()?;
+        parsed.resolve(config, with_faults, recording).map_err(usage)
     }
 }
 
 impl File {
-    fn resolve(&self, config: Config, with_faults: bool) -> Result<Setup, String> {
+    fn resolve(&self, config: Config, with_faults: bool, recording: Option<Survey>) -> Result<Setup, String> {
         let definitions = Definitions::of(&config.records);
         let flow = config
             .flow
             .as_ref()
             .ok_or("the desk has no [flow]: nobody would ask for quotes")?;
-        let clients = ClientFlowConfig {
+        let mut clients = ClientFlowConfig {
             view_e8_max: u32::from(self.clients.view_bps_max) * E8_PER_BPS as u32,
             ..flow.clients.clone()
         };
-        let exchanges = self.exchanges(&definitions, &config, with_faults)?;
+        for range in &mut clients.instruments {
+            let most = range.qty_lots_max.0 / 100 * i64::from(self.clients.qty_max_pct.unwrap_or(100));
+            range.qty_lots_max = Qty(most.min(range.qty_lots_max.0).max(range.qty_lots_min.0));
+        }
+        let exchanges = self.exchanges(&definitions, &config, with_faults, recording.is_some())?;
         let levels = self.market.iter().map(|market| market.levels).max().unwrap_or(0);
         Ok(Setup {
             exchanges,
             clients,
             lift_ns: u64::from(self.operator.lift_s) * NS_PER_S,
             grace_ns: u64::from(self.close.grace_s) * NS_PER_S,
-            book_levels: 4 * usize::from(levels),
+            book_levels: match recording {
+                Some(_) => Bounds::default().book_levels,
+                None => 4 * usize::from(levels),
+            },
+            recording,
             definitions,
             config,
         })
@@ -165,6 +201,7 @@ impl File {
         definitions: &Definitions,
         config: &Config,
         with_faults: bool,
+        is_recorded: bool,
     ) -> Result<Vec<ExchangeConfig>, String> {
         let balances = self
             .balance
@@ -175,7 +212,7 @@ impl File {
         for venue in &config.venues {
             let def = &definitions.venues[&venue.id.0];
             let mut listings = Vec::new();
-            for listing in &venue.listings {
+            for listing in venue.listings.iter().filter(|_| !is_recorded) {
                 let on_grid = &definitions.listings[&(venue.id.0, listing.instrument.0)];
                 if (on_grid.tick_multiple, on_grid.lot_multiple) != (1, 1) {
                     return Err(format!(
@@ -192,6 +229,7 @@ impl File {
                     latency_ns_min: (u64::from(self.venues.latency_us_min) * NS_PER_US).max(1),
                     latency_ns_mean: u64::from(self.venues.latency_us_mean) * NS_PER_US,
                     balances: balances.clone(),
+                    reports_before: 0,
                     balance_ns: u64::from(self.venues.balance_s.max(1)) * NS_PER_S,
                     faults: if with_faults {
                         self.faults.config()?

@@ -64,4 +64,26 @@ fn the_figures_of_a_demo_agree() {
         (&Value::from(0), &Value::from(0))
     );
     assert_eq!(demo["journal_dir"], Value::Null);
+
+    let story = &demo["story"];
+    let told = |key: &str| story[key].as_u64().unwrap();
+    assert_eq!(told("rfqs"), of("QuoteRequest"));
+    assert_eq!((told("quotes"), told("fills")), (of("Quote"), fills));
+    assert_eq!(told("hit_rate_e4"), fills * 10_000 / of("Quote"));
+    assert!(told("parent_orders") > 0, "{story}");
+    assert_eq!(told("parent_orders"), sum(&story["parent_orders_ended"]));
+    assert_eq!(told("venue_orders"), of("VenueOrder"));
+    assert_eq!(
+        story["inventory"][0]["position"],
+        journal["positions"][0]["position"]
+    );
+    assert_eq!(story["profit"].as_array().unwrap().len(), 2);
+    assert_eq!(
+        (&story["is_balanced"], &story["nothing_reserved"]),
+        (&Value::Bool(true), &Value::Bool(true))
+    );
+    assert!(
+        demo["hedge_on_core"]["count"].as_u64() <= Some(told("parent_orders")),
+        "{demo}"
+    );
 }

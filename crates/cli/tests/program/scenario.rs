@@ -254,3 +254,21 @@ fn a_scenario_of_ones_own_is_read_and_errors_say_what_was_expected() {
         assert!(stderr.contains(says), "{to}: {stderr}");
     }
 }
+
+#[test]
+fn without_recordings_it_says_what_it_needs() {
+    let dir = TempDir::new().unwrap();
+    let data = dir.path().to_str().unwrap();
+    let (code, _, stderr) = ended(&["scenario", "--recordings", data]);
+    assert_eq!(code, 2, "{stderr}");
+    let says = [
+        "README.md",
+        data,
+        "there is no file",
+        "captures/binance-spot/btcusdt_20240808.gz",
+    ];
+    assert!(says.iter().all(|part| stderr.contains(part)), "{stderr}");
+    let (code, _, stderr) = ended(&["scenario", "--recordings", data, "--hours", "2"]);
+    assert_eq!(code, 2, "{stderr}");
+    assert!(stderr.contains("cannot be used with"), "{stderr}");
+}
