@@ -647,6 +647,16 @@ const REACHED: &[(Reason, &str, &str)] = &[
         "parent_orders_are_bounded",
     ),
     (
+        Reason::MarkOutsFull,
+        "crates/engine/tests/mark_outs.rs",
+        "what_can_not_be_kept_or_is_left_out_is_told",
+    ),
+    (
+        Reason::MarkOutsChanged,
+        "crates/engine/tests/mark_outs.rs",
+        "what_can_not_be_kept_or_is_left_out_is_told",
+    ),
+    (
         Reason::AccountsFull,
         "crates/oms/src/accounts.rs",
         "clients_accounts_are_bounded",

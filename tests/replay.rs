@@ -17,7 +17,7 @@ use pinrail_runtime::{
     recover,
 };
 use pinrail_types::record::{
-    EpochStart, ExecutionReport, InputReject, NewOrderSingle, Quote, QuoteBasis, QuoteRequest,
+    EpochStart, ExecutionReport, InputReject, NewOrderSingle, Quote, QuoteHedge, QuoteRequest,
     QuoteRequestReject, QuoteStatusReport, RuntimeEvent, RuntimeEventKind, StateChange, Tick, TradingState,
 };
 use pinrail_types::state::StateError;
@@ -121,16 +121,16 @@ fn every_changed_byte_of_an_output_is_found() {
 #[test]
 fn an_output_too_many_or_too_few_is_found() {
     let (_, frames) = busy().finish_with_place();
-    let basis = frames.iter().position(is::<QuoteBasis>).unwrap();
+    let last = frames.iter().position(is::<QuoteHedge>).unwrap();
     let mut fewer = frames.clone();
-    fewer.remove(basis);
+    fewer.remove(last);
     let found_fewer = difference(&fewer);
     assert!(
         found_fewer.found.is_none() && found_fewer.made.is_some(),
         "{found_fewer}"
     );
     let mut more = frames.clone();
-    more.insert(basis + 1, frames[basis]);
+    more.insert(last + 1, frames[last]);
     let found_more = difference(&more);
     assert!(
         found_more.found.is_some() && found_more.made.is_none(),

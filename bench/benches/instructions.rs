@@ -26,8 +26,8 @@ use pinrail_ring::{Class, Consumer, Producer};
 use pinrail_risk::{Ask, Quoted, Risk, RiskBounds};
 use pinrail_types::record::{
     AssetDef, BookLevel, BookState, BookUpdate, ClientDef, InstrumentDef, InventoryRule, LimitKind,
-    LimitScope, LimitSet, Quote, QuoteBasis, QuoteRequest, QuotingParams, Scope, SequenceRule, Tick,
-    TierSpread, TradingState, VenueOrder,
+    LimitScope, LimitSet, Quote, QuoteBasis, QuoteHedge, QuoteRequest, QuotingParams, Scope, SequenceRule,
+    Tick, TierSpread, TradingState, VenueOrder,
 };
 use pinrail_types::{
     Amount, Cause, ClientId, Decimal, E8, Flags, Frame, Grid, Instrument, InstrumentId, Px, Qty, Reason,
@@ -228,7 +228,7 @@ fn idle_desk_and_request() -> (Box<Desk>, Box<Frame>) {
 fn request_to_quote((mut desk, frame): (Box<Desk>, Box<Frame>)) -> (Box<Desk>, Box<Frame>) {
     let Desk { engine, out, .. } = &mut *desk;
     engine.on_event(black_box(&frame), out);
-    assert!(out.types().eq([Quote::TYPE, QuoteBasis::TYPE]));
+    assert!(out.types().eq([Quote::TYPE, QuoteBasis::TYPE, QuoteHedge::TYPE]));
     (desk, frame)
 }
 

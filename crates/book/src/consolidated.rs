@@ -268,6 +268,12 @@ pub struct View<'a> {
 }
 
 impl View<'_> {
+    /// The venues that it looks at, one bit each, in the order in which they were added; at least one.
+    #[inline]
+    pub fn usable_mask(&self) -> u16 {
+        self.usable
+    }
+
     /// The side that a client's order would be hedged against, if it was merged and nothing changed since.
     #[inline]
     pub(crate) fn ladder(&self, side: Side) -> Option<&Ladder> {

@@ -227,6 +227,10 @@ impl<P: Pricer> Engine<P> {
         if self.risk.next_return() <= out.now() {
             self.return_limits(out);
         }
+        if self.mark_outs.next_at() <= out.now() {
+            // In the place of all else that is due: what is due now is looked at before anything moves.
+            return self.mark_out(out);
+        }
         if self.waits_until() <= out.now() {
             return self.end_waits(out);
         }

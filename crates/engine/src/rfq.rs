@@ -2,17 +2,18 @@
 
 use pinrail_oms::life::{QuoteEvent, QuoteState, RfqEvent, RfqState, Said};
 use pinrail_oms::{Open, OpenQuote, Position, RequestHash, Slot};
-use pinrail_pricing::{Adjustments, Fill, FillFrom, PriceRequest, Pricer, Prices};
+use pinrail_pricing::{Fill, FillFrom, PriceRequest, Pricer, Prices};
 use pinrail_risk::{Ask, Quoted};
 use pinrail_types::record::{
     ExecType, ExecutionReport, NewOrderSingle, OrdStatus, OrdType, PartyKind, PositionCost, PositionReport,
-    Quote, QuoteBasis, QuoteRequest, QuoteRequestReject, QuoteRespType, QuoteResponse, TWO_SIDED,
-    TradeCaptureReport, TradeSource,
+    Quote, QuoteRequest, QuoteRequestReject, QuoteRespType, QuoteResponse, TWO_SIDED, TradeCaptureReport,
+    TradeSource,
 };
 use pinrail_types::{Amount, ClientId, Instrument, InstrumentId, OutId, Px, Qty, Reason, Side};
 
+use crate::explain::Explained;
 use crate::out::Out;
-use crate::state::{Engine, Traded};
+use crate::state::Engine;
 use crate::terms::{check_terms, has_terms, is_in_cash, is_indicative, least_of};
 
 /// Where a request is that is being priced.
@@ -22,17 +23,6 @@ const _: [RfqState; 2] = [
     RfqState::Received.after(RfqEvent::Refuse),
     PRICING.after(RfqEvent::Refuse),
 ];
-
-/// A quote that was opened, and what of its price is to be told behind it.
-#[derive(Debug)]
-pub(crate) struct Explained {
-    quote_id: OutId,
-    instrument: InstrumentId,
-    venue_mask: u16,
-    adjustments: Adjustments,
-    /// The house position.
-    position: Qty,
-}
 
 /// A request whose price is to be made.
 #[derive(Clone, Copy)]
@@ -354,21 +344,15 @@ impl<P: Pricer> Engine<P> {
         self.to_explain = Some(Explained {
             quote_id,
             instrument: request.instrument,
+            client: request.client,
             venue_mask: prices.venue_mask,
             adjustments: prices.adjustments,
+            hedge_costs: [prices.hedge_bid_cost, prices.hedge_offer_cost],
             position: asked.position,
+            px_step: asked.px_step,
+            life_ns: asked.valid_until - out.now(),
         });
         quote_id
-    }
-
-    /// Says what made the quote that was opened last, if nobody did.
-    #[inline]
-    pub(crate) fn explain(&mut self, out: &mut Out) {
-        if let Some(quoted) = self.to_explain.take() {
-            let traded = self.traded[quoted.instrument.index()].as_ref();
-            let open_lots = self.risk.open_lots(quoted.instrument);
-            out.push(basis(&quoted, traded.expect("it was priced"), open_lots));
-        }
     }
 
     /// Fills or refuses an order: exactly one report. One that came before is answered with its last report and not judged
@@ -506,6 +490,7 @@ impl<P: Pricer> Engine<P> {
         };
         self.report(report, out);
         out.push(trade);
+        self.note_fill(&trade, order.client, side, out);
         report_position(order.instrument, &position, out);
         self.report_latches(out);
         self.on_fill(
@@ -576,38 +561,6 @@ impl<P: Pricer> Engine<P> {
         };
         self.risk
             .release(&ask, quote.bid_px, quote.offer_px, quote.credit);
-    }
-}
-
-/// What made the quote, for whoever asks later.
-#[inline]
-fn basis(quoted: &Explained, traded: &Traded, (open_buy_qty, open_sell_qty): (Qty, Qty)) -> QuoteBasis {
-    let mut ids = [0; 8];
-    for (id, source) in ids.iter_mut().zip(traded.venues.sources()) {
-        *id = source.book.last_id();
-    }
-    QuoteBasis {
-        quote_id: quoted.quote_id,
-        instrument: traded.meta.id,
-        venue_mask: quoted.venue_mask,
-        volatility_e8: traded.estimates.volatility_e8(),
-        spread_e8: traded.estimates.spread_e8(),
-        widening_e8: quoted.adjustments.widening_e8,
-        impact_e8: quoted.adjustments.impact_e8,
-        skew_e8: quoted.adjustments.skew_e8,
-        edge_min_e8: quoted.adjustments.edge_min_e8,
-        position: quoted.position,
-        open_buy_qty,
-        open_sell_qty,
-        update_id_0: ids[0],
-        update_id_1: ids[1],
-        update_id_2: ids[2],
-        update_id_3: ids[3],
-        update_id_4: ids[4],
-        update_id_5: ids[5],
-        update_id_6: ids[6],
-        update_id_7: ids[7],
-        ..bytemuck::Zeroable::zeroed()
     }
 }
 

@@ -152,6 +152,7 @@ impl<P: Pricer> Engine<P> {
         }
         self.executions.visit(visitor)?;
         self.accounts.visit(visitor)?;
+        self.mark_outs.visit(visitor)?;
         let mut cancels = self.cancel_from.is_some();
         visitor.flag(&mut cancels)?;
         let mut from = self.cancel_from.unwrap_or(0);

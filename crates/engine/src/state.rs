@@ -3,18 +3,18 @@
 use pinrail_book::{Book, Consolidated, Estimates, Levels, VENUES_MAX};
 use pinrail_oms::life::{OrderState, QuoteState, RfqState};
 use pinrail_oms::{
-    Accounts, Deals, Executions, Holds, OrderTable, Owner, ParentTable, Positions, QuoteTable, Recalls,
-    Reports, Streams,
+    Accounts, Deals, Executions, Holds, MarkOuts, OrderTable, Owner, ParentTable, Positions, QuoteTable,
+    Recalls, Reports, Streams,
 };
 use pinrail_pricing::{Actions, Pricer};
 use pinrail_risk::{Ask, Risk, RiskBounds, SESSIONS_MAX};
 use pinrail_types::record::{
     AssetDef, BookDef, BookState, BookUpdate, ClientDef, ClientOrder, Continue, DealerPass, DealerQuote,
     DealingRule, EpochStart, HedgingParams, InputReject, InstrumentDef, InstrumentLimits, LastLookDef,
-    LimitSet, ListingDef, MarketPhaseSet, MassQuote, ModelInput, NewOrderSingle, OrderCancelReplaceRequest,
-    OrderCancelRequest, OrderMassCancelRequest, OutputHash, QuoteCancel, QuoteRequest, QuoteResponse,
-    QuotingParams, RuntimeEvent, SessionEvent, Tick, TierSpread, TopOfBook, Trade, TradingState,
-    TradingStateSet, VenueBalance, VenueDef, VenueMassCancel, VenueReport, VenueStatus,
+    LimitSet, ListingDef, MarkOutDef, MarketPhaseSet, MassQuote, ModelInput, NewOrderSingle,
+    OrderCancelReplaceRequest, OrderCancelRequest, OrderMassCancelRequest, OutputHash, QuoteCancel,
+    QuoteRequest, QuoteResponse, QuotingParams, RuntimeEvent, SessionEvent, Tick, TierSpread, TopOfBook,
+    Trade, TradingState, TradingStateSet, VenueBalance, VenueDef, VenueMassCancel, VenueReport, VenueStatus,
 };
 use pinrail_types::{
     Amount, AssetId, BEHAVIOUR_VERSION, Cause, ClientId, Frame, Instrument, InstrumentId, OpenOrder, OutId,
@@ -23,10 +23,10 @@ use pinrail_types::{
 
 use crate::crossing::Books;
 use crate::dealing::Dealing;
+use crate::explain::Explained;
 use crate::hash::RollingHash;
 use crate::last_look::LastLooks;
 use crate::out::Out;
-use crate::rfq::Explained;
 use crate::routing::Parts;
 use crate::streams::{Requote, STREAMS_MAX};
 
@@ -222,6 +222,7 @@ pub struct Engine<P> {
     pub(crate) actions: Box<Actions>,
     /// What a try has not sent yet; nothing between inputs.
     pub(crate) parts: Parts,
+    pub(crate) mark_outs: MarkOuts,
     /// When the strategy wants to be called; never if it does not.
     pub(crate) wake_at: u64,
     /// Open quotes are being withdrawn, in chunks: the place in their table to go on from.
@@ -283,6 +284,7 @@ impl<P: Pricer> Engine<P> {
             accounts: Accounts::new(bounds.assets, bounds.venues, bounds.clients),
             actions: Box::default(),
             parts: Parts::none(),
+            mark_outs: MarkOuts::new(),
             wake_at: u64::MAX,
             withdraw_from: None,
             cancel_from: None,
@@ -460,6 +462,7 @@ impl<P: Pricer> Engine<P> {
             QuoteCancel::TYPE => return self.on_quote_cancel(body::<QuoteCancel>(input)?, out),
             SessionEvent::TYPE => return self.on_session_event(body::<SessionEvent>(input)?, out),
             LastLookDef::TYPE => return self.on_last_look(body::<LastLookDef>(input)?),
+            MarkOutDef::TYPE => return self.on_mark_outs(body::<MarkOutDef>(input)?, out),
             DealingRule::TYPE => return self.on_dealing_rule(body::<DealingRule>(input)?),
             DealerQuote::TYPE => return self.on_dealer_quote(body::<DealerQuote>(input)?, out),
             DealerPass::TYPE => return self.on_dealer_pass(body::<DealerPass>(input)?, out),
@@ -539,6 +542,7 @@ impl<P: Pricer> Engine<P> {
             || self.streams.next_at() <= self.last_ts
             || self.books.next_at() <= self.last_ts
             || self.parents.next_at() <= self.last_ts
+            || self.mark_outs.next_at() <= self.last_ts
     }
 
     /// When the next timer is due; `u64::MAX` if none is set. If core time reaches it without an input, a [`Tick`]
@@ -553,6 +557,7 @@ impl<P: Pricer> Engine<P> {
             .min(self.streams.next_at())
             .min(self.books.next_at())
             .min(self.parents.next_at())
+            .min(self.mark_outs.next_at())
             .min(self.wake_at)
     }
 

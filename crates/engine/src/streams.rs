@@ -24,9 +24,9 @@ use crate::state::Engine;
 pub(crate) const STREAMS_MAX: usize = 1_024;
 /// Streams that one input looks at, at most.
 const LOOKS_PER_INPUT: usize = 8;
-/// The room that there must be to look at one: the end of its quote, another with its basis, what risk latched, and the
+/// The room that there must be to look at one: the end of its quote, another with what made it, what risk latched, and the
 /// output hash.
-const LOOK_LINES: usize = 1 + 3 + 3 + 8 + 1;
+const LOOK_LINES: usize = 1 + 3 + (3 + 2 + 2) + 8 + 1;
 /// Longest time between two quotes of a stream: a day.
 const REQUOTE_NS_MAX: u64 = 86_400_000_000_000;
 
@@ -360,6 +360,8 @@ mod tests {
             qty: Qty(qty),
             hedge_bid_px: Px(0),
             hedge_offer_px: Px(0),
+            hedge_bid_cost: 0,
+            hedge_offer_cost: 0,
             ref_px: Px(0),
             half_spread_e8: 0,
             adjustments: pinrail_pricing::Adjustments::default(),

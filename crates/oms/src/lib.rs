@@ -4,7 +4,8 @@
 //! [`Reports`] what was told last of accepts, [`Recalls`] what clients took back;
 //! [`Positions`] the house position and cash in each instrument. [`OrderTable`] holds every order that is open at a venue,
 //! [`ParentTable`] what they are parts of, [`Executions`] the reports that were taken of them and the trades that these told of. [`ClientOrders`] holds what is open in the desk's own books, [`Holdings`]
-//! what clients traded there. [`Accounts`] holds who has what, in double entry. All are bounded at construction and allocate
+//! what clients traded there. [`Accounts`] holds who has what, in double entry.
+//! [`MarkOuts`] holds the fills behind which the market is looked at. All are bounded at construction and allocate
 //! nothing afterwards.
 
 mod accounts;
@@ -15,6 +16,7 @@ mod executions;
 mod holdings;
 mod holds;
 pub mod life;
+mod mark_outs;
 mod orders;
 mod pairs;
 mod parents;
@@ -32,6 +34,7 @@ pub use deals::{DEALS_MAX, Deal, DealSlot, Deals};
 pub use executions::{EXECUTIONS_MAX, ExecutionSlot, Executions, VenueFill};
 pub use holdings::Holdings;
 pub use holds::{Hold, Holds};
+pub use mark_outs::{FILLS_MAX, HORIZONS_MAX, MarkOuts};
 pub use orders::{OPEN_ORDERS_MAX, OrderSlot, OrderTable};
 pub use parents::{PARENTS_MAX, ParentSlot, ParentTable};
 pub use positions::{Executed, Position, Positions};

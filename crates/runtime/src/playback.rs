@@ -1,6 +1,6 @@
 //! The duty cycle of the core when recordings are played: core time is the recorded time.
 
-use pinrail_engine::{Engine, Pricer};
+use pinrail_engine::{Engine, MARKS_MAX, Pricer};
 use pinrail_journal::Writer;
 use pinrail_types::record::RuntimeEventKind;
 use pinrail_types::{Frame, RecordType, SourceId};
@@ -43,8 +43,8 @@ impl Lane {
 /// on how fast anybody is; producers and the core wait for one another and for the journal, and nothing is dropped.
 ///
 /// It ends when every source has; or, where venues are among them, with the last record of the last venue: what a
-/// client would send later is not taken. Timers that are left then fire, as many as quotes may be open and
-/// [`Playback::RUN_OUT_TIMERS`] more: a strategy may set its own again and again.
+/// client would send later is not taken. Timers that are left then fire, as many as quotes may be open, as marks
+/// of fills may be to come, and [`Playback::RUN_OUT_TIMERS`] more: a strategy may set its own again and again.
 pub struct Playback<P> {
     machine: Machine<P>,
     lanes: Vec<Lane>,
@@ -57,7 +57,8 @@ pub struct Playback<P> {
 }
 
 impl<P: Pricer> Playback<P> {
-    /// Timers that fire behind the last record, beside the ends of as many quotes as may be open.
+    /// Timers that fire behind the last record, beside the ends of as many quotes as may be open and as many marks as may be to
+    /// come.
     pub const RUN_OUT_TIMERS: usize = 16_384;
 
     /// A core over `inlets`. Its first inputs are the start of the epoch and `configuration`, at the time of the first
@@ -75,7 +76,7 @@ impl<P: Pricer> Playback<P> {
             watermark: 0,
         };
         Playback {
-            timers_left: engine.bounds().open_quotes + Self::RUN_OUT_TIMERS,
+            timers_left: engine.bounds().open_quotes + MARKS_MAX + Self::RUN_OUT_TIMERS,
             machine: Machine::new(engine, writer),
             lanes: inlets.into_iter().map(lane).collect(),
             configuration: Some(configuration),

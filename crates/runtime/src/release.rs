@@ -13,11 +13,11 @@ use std::path::{Path, PathBuf};
 use pinrail_journal::{ArchiverStatus, Control, From, JournalId, ReadError, Reader};
 use pinrail_types::record::{
     AuctionPrice, BookLevelDelta, BookOrderDelta, BookStatus, DealerBasis, DealerRequest, EpochStart,
-    ExecType, ExecutionReport, InputReject, InternalTop, LastLookReport, LimitStatus, MarketPhaseReport,
-    MassQuoteAck, OrderCancelReject, OrderMassCancelReport, OutputHash, ParentOrderReport, PositionCost,
-    PositionReport, Quote, QuoteBasis, QuoteRequestReject, QuoteStatusReport, StateChange,
-    TradeCaptureReport, VenueMassCancelReport, VenueOrder, VenueOrderCancel, VenueOrderReject,
-    VenueOrderReplace,
+    ExecType, ExecutionReport, InputReject, InternalTop, LastLookReport, LimitStatus, MarkOut, MarkOutMiss,
+    MarketPhaseReport, MassQuoteAck, OrderCancelReject, OrderMassCancelReport, OutputHash, ParentOrderReport,
+    PositionCost, PositionReport, Quote, QuoteBasis, QuoteHedge, QuoteRequestReject, QuoteStatusReport,
+    QuoteUpdateIds, StateChange, TradeCaptureReport, VenueMassCancelReport, VenueOrder, VenueOrderCancel,
+    VenueOrderReject, VenueOrderReplace,
 };
 use pinrail_types::{Frame, Reason, Record};
 use thiserror::Error;
@@ -103,6 +103,10 @@ impl ReleasePolicy {
             | ParentOrderReport::TYPE
             | DealerBasis::TYPE
             | LastLookReport::TYPE
+            | MarkOut::TYPE
+            | MarkOutMiss::TYPE
+            | QuoteHedge::TYPE
+            | QuoteUpdateIds::TYPE
             | BookStatus::TYPE
             | InputReject::TYPE
             | OutputHash::TYPE

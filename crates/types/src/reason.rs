@@ -319,6 +319,10 @@ reasons! {
     AccountsFull = 614,
     /// The bound on parent orders is reached.
     ParentOrdersFull = 615,
+    /// So many fills wait for the market to be looked at behind them that this one does not.
+    MarkOutsFull = 618,
+    /// When the market is to be looked at behind fills was changed, and what was still to come left out.
+    MarkOutsChanged = 619,
 
     /// Only the journal's reserve is left.
     JournalShort = 700,

@@ -19,6 +19,7 @@ mod market;
 mod model;
 mod order;
 mod output;
+mod quality;
 
 pub use book::{
     AuctionPrice, BookDef, BookLevelDelta, BookOrderDelta, ClientOrder, CxlRejResponseTo, ExecInst,
@@ -51,6 +52,7 @@ pub use output::{
     PositionCost, PositionReport, Quote, QuoteBasis, QuoteRequestReject, QuoteStatus, QuoteStatusReport,
     StateChange, StreamState, TradeCaptureReport, TradeReportTransType, TradeSource,
 };
+pub use quality::{MarkOut, MarkOutDef, MarkOutMiss, QuoteHedge, QuoteUpdateIds};
 
 /// A fixed-layout record.
 pub trait Record: Pod {
@@ -96,6 +98,7 @@ pub const RECORDS: &[Schema] = &[
     HedgingParams::SCHEMA,
     LastLookDef::SCHEMA,
     DealingRule::SCHEMA,
+    MarkOutDef::SCHEMA,
     BookUpdate::SCHEMA,
     TopOfBook::SCHEMA,
     Trade::SCHEMA,
@@ -151,6 +154,10 @@ pub const RECORDS: &[Schema] = &[
     LastLookReport::SCHEMA,
     VenueOrderReplace::SCHEMA,
     VenueMassCancelReport::SCHEMA,
+    MarkOut::SCHEMA,
+    MarkOutMiss::SCHEMA,
+    QuoteHedge::SCHEMA,
+    QuoteUpdateIds::SCHEMA,
 ];
 
 /// Declares a record: its number, layout version, length in lines, and each field with its offset, all checked at

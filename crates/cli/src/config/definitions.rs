@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use pinrail_types::record::{
     AssetDef, ClientDef, DealingRule, HedgingParams, InstrumentDef, InstrumentLimits, LastLookDef, LimitSet,
-    ListingDef, QuotingParams, TierSpread, TradingStateSet, VenueDef,
+    ListingDef, MarkOutDef, QuotingParams, TierSpread, TradingStateSet, VenueDef,
 };
 use pinrail_types::{Frame, Instrument, InstrumentId};
 
@@ -27,6 +27,7 @@ pub(crate) struct Definitions {
     pub(crate) dealing: BTreeMap<u32, DealingRule>,
     /// By instrument.
     pub(crate) hedging: BTreeMap<u32, HedgingParams>,
+    pub(crate) mark_outs: Option<MarkOutDef>,
     /// By kind, target and instrument: limits that may be left out.
     pub(crate) more_limits: BTreeMap<(u8, u32, u32), LimitSet>,
     /// Trading states, in order.
@@ -65,6 +66,8 @@ impl Definitions {
             self.dealing.insert(rule.instrument.0, *rule);
         } else if let Some(params) = frame.get::<HedgingParams>() {
             self.hedging.insert(params.instrument.0, *params);
+        } else if let Some(def) = frame.get::<MarkOutDef>() {
+            self.mark_outs = Some(*def);
         } else if let Some(set) = frame.get::<LimitSet>() {
             self.more_limits
                 .insert((set.kind, set.target, set.instrument.0), *set);

@@ -71,6 +71,7 @@ pub(super) struct File {
     pub(super) dealing: Vec<DealingSection>,
     #[serde(default)]
     pub(super) hedging: Vec<HedgingSection>,
+    pub(super) quality: Option<QualitySection>,
     pub(super) desk: Option<DeskSection>,
     #[serde(default)]
     pub(super) asset_limits: Vec<AssetLimitsSection>,
@@ -336,6 +337,13 @@ pub(super) struct HedgingSection {
     pub(super) tries_max: Spanned<i64>,
     pub(super) retry_ms: Spanned<i64>,
     pub(super) rest_ms: Spanned<i64>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct QualitySection {
+    /// Rising.
+    pub(super) mark_out_ms: Vec<Spanned<i64>>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -22,6 +22,7 @@ mod file;
 mod hedging;
 mod limits;
 mod names;
+mod quality;
 mod resolve;
 mod value;
 mod write;

@@ -52,6 +52,7 @@ pub(super) fn resolve(file: &File, path: &Path, captures: Option<&Path>) -> Reso
     }
     desk.dealing(file)?;
     desk.hedging(file)?;
+    desk.quality(file)?;
     desk.desk_limits(file)?;
     desk.start(file.start);
     let clients = desk.client_names.len() as u32;

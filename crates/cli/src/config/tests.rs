@@ -536,6 +536,8 @@ timeout_ms = 30000
 [flow]"#;
     for text in [
         SMALL.to_owned(),
+        SMALL.replacen("[flow]", "[quality]\nmark_out_ms = [100, 60000]\n\n[flow]", 1),
+        SMALL.replacen("[flow]", "[quality]\nmark_out_ms = []\n\n[flow]", 1),
         SMALL.replacen("[flow]", dealing, 1),
         SMALL.replacen("[flow]", &dealing.replace("one_sided = true", ""), 1),
         SMALL.replacen("[flow]", &dealing.replace(r#"auto_qty_max = "5""#, ""), 1),
@@ -554,6 +556,28 @@ timeout_ms = 30000
         let records = parse(&text).unwrap().records;
         let words = |records: &[Frame]| records.iter().flat_map(Frame::words).copied().collect::<Vec<_>>();
         assert_eq!(words(&rewritten(&records).unwrap()), words(&records), "{text}");
+    }
+}
+
+#[test]
+fn horizons_rise_and_are_at_most_six() {
+    let error = |horizons: &str| {
+        let text = format!("[quality]\nmark_out_ms = {horizons}\n\n[flow]");
+        parse(&SMALL.replacen("[flow]", &text, 1))
+            .unwrap_err()
+            .to_string()
+    };
+    for (horizons, expected) in [
+        ("[1, 2, 3, 4, 5, 6, 7]", "expected at most 6 horizons"),
+        ("[0]", "expected 1 to 3600000 milliseconds, found 0"),
+        ("[5, 5]", "expected 6 to 3600000 milliseconds, found 5"),
+        ("[3600001]", "expected 1 to 3600000 milliseconds, found 3600001"),
+    ] {
+        let said = error(horizons);
+        assert!(
+            said.contains(expected) && said.contains("quality.mark_out_ms"),
+            "{said}"
+        );
     }
 }
 

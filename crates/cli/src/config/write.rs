@@ -19,6 +19,7 @@ macro_rules! line {
 mod dealing;
 mod hedging;
 mod limits;
+mod quality;
 
 const NS_PER_MS: u64 = 1_000_000;
 
@@ -45,6 +46,7 @@ pub(crate) fn to_toml(start: &EpochStart, definitions: &Definitions) -> Result<S
     file.quoting()?;
     file.dealing()?;
     file.hedging()?;
+    file.quality()?;
     file.desk_limits()?;
     Ok(file.text)
 }

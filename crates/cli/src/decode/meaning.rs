@@ -34,9 +34,11 @@ pub(super) enum Meaning {
 /// The meaning of `field` in the record called `record`.
 pub(super) fn meaning(record: &str, field: &str) -> Meaning {
     match (record, field) {
-        (_, "ts_event" | "ts_recv" | "valid_until" | "expires_at" | "expire_ts" | "day_end_ts") => {
-            Meaning::Time
-        }
+        (
+            _,
+            "ts_event" | "ts_recv" | "valid_until" | "expires_at" | "expire_ts" | "day_end_ts" | "due_ts"
+            | "oldest_ts_recv",
+        ) => Meaning::Time,
         (_, "asset" | "base" | "quote" | "credit_asset" | "fee_asset") => Meaning::Asset,
         (_, "instrument") => Meaning::Instrument,
         (_, "venue") => Meaning::Venue,
@@ -54,7 +56,7 @@ pub(super) fn meaning(record: &str, field: &str) -> Meaning {
         (
             "NewOrderSingle" | "ExecutionReport" | "Trade" | "VenueOrder" | "VenueOrderReject"
             | "VenueOrderReplace" | "VenueReport" | "ClientOrder" | "LastLookReport" | "BookLevelDelta"
-            | "BookOrderDelta",
+            | "MarkOut" | "BookOrderDelta",
             "side" | "taker_side",
         ) => Meaning::Code(side),
         (_, "side") => Meaning::Code(side_or_both),
@@ -188,6 +190,11 @@ mod tests {
         "one_sided",
         "tolerance_e8",
         "by_dealer",
+        "usable_mask",
+        "bid_cost_high",
+        "bid_cost_low",
+        "offer_cost_high",
+        "offer_cost_low",
     ];
 
     #[test]

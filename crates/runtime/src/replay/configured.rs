@@ -6,7 +6,7 @@ use pinrail_journal::ReadError;
 use pinrail_journal::archive::Reader;
 use pinrail_types::record::{
     AssetDef, ClientDef, DealingRule, EpochStart, HedgingParams, InstrumentDef, InstrumentLimits,
-    LastLookDef, LimitSet, ListingDef, QuotingParams, RuntimeEvent, RuntimeEventKind, TierSpread,
+    LastLookDef, LimitSet, ListingDef, MarkOutDef, QuotingParams, RuntimeEvent, RuntimeEventKind, TierSpread,
     TradingStateSet, VenueDef,
 };
 use pinrail_types::{Cause, Frame, Record, SourceId};
@@ -107,6 +107,7 @@ fn is_definition(input: &Frame) -> bool {
             | LastLookDef::TYPE
             | DealingRule::TYPE
             | HedgingParams::TYPE
+            | MarkOutDef::TYPE
             | LimitSet::TYPE
     )
 }

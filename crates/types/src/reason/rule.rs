@@ -134,6 +134,8 @@ impl Reason {
             | Reason::BookBusy
             | Reason::AccountsFull
             | Reason::ParentOrdersFull
+            | Reason::MarkOutsFull
+            | Reason::MarkOutsChanged
             | Reason::ActionsFull => BOUNDED,
             Reason::ClientRate | Reason::SessionRate | Reason::OrderToTrade | Reason::VenueRate => MESSAGES,
             Reason::ExecutionThrottle => THROTTLE,

@@ -479,7 +479,7 @@ record! {
         update_id_5: u64 = 168,
         /// The same of the seventh.
         update_id_6: u64 = 176,
-        /// The same of the eighth. Those of further venues follow from the journal: see the quote's `book_seq`.
+        /// The same of the eighth. Those of further venues stand in a [`QuoteUpdateIds`](crate::record::QuoteUpdateIds).
         update_id_7: u64 = 184,
     }
 }
