@@ -46,6 +46,10 @@ It exits with 1, and names the seed, if the accounts do not balance or a parent 
 an order, a parent order or a reservation is open at the end; if positions are not what clients and venues were told; or if the
 journal does not replay to the same bytes.";
 
+const QUALITY_NOTES: &str = "\
+Every figure is from the house's side and made of the journal's own integers; a legend behind the tables says how. Mark-outs are there
+where the desk was configured to make them ([quality] in its file).";
+
 const PRUNE_EXIT_CODES: &str = "\
 Exit codes:
   0  done: all that was asked for is gone, or all but what is told
@@ -83,6 +87,9 @@ pub(crate) enum Command {
     /// then, until it is interrupted. Exits with 1 at the first difference, and shows it.
     #[command(after_help = SHADOW_NOTES)]
     Shadow(ShadowArgs),
+    /// Tells how good quotes, fills and hedges were, from a journal: hit rates, spreads, the cost of hedges, mark-outs, profit.
+    #[command(after_help = QUALITY_NOTES)]
+    Quality(QualityArgs),
     /// Looks at what a venue sent.
     #[command(subcommand)]
     Venue(VenueCommand),
@@ -564,6 +571,27 @@ pub(crate) struct StatArgs {
     pub(crate) journal: Journal,
     #[command(flatten)]
     pub(crate) output: Output,
+}
+
+/// Arguments of `quality`.
+#[derive(Debug, Args)]
+pub(crate) struct QualityArgs {
+    #[command(flatten)]
+    pub(crate) journal: Journal,
+    /// By what it is told; without it by tier and by client.
+    #[arg(long, value_enum)]
+    pub(crate) by: Option<QualityBy>,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// By what the quality of quotes is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum QualityBy {
+    Client,
+    Tier,
+    Instrument,
+    Venue,
 }
 
 /// Arguments of `journal config`.

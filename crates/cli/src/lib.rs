@@ -20,6 +20,7 @@ mod journal;
 mod lab;
 mod model;
 mod output;
+mod quality;
 mod reasons;
 mod replay;
 mod run;
@@ -59,6 +60,7 @@ fn run_command(command: &Command) -> Result<(), Failure> {
         Command::Replay(args) => replay::main(args),
         Command::Snapshot(args) => snapshot::main(args),
         Command::Shadow(args) => shadow::main(args),
+        Command::Quality(args) => quality::main(args),
         Command::Venue(VenueCommand::Check(args)) => check::main(args),
         Command::Journal(command) => journal::main(command),
         Command::Lab(LabCommand::Desk(args)) => lab::desk::main(args),

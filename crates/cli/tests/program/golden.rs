@@ -29,7 +29,7 @@ fn root() -> PathBuf {
 }
 
 /// The journals' folders, of all format versions.
-fn journals() -> Vec<PathBuf> {
+pub(crate) fn journals() -> Vec<PathBuf> {
     static MADE: Once = Once::new();
     let golden = root().join("tests/golden");
     let current = golden.join(FORMAT_VERSION.to_string());

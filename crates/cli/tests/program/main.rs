@@ -21,6 +21,7 @@ mod export_model;
 mod export_parquet;
 mod golden;
 mod machine;
+mod quality;
 mod replays;
 mod retention;
 mod runs;
