@@ -572,6 +572,41 @@ const REACHED: &[(Reason, &str, &str)] = &[
         "streams_are_requests_and_are_refused_as_such",
     ),
     (
+        Reason::LegCount,
+        "crates/engine/tests/packages.rs",
+        "what_is_no_package_is_refused_with_its_leg_and_nothing_is_reserved",
+    ),
+    (
+        Reason::LegRepeated,
+        "crates/engine/tests/packages.rs",
+        "what_is_no_package_is_refused_with_its_leg_and_nothing_is_reserved",
+    ),
+    (
+        Reason::LegRatio,
+        "crates/engine/tests/packages.rs",
+        "what_is_no_package_is_refused_with_its_leg_and_nothing_is_reserved",
+    ),
+    (
+        Reason::LegQuoteAsset,
+        "crates/engine/tests/packages.rs",
+        "what_is_no_package_is_refused_with_its_leg_and_nothing_is_reserved",
+    ),
+    (
+        Reason::LegPartial,
+        "crates/engine/tests/packages.rs",
+        "a_stale_leg_a_dealers_leg_and_a_leg_with_less_depth_refuse_all",
+    ),
+    (
+        Reason::LegDealerOnly,
+        "crates/engine/tests/packages.rs",
+        "a_stale_leg_a_dealers_leg_and_a_leg_with_less_depth_refuse_all",
+    ),
+    (
+        Reason::PackagesFull,
+        "crates/engine/tests/packages.rs",
+        "the_bounds_on_packages_and_on_quotes_are_refusals",
+    ),
+    (
         Reason::OpenQuotesFull,
         "crates/engine/tests/rfq.rs",
         "the_bound_on_open_quotes_is_a_refusal",

@@ -1,11 +1,11 @@
 //! Inputs from the operator, the runtime and time; and work that is done in chunks.
 
 use pinrail_oms::life::{QuoteEvent, QuoteState, Said};
-use pinrail_oms::{OpenQuote, Slot};
+use pinrail_oms::{OpenQuote, Package, Slot};
 use pinrail_pricing::Pricer;
 use pinrail_risk::{Ask, Latch};
 use pinrail_types::record::{
-    LimitSet, QuoteStatusReport, RuntimeEvent, RuntimeEventKind, Scope, StateChange, TradingState,
+    LimitSet, PACKAGE, QuoteStatusReport, RuntimeEvent, RuntimeEventKind, Scope, StateChange, TradingState,
     TradingStateSet,
 };
 use pinrail_types::{Px, Reason, Side, VenueId};
@@ -185,7 +185,7 @@ impl<P: Pricer> Engine<P> {
             if self.quotes.state(slot) != QuoteState::Active {
                 continue;
             }
-            let Some(reason) = self.must_withdraw(self.quotes.get(slot)) else {
+            let Some(reason) = self.must_withdraw(slot) else {
                 continue;
             };
             let event = match reason {
@@ -201,23 +201,37 @@ impl<P: Pricer> Engine<P> {
         }
     }
 
-    fn must_withdraw(&self, quote: &OpenQuote) -> Option<Reason> {
+    fn must_withdraw(&self, slot: Slot) -> Option<Reason> {
+        let quote = self.quotes.get(slot);
+        let is_forbidden = match self.packages.find(slot) {
+            Some(package) => !self.is_free(package),
+            None => self.forbids_quote(quote),
+        };
+        if quote.quote_id.epoch != self.epoch || is_forbidden {
+            return Some(Reason::Withdrawn);
+        }
+        self.recalls
+            .reason(quote.session, quote.client, quote.quote_id.seq)
+    }
+
+    fn forbids_quote(&self, quote: &OpenQuote) -> bool {
         let side = match (quote.bid_px, quote.offer_px) {
             (Px::NONE, _) => Some(Side::Buy),
             (_, Px::NONE) => Some(Side::Sell),
             _ => None,
         };
-        let ask = Ask {
+        self.risk.forbids_quote(&Ask {
             client: quote.client,
             instrument: quote.instrument,
             side,
             qty: quote.qty,
-        };
-        if quote.quote_id.epoch != self.epoch || self.risk.forbids_quote(&ask) {
-            return Some(Reason::Withdrawn);
-        }
-        self.recalls
-            .reason(quote.session, quote.client, quote.quote_id.seq)
+        })
+    }
+
+    /// Whether trading states allow all legs of a package freely.
+    fn is_free(&self, package: &Package) -> bool {
+        let mut legs = package.legs().iter();
+        legs.all(|leg| self.risk.states.is_free(leg.instrument, package.client))
     }
 
     /// Fires what is due. Quotes whose validity is over end, a bounded number at each input. One that has to wait for the next input
@@ -284,7 +298,11 @@ impl<P: Pricer> Engine<P> {
     /// Ends an open quote without a fill, releases what it reserved, and reports it.
     pub(crate) fn end_quote(&mut self, slot: Slot, event: QuoteEvent, reason: Reason, out: &mut Out) {
         let (quote, said) = self.quotes.end(slot, event, reason);
-        self.release(&quote);
+        if quote.instrument == PACKAGE {
+            self.end_package(&quote, slot);
+        } else {
+            self.release(&quote);
+        }
         report_end(&quote, said, reason, out);
     }
 }

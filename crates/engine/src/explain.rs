@@ -1,10 +1,11 @@
 //! What is told behind a quote: what its price was made from, so that it can be made again from the journal alone.
 
-use pinrail_pricing::{Adjustments, Pricer};
+use pinrail_pricing::{Adjustments, Pricer, Prices};
 use pinrail_types::record::{QuoteBasis, QuoteHedge, QuoteUpdateIds};
 use pinrail_types::{ClientId, InstrumentId, OutId, Qty};
 
 use crate::out::Out;
+use crate::rfq::Asked;
 use crate::state::{Engine, Traded};
 
 /// Books whose last update ids stand in a [`QuoteBasis`].
@@ -13,17 +14,35 @@ const BASIS_BOOKS: usize = 8;
 /// A quote that was opened, and what of its price is to be told behind it.
 #[derive(Debug)]
 pub(crate) struct Explained {
-    pub(crate) quote_id: OutId,
-    pub(crate) instrument: InstrumentId,
-    pub(crate) client: ClientId,
-    pub(crate) venue_mask: u16,
-    pub(crate) adjustments: Adjustments,
+    quote_id: OutId,
+    instrument: InstrumentId,
+    client: ClientId,
+    venue_mask: u16,
+    adjustments: Adjustments,
     /// What hedges cost of the bid and of the offer.
-    pub(crate) hedge_costs: [i128; 2],
+    hedge_costs: [i128; 2],
     /// The house position.
-    pub(crate) position: Qty,
-    pub(crate) px_step: i64,
-    pub(crate) life_ns: u64,
+    position: Qty,
+    px_step: i64,
+    life_ns: u64,
+}
+
+impl Explained {
+    /// One of the prices of a quote that is good for so long.
+    #[inline]
+    pub(crate) fn of(quote_id: OutId, asked: &Asked, prices: &Prices, life_ns: u64) -> Explained {
+        Explained {
+            quote_id,
+            instrument: asked.ask.instrument,
+            client: asked.ask.client,
+            venue_mask: prices.venue_mask,
+            adjustments: prices.adjustments,
+            hedge_costs: [prices.hedge_bid_cost, prices.hedge_offer_cost],
+            position: asked.position,
+            px_step: asked.px_step,
+            life_ns,
+        }
+    }
 }
 
 impl<P: Pricer> Engine<P> {
@@ -32,20 +51,23 @@ impl<P: Pricer> Engine<P> {
     pub(crate) fn explain(&mut self, out: &mut Out) {
         // Looked at where it stands: it is long.
         if let Some(quoted) = &self.to_explain {
-            let traded = self.traded[quoted.instrument.index()].as_ref();
-            let traded = traded.expect("it was priced");
-            let open_lots = self.risk.open_lots(quoted.instrument);
-            out.push(basis(quoted, traded, open_lots));
-            out.push(hedge(
-                quoted,
-                traded,
-                self.tiers[quoted.client.index()],
-                out.now(),
-            ));
-            if traded.listings.len() > BASIS_BOOKS {
-                out.push(further_ids(quoted.quote_id, traded));
-            }
+            self.explain_as(quoted, out);
             self.to_explain = None;
+        }
+    }
+
+    /// Says what made one of the prices of a quote.
+    #[expect(clippy::inline_always, reason = "the records are then made where they stay")]
+    #[inline(always)]
+    pub(crate) fn explain_as(&self, quoted: &Explained, out: &mut Out) {
+        let traded = self.traded[quoted.instrument.index()].as_ref();
+        let traded = traded.expect("it was priced");
+        let open_lots = self.risk.open_lots(quoted.instrument);
+        out.push(basis(quoted, traded, open_lots));
+        let tier = self.tiers[quoted.client.index()];
+        out.push(hedge(quoted, traded, tier, out.now()));
+        if traded.listings.len() > BASIS_BOOKS {
+            out.push(further_ids(quoted.quote_id, traded));
         }
     }
 }

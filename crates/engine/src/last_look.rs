@@ -4,15 +4,15 @@
 //! duplicate), and that the pricer's price for the same did not move beyond the tolerance. A move for the client and one
 //! against it are treated alike, unless the tier says otherwise. Meanwhile nothing is traded for it and no strategy hears of it.
 
-use pinrail_oms::life::QuoteEvent;
+use pinrail_oms::life::{QuoteEvent, Said};
 use pinrail_oms::{Hold, OpenQuote, Slot};
 use pinrail_pricing::{Pricer, TIERS_MAX};
 use pinrail_risk::Ask;
 use pinrail_types::record::{
-    ExecutionReport, LastLookDef, LastLookOutcome, LastLookReport, NewOrderSingle, QuoteRequest,
+    ExecutionReport, LastLookDef, LastLookOutcome, LastLookReport, NewOrderSingle, PACKAGE, QuoteRequest,
 };
 use pinrail_types::state::{StateError, Visitor};
-use pinrail_types::{E8, Px, Reason, Side};
+use pinrail_types::{E8, OutId, Px, Reason, Side};
 
 use crate::out::Out;
 use crate::rfq::{executed, refused};
@@ -72,9 +72,27 @@ impl<P: Pricer> Engine<P> {
         Ok(())
     }
 
-    /// Holds an accept that passed all checks.
+    /// Holds an accept that passed all checks, and tells of it.
     #[cold]
     pub(crate) fn hold(&mut self, order: &NewOrderSingle, slot: Slot, look: LastLook, out: &mut Out) {
+        let (order_id, said) = self.put_on_hold(order, slot, look, out);
+        let report = ExecutionReport {
+            order_id,
+            last_px: Px::NONE,
+            leaves_qty: order.qty,
+            ..executed(order, order_id, said)
+        };
+        self.report(report, out);
+    }
+
+    /// Holds an accept; gives back our id of it, which that of its report is to be, and what is to be told.
+    pub(crate) fn put_on_hold(
+        &mut self,
+        order: &NewOrderSingle,
+        slot: Slot,
+        look: LastLook,
+        out: &Out,
+    ) -> (OutId, Said) {
         let said = self.quotes.take(slot, QuoteEvent::Hold);
         let order_id = out.next_id();
         let hold = Hold {
@@ -89,13 +107,7 @@ impl<P: Pricer> Engine<P> {
             is_one_sided: look.is_one_sided,
         };
         self.holds.hold(slot, &hold);
-        let report = ExecutionReport {
-            order_id,
-            last_px: Px::NONE,
-            leaves_qty: order.qty,
-            ..executed(order, order_id, said)
-        };
-        self.report(report, out);
+        (order_id, said)
     }
 
     /// Looks at one accept whose hold is over: it is filled or refused.
@@ -105,6 +117,9 @@ impl<P: Pricer> Engine<P> {
             return;
         };
         let order = &hold.order;
+        if order.instrument == PACKAGE {
+            return self.look_again_at_package(slot, &hold, out);
+        }
         let side = Side::from_fix(order.side).expect("it was checked when it was taken");
         let quote = *self.quotes.get(slot);
         let ask = Ask {
@@ -153,7 +168,7 @@ impl<P: Pricer> Engine<P> {
     }
 
     /// The price that is made now for what was quoted, on the side that was taken, and whether that is near enough.
-    fn check_price(
+    pub(crate) fn check_price(
         &mut self,
         hold: &Hold,
         quote: &OpenQuote,
@@ -196,8 +211,6 @@ impl<P: Pricer> Engine<P> {
 
 #[cfg(test)]
 mod tests {
-    use pinrail_types::OutId;
-
     use super::*;
 
     #[test]

@@ -20,6 +20,7 @@ mod mark_outs;
 mod market;
 mod orders;
 mod out;
+mod packages;
 mod replaces;
 mod rfq;
 mod routing;

@@ -5,11 +5,11 @@ use pinrail_oms::{Open, OpenQuote, Position, RequestHash, Slot};
 use pinrail_pricing::{Fill, FillFrom, PriceRequest, Pricer, Prices};
 use pinrail_risk::{Ask, Quoted};
 use pinrail_types::record::{
-    ExecType, ExecutionReport, NewOrderSingle, OrdStatus, OrdType, PartyKind, PositionCost, PositionReport,
-    Quote, QuoteRequest, QuoteRequestReject, QuoteRespType, QuoteResponse, TWO_SIDED, TradeCaptureReport,
-    TradeSource,
+    ExecType, ExecutionReport, MultilegExecutionReport, NewOrderSingle, OrdStatus, OrdType, PartyKind,
+    PositionCost, PositionReport, Quote, QuoteRequest, QuoteRequestReject, QuoteRespType, QuoteResponse,
+    TWO_SIDED, TradeCaptureReport, TradeSource,
 };
-use pinrail_types::{Amount, ClientId, Instrument, InstrumentId, OutId, Px, Qty, Reason, Side};
+use pinrail_types::{Amount, ClientId, Instrument, InstrumentId, OutId, Px, Qty, Reason, Side, Text};
 
 use crate::explain::Explained;
 use crate::out::Out;
@@ -28,11 +28,11 @@ const _: [RfqState; 2] = [
 #[derive(Clone, Copy)]
 pub(crate) struct Asked {
     pub(crate) ask: Ask,
-    px_step: i64,
+    pub(crate) px_step: i64,
     /// The house position.
-    position: Qty,
+    pub(crate) position: Qty,
     /// When a quote made now ends.
-    valid_until: u64,
+    pub(crate) valid_until: u64,
     /// The least that is to be quoted.
     qty_min: Qty,
     /// Only a dealer may quote it.
@@ -94,12 +94,7 @@ impl<P: Pricer> Engine<P> {
             return Err(Reason::SessionGone);
         }
         let hash = RequestHash::of(request.client, &request.quote_req_id);
-        let is_used = self
-            .quotes
-            .has_request(hash, request.client, &request.quote_req_id)
-            || self.has_stream(request)
-            || self.has_deal(request);
-        if is_used {
+        if self.has_request(hash, request) {
             return Err(Reason::DuplicateQuoteReqId);
         }
         if asked.is_manual {
@@ -114,6 +109,15 @@ impl<P: Pricer> Engine<P> {
         let prices = prices.as_ref().map_err(|reason| *reason)?;
         let credit = self.reserve(&asked, prices, now)?;
         Ok(self.open(request, hash, &asked, prices, credit, false, out))
+    }
+
+    /// Whether the client used the id of a request, which has this hash, before.
+    #[inline]
+    pub(crate) fn has_request(&self, hash: RequestHash, request: &QuoteRequest) -> bool {
+        self.quotes
+            .has_request(hash, request.client, &request.quote_req_id)
+            || self.has_stream(request)
+            || self.has_deal(request)
     }
 
     #[inline]
@@ -315,7 +319,7 @@ impl<P: Pricer> Engine<P> {
             session: request.session,
             is_indicative,
             by_dealer,
-            life_us: u32::try_from((asked.valid_until - out.now()).div_ceil(1_000)).unwrap_or(u32::MAX),
+            life_us: life_us(asked.valid_until - out.now()),
         };
         self.quotes.open(&quote, hash);
         out.push(Quote {
@@ -341,30 +345,16 @@ impl<P: Pricer> Engine<P> {
             min_qty: request.min_qty,
             ..bytemuck::Zeroable::zeroed()
         });
-        self.to_explain = Some(Explained {
-            quote_id,
-            instrument: request.instrument,
-            client: request.client,
-            venue_mask: prices.venue_mask,
-            adjustments: prices.adjustments,
-            hedge_costs: [prices.hedge_bid_cost, prices.hedge_offer_cost],
-            position: asked.position,
-            px_step: asked.px_step,
-            life_ns: asked.valid_until - out.now(),
-        });
+        let life_ns = asked.valid_until - out.now();
+        self.to_explain = Some(Explained::of(quote_id, asked, prices, life_ns));
         quote_id
     }
 
     /// Fills or refuses an order: exactly one report. One that came before is answered with its last report and not judged
     /// again, whatever was said of it: what a client was told of an id stays so.
     pub(crate) fn on_new_order(&mut self, order: &NewOrderSingle, out: &mut Out) {
-        if let Some(report) = self.reports.find(order.client, &order.cl_ord_id) {
-            let report = ExecutionReport {
-                session: order.session,
-                ..*report
-            };
-            self.risk.count_message(order.session, order.client, out.now());
-            return out.push_again(report);
+        if self.tell_again(order, out) {
+            return;
         }
         let admitted = self.admit_accept(order, out.now());
         if let Err(reason) = admitted.and_then(|()| self.accept(order, out)) {
@@ -377,6 +367,28 @@ impl<P: Pricer> Engine<P> {
         }
     }
 
+    /// Repeats the report on an order that came before, of one instrument or of a package; false if none did.
+    pub(crate) fn tell_again(&mut self, order: &NewOrderSingle, out: &mut Out) -> bool {
+        let (session, client) = (order.session, order.client);
+        if let Some(report) = self.reports.find(client, &order.cl_ord_id) {
+            out.push_again(ExecutionReport { session, ..*report });
+        } else if let Some(report) = self.told_of_package(client, &order.cl_ord_id) {
+            out.push_again(MultilegExecutionReport { session, ..*report });
+        } else {
+            return false;
+        }
+        self.risk.count_message(session, client, out.now());
+        true
+    }
+
+    #[inline]
+    fn told_of_package(&self, client: ClientId, cl_ord_id: &Text<24>) -> Option<&MultilegExecutionReport> {
+        if self.package_reports.is_empty() {
+            return None;
+        }
+        self.package_reports.find(client, cl_ord_id)
+    }
+
     /// Reports on an order, and remembers that.
     pub(crate) fn report(&mut self, report: ExecutionReport, out: &mut Out) {
         self.reports.note(&report);
@@ -384,7 +396,7 @@ impl<P: Pricer> Engine<P> {
     }
 
     /// What is checked of an order before its quote is looked at.
-    fn admit_accept(&mut self, order: &NewOrderSingle, now: u64) -> Result<(), Reason> {
+    pub(crate) fn admit_accept(&mut self, order: &NewOrderSingle, now: u64) -> Result<(), Reason> {
         if OrdType::from_byte(order.ord_type) != Some(OrdType::PreviouslyQuoted) {
             return Err(Reason::OrderTypeUnsupported);
         }
@@ -400,30 +412,8 @@ impl<P: Pricer> Engine<P> {
 
     fn accept(&mut self, order: &NewOrderSingle, out: &mut Out) -> Result<(), Reason> {
         let side = Side::from_fix(order.side).ok_or(Reason::BadSide)?;
-        // Nobody learns anything about another client's quotes.
-        let slot = match self.quotes.find_of(order.client, order.quote_id) {
-            Open::Yes(slot) => slot,
-            Open::No(Reason::UnknownQuote) if order.quote_id.epoch != self.epoch => {
-                return Err(Reason::QuoteEpochUnknown);
-            }
-            Open::No(reason) => return Err(reason),
-        };
+        let slot = self.takeable(order, out.now())?;
         let quote = *self.quotes.get(slot);
-        let recalled = self
-            .recalls
-            .reason(quote.session, quote.client, quote.quote_id.seq);
-        if let Some(reason) = recalled {
-            return Err(reason);
-        }
-        if self.quotes.state(slot) != QuoteState::Active {
-            return Err(Reason::QuoteHeld);
-        }
-        if out.now() >= quote.valid_until {
-            return Err(Reason::QuoteExpired);
-        }
-        if quote.is_indicative {
-            return Err(Reason::QuoteIndicative);
-        }
         let px = quote.px(side);
         if px == Px::NONE || px != order.px || quote.instrument != order.instrument {
             return Err(Reason::QuoteMismatch);
@@ -445,6 +435,36 @@ impl<P: Pricer> Engine<P> {
         self.quotes.take(slot, QuoteEvent::Take);
         self.fill(order, &ask, side, slot, None, out);
         Ok(())
+    }
+
+    /// The quote that an order names, if it can be taken now, whatever the order is for.
+    #[inline]
+    pub(crate) fn takeable(&self, order: &NewOrderSingle, now: u64) -> Result<Slot, Reason> {
+        // Nobody learns anything about another client's quotes.
+        let slot = match self.quotes.find_of(order.client, order.quote_id) {
+            Open::Yes(slot) => slot,
+            Open::No(Reason::UnknownQuote) if order.quote_id.epoch != self.epoch => {
+                return Err(Reason::QuoteEpochUnknown);
+            }
+            Open::No(reason) => return Err(reason),
+        };
+        let quote = self.quotes.get(slot);
+        let recalled = self
+            .recalls
+            .reason(quote.session, quote.client, quote.quote_id.seq);
+        if let Some(reason) = recalled {
+            return Err(reason);
+        }
+        if self.quotes.state(slot) != QuoteState::Active {
+            return Err(Reason::QuoteHeld);
+        }
+        if now >= quote.valid_until {
+            return Err(Reason::QuoteExpired);
+        }
+        if quote.is_indicative {
+            return Err(Reason::QuoteIndicative);
+        }
+        Ok(slot)
     }
 
     /// Books a quote that was taken: it is filled, or refused if that can't be booked. `held_as` is the id that the order had while
@@ -564,6 +584,12 @@ impl<P: Pricer> Engine<P> {
     }
 }
 
+/// A quote's life as it is kept: rounded up, and no longer than can be.
+#[inline]
+pub(crate) fn life_us(life_ns: u64) -> u32 {
+    u32::try_from(life_ns.div_ceil(1_000)).unwrap_or(u32::MAX)
+}
+
 /// What a request asks for; `None` if its side is none.
 #[inline]
 pub(crate) fn ask_of(request: &QuoteRequest) -> Option<Ask> {
@@ -622,7 +648,7 @@ pub(crate) fn report_position(instrument: InstrumentId, position: &Position, out
 }
 
 /// A client's accept as a trade, under the id of the report that tells the client of it.
-fn trade(
+pub(crate) fn trade(
     order: &NewOrderSingle,
     side: Side,
     meta: &Instrument,
@@ -668,7 +694,7 @@ pub(crate) fn delivers(meta: &Instrument, qty: Qty) -> TradeCaptureReport {
 }
 
 /// An order that is refused and leaves its quote as it is.
-const REFUSED: Said = Said::Execution(ExecType::Rejected, OrdStatus::Rejected);
+pub(crate) const REFUSED: Said = Said::Execution(ExecType::Rejected, OrdStatus::Rejected);
 
 /// The report on an order that is refused.
 pub(crate) fn refused(order: &NewOrderSingle, reason: Reason, said: Said, out: &Out) -> ExecutionReport {

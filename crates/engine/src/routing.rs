@@ -15,6 +15,7 @@ use pinrail_types::{
 use crate::control::HALT_LINES;
 use crate::orders::Reference;
 use crate::out::{OUT_LINES_MAX, Out};
+use crate::packages::{BEHIND_LINES, FILL_LINES};
 use crate::state::{Engine, Traded};
 use crate::strategy::order_reject;
 
@@ -22,9 +23,14 @@ use crate::strategy::order_reject;
 const PARTS_PER_TRY: usize = 8;
 /// What a try says at most: each part or why it was refused, a state that risk set by it, and what the parent order does.
 const TRY_LINES: usize = PARTS_PER_TRY * 3 + 2;
-/// What must be left behind a try for whatever else its input may say: what else its strategy asked for, and the longest that
-/// any input says, a halt with what it withdraws.
-const REST_LINES: usize = 2 * (ACTIONS_MAX + 1) + HALT_LINES + 4;
+/// The longest that an input says behind what its strategy asked for when its time came: a halt with what it withdraws, or the fill
+/// of a package.
+const LONGEST_LINES: usize = {
+    let (halt, fill) = (HALT_LINES + 4, FILL_LINES + BEHIND_LINES);
+    if halt > fill { halt } else { fill }
+};
+/// What must be left behind a try for whatever else its input may say: what else its strategy asked for, and the longest.
+const REST_LINES: usize = 2 * (ACTIONS_MAX + 1) + LONGEST_LINES;
 /// What an input may have said once its strategy was called, at most.
 pub(crate) const TRIED_LINES: usize = OUT_LINES_MAX - REST_LINES + 2 * (ACTIONS_MAX + 1);
 const _: () = assert!(TRY_LINES + REST_LINES <= OUT_LINES_MAX, "a hedge has room");

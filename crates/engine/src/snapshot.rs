@@ -4,7 +4,7 @@ use pinrail_oms::life::QuoteState;
 use pinrail_oms::{Hold, Slot};
 use pinrail_pricing::Pricer;
 use pinrail_risk::STRATEGIES_MAX;
-use pinrail_types::record::{BookState, InstrumentDef, ListingDef};
+use pinrail_types::record::{BookState, InstrumentDef, ListingDef, PACKAGE};
 use pinrail_types::state::{Load, Save, StateError, Visitor};
 use pinrail_types::{Side, VenueId};
 
@@ -84,10 +84,12 @@ impl<P: Pricer> Engine<P> {
         self.risk.visit(visitor)?;
         self.quotes.visit(visitor)?;
         self.streams.visit(visitor)?;
+        self.visit_packages(visitor)?;
         last_look::visit(&mut self.last_looks, visitor)?;
         self.visit_waiting(visitor)?;
         self.recalls.visit(visitor)?;
         self.reports.visit(visitor)?;
+        self.package_reports.visit(visitor)?;
         self.positions.visit(visitor)?;
         let mut withdraws = self.withdraw_from.is_some();
         visitor.flag(&mut withdraws)?;
@@ -106,7 +108,11 @@ impl<P: Pricer> Engine<P> {
         let is_held = |(slot, hold): (Slot, &Hold)| {
             let (quote, order) = (self.quotes.get(slot), &hold.order);
             let is_its = (quote.client, quote.instrument) == (order.client, order.instrument);
-            is_its && self.quotes.state(slot) == QuoteState::Held && Side::from_fix(order.side).is_some()
+            let side = Side::from_fix(order.side);
+            let package = self.packages.find(slot);
+            let is_quoted =
+                side.is_some_and(|side| package.is_none_or(|package| package.price(side).is_some()));
+            is_its && self.quotes.state(slot) == QuoteState::Held && is_quoted
         };
         let are_held = self.holds.iter().all(is_held) && self.holds.len() == self.quotes.held();
         if !are_held {
@@ -121,6 +127,30 @@ impl<P: Pricer> Engine<P> {
                 .is_some_and(Option::is_some);
             if !has_instrument || request.client.index() >= self.bounds.clients || ask_of(request).is_none() {
                 return Err(visitor.bad(request.instrument.0.into(), "a request for this desk"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Packages, each of an open quote that has no instrument of its own.
+    fn visit_packages(&mut self, visitor: &mut impl Visitor) -> Result<(), StateError> {
+        self.packages.visit(visitor)?;
+        let open = self.quotes.scan(0, u32::MAX).0;
+        let quoted = open.filter(|slot| self.quotes.get(*slot).instrument == PACKAGE);
+        if quoted.count() != self.packages.len() {
+            return Err(visitor.bad(self.packages.len() as u64, "as many packages as are quoted"));
+        }
+        for (slot, package) in self.packages.iter() {
+            let is_its = slot.is_none_or(|slot| {
+                let quote = self.quotes.get(slot);
+                (quote.instrument, quote.client) == (PACKAGE, package.client)
+            });
+            let is_here = package.legs().iter().all(|leg| {
+                let traded = self.traded.get(leg.instrument.index());
+                leg.qty.is_orderable() && traded.is_some_and(Option::is_some)
+            });
+            if !is_its || !is_here || package.client.index() >= self.bounds.clients {
+                return Err(visitor.bad(package.client.0.into(), "a package of this desk"));
             }
         }
         Ok(())

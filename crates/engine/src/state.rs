@@ -3,18 +3,19 @@
 use pinrail_book::{Book, Consolidated, Estimates, Levels, VENUES_MAX};
 use pinrail_oms::life::{OrderState, QuoteState, RfqState};
 use pinrail_oms::{
-    Accounts, Deals, Executions, Holds, MarkOuts, OrderTable, Owner, ParentTable, Positions, QuoteTable,
-    Recalls, Reports, Streams,
+    Accounts, Deals, Executions, Holds, MarkOuts, OrderTable, Owner, Packages, ParentTable, Positions,
+    QuoteTable, Recalls, Reports, Streams,
 };
 use pinrail_pricing::{Actions, Pricer};
 use pinrail_risk::{Ask, Risk, RiskBounds, SESSIONS_MAX};
 use pinrail_types::record::{
     AssetDef, BookDef, BookState, BookUpdate, ClientDef, ClientOrder, Continue, DealerPass, DealerQuote,
     DealingRule, EpochStart, HedgingParams, InputReject, InstrumentDef, InstrumentLimits, LastLookDef,
-    LimitSet, ListingDef, MarkOutDef, MarketPhaseSet, MassQuote, ModelInput, NewOrderSingle,
-    OrderCancelReplaceRequest, OrderCancelRequest, OrderMassCancelRequest, OutputHash, QuoteCancel,
-    QuoteRequest, QuoteResponse, QuotingParams, RuntimeEvent, SessionEvent, Tick, TierSpread, TopOfBook,
-    Trade, TradingState, TradingStateSet, VenueBalance, VenueDef, VenueMassCancel, VenueReport, VenueStatus,
+    LimitSet, ListingDef, MarkOutDef, MarketPhaseSet, MassQuote, ModelInput, MultilegExecutionReport,
+    MultilegQuoteRequest, NewOrderMultileg, NewOrderSingle, OrderCancelReplaceRequest, OrderCancelRequest,
+    OrderMassCancelRequest, OutputHash, QuoteCancel, QuoteRequest, QuoteResponse, QuotingParams,
+    RuntimeEvent, SessionEvent, Tick, TierSpread, TopOfBook, Trade, TradingState, TradingStateSet,
+    VenueBalance, VenueDef, VenueMassCancel, VenueReport, VenueStatus,
 };
 use pinrail_types::{
     Amount, AssetId, BEHAVIOUR_VERSION, Cause, ClientId, Frame, Instrument, InstrumentId, OpenOrder, OutId,
@@ -211,6 +212,8 @@ pub struct Engine<P> {
     pub(crate) holds: Holds,
     pub(crate) deals: Deals,
     pub(crate) reports: Reports,
+    pub(crate) packages: Packages,
+    pub(crate) package_reports: Reports<MultilegExecutionReport>,
     pub(crate) positions: Positions,
     pub(crate) orders: OrderTable,
     pub(crate) parents: ParentTable,
@@ -276,6 +279,8 @@ impl<P: Pricer> Engine<P> {
             deals: Deals::new(),
             recalls: Recalls::new(SESSIONS_MAX, bounds.clients),
             reports: Reports::new(),
+            packages: Packages::new(bounds.open_quotes),
+            package_reports: Reports::new(),
             positions: Positions::new(bounds.instruments),
             orders: OrderTable::new(),
             parents: ParentTable::new(),
@@ -352,6 +357,7 @@ impl<P: Pricer> Engine<P> {
         self.send_rest(out);
         self.explain(out);
         self.report_latches(out);
+        self.tell_fills(out);
         self.work_parents(out);
         if !self.streams.is_empty() {
             self.tend_streams(input, out);
@@ -467,6 +473,10 @@ impl<P: Pricer> Engine<P> {
             DealerQuote::TYPE => return self.on_dealer_quote(body::<DealerQuote>(input)?, out),
             DealerPass::TYPE => return self.on_dealer_pass(body::<DealerPass>(input)?, out),
             MassQuote::TYPE => self.on_mass_quote(body::<MassQuote>(input)?, out),
+            MultilegQuoteRequest::TYPE => {
+                self.on_multileg_request(body::<MultilegQuoteRequest>(input)?, out);
+            }
+            NewOrderMultileg::TYPE => self.on_new_multileg(body::<NewOrderMultileg>(input)?, out),
             BookDef::TYPE => return self.on_book_def(body::<BookDef>(input)?),
             VenueMassCancel::TYPE => return self.on_venue_mass_cancel(body::<VenueMassCancel>(input)?, out),
             MarketPhaseSet::TYPE => return self.on_market_phase(body::<MarketPhaseSet>(input)?, out),
@@ -539,6 +549,7 @@ impl<P: Pricer> Engine<P> {
         self.withdraw_from.is_some()
             || self.cancel_from.is_some()
             || self.reporting
+            || self.packages.has_untold()
             || self.streams.next_at() <= self.last_ts
             || self.books.next_at() <= self.last_ts
             || self.parents.next_at() <= self.last_ts
@@ -603,6 +614,11 @@ impl<P: Pricer> Engine<P> {
     /// Where a quote is, and the request that it answers; `None` if the id is not known, or no longer.
     pub fn life(&self, quote_id: OutId) -> Option<(RfqState, QuoteState)> {
         self.quotes.life(quote_id)
+    }
+
+    /// Packages quoted now; their quotes are among the open ones.
+    pub fn packages(&self) -> usize {
+        self.packages.len()
     }
 
     /// Accepts that a last look holds.

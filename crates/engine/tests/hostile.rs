@@ -4,10 +4,11 @@
 mod desk;
 
 use bytemuck::Zeroable;
-use desk::Desk;
+use desk::{Desk, packages};
 use pinrail_engine::OUT_LINES_MAX;
 use pinrail_types::record::{
-    DealerQuote, DealerRequest, DealingRule, LastLookDef, Quote, QuoteCancel, RECORDS, SessionEvent,
+    DealerQuote, DealerRequest, DealingRule, LastLookDef, MultilegQuote, Quote, QuoteCancel, RECORDS,
+    SessionEvent,
 };
 use pinrail_types::{Amount, Cause, ClientId, Commit, Flags, Frame, Px, Qty, SessionId, SourceId, Text};
 use proptest::prelude::*;
@@ -54,6 +55,8 @@ enum Op {
     Hostile(Box<Frame>),
     Ask(u32, u8, i64),
     Accept(usize, u8),
+    Package(u32, u8, i64, Vec<(u32, i64)>),
+    Take(usize, u8),
     Pass(usize),
     Cancel(u32),
     Gone(u16, u8),
@@ -68,6 +71,9 @@ fn op() -> impl Strategy<Value = Op> {
         3 => frame().prop_map(|frame| Op::Hostile(Box::new(frame))),
         4 => (0_u32..3, prop_oneof![Just(0_u8), Just(b'1'), Just(b'2')], 1_i64..200).prop_map(|(c, s, q)| Op::Ask(c, s, q)),
         2 => (any::<usize>(), prop_oneof![Just(b'1'), Just(b'2')]).prop_map(|(at, side)| Op::Accept(at, side)),
+        3 => (0_u32..3, prop_oneof![Just(0_u8), Just(b'1'), Just(b'2')], 1_i64..40, prop::collection::vec((0_u32..6, -9_i64..9), 1..5))
+            .prop_map(|(c, s, u, legs)| Op::Package(c, s, u, legs)),
+        2 => (any::<usize>(), prop_oneof![Just(b'1'), Just(b'2')]).prop_map(|(at, side)| Op::Take(at, side)),
         1 => any::<usize>().prop_map(Op::Pass),
         1 => (0_u32..4).prop_map(Op::Cancel),
         1 => (8_u16..10, 1_u8..3).prop_map(|(session, kind)| Op::Gone(session, kind)),
@@ -102,9 +108,10 @@ fn configure(desk: &mut Desk, n: usize) {
 /// Runs the operations and gives back everything that came out. In an idle core the engine also does between inputs
 /// what it does while it waits.
 fn run(ops: &[Op], idle: bool) -> (Vec<u64>, u64) {
-    let mut desk = Desk::active();
+    let mut desk = packages::desk();
     configure(&mut desk, ops.len());
     let mut quotes = Vec::new();
+    let mut packages: Vec<MultilegQuote> = Vec::new();
     let mut waiting = Vec::new();
     let mut words = Vec::new();
     let hostile: Vec<Frame> = ops
@@ -137,6 +144,25 @@ fn run(ops: &[Op], idle: bool) -> (Vec<u64>, u64) {
                 order.cl_ord_id = pinrail_types::Text::new(&format!("O{}", n % 16)).unwrap();
                 desk.put(order)
             }
+            Op::Package(client, side, units, legs) => {
+                let legs: Vec<_> = legs
+                    .iter()
+                    .map(|(at, ratio)| packages::leg(*at, *ratio))
+                    .collect();
+                let mut request = packages::request(&format!("P{}", n % 32), *side, *units, &legs);
+                request.client = ClientId(*client);
+                request.quote_type = if n % 5 == 0 { b'0' } else { 0 };
+                desk.put(request)
+            }
+            Op::Take(at, side) if !packages.is_empty() => {
+                let quote = packages[at % packages.len()];
+                let name = format!("O{}", n % 16);
+                let quoted = packages::Quoted {
+                    quote,
+                    legs: Vec::new(),
+                };
+                desk.put(packages::order(&name, &quoted, *side))
+            }
             Op::Pass(at) if !quotes.is_empty() => desk.put(Desk::pass(&quotes[at % quotes.len()])),
             Op::Cancel(client) => desk.put(QuoteCancel {
                 client: ClientId(*client),
@@ -167,6 +193,8 @@ fn run(ops: &[Op], idle: bool) -> (Vec<u64>, u64) {
             _ => desk.go_on(),
         };
         quotes.extend(out.find::<Quote>());
+        packages.extend(out.find::<MultilegQuote>());
+        assert!(desk.engine.packages() <= desk.engine.open_quotes());
         waiting.extend(out.find::<DealerRequest>().map(|request| request.request_id));
         if idle {
             for _ in 0..n % 4 {
@@ -195,7 +223,7 @@ fn run(ops: &[Op], idle: bool) -> (Vec<u64>, u64) {
         }
     }
     assert_eq!((desk.engine.open_quotes(), desk.engine.held_accepts()), (0, 0));
-    assert_eq!(desk.engine.waiting_requests(), 0);
+    assert_eq!((desk.engine.waiting_requests(), desk.engine.packages()), (0, 0));
     assert!(desk.engine.nothing_reserved());
     (words, desk.engine.output_hash())
 }

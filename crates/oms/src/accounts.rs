@@ -1,6 +1,6 @@
 //! Balances of the house, its clients and its venues, in double entry.
 
-use pinrail_types::record::{PartyKind, TradeCaptureReport, TradeSource};
+use pinrail_types::record::{LEGS_MAX, PartyKind, TradeCaptureReport, TradeSource};
 use pinrail_types::state::{StateError, Visitor};
 use pinrail_types::{Amount, AssetId, ClientId, Reason, Side, VenueId};
 
@@ -22,7 +22,8 @@ pub enum Owner {
 /// What is booked at once at most: what is delivered, what is paid for it, and a fee of either side.
 const ENTRIES_MAX: usize = 4;
 
-/// No balance that is further from zero takes another entry, so that the sum of those of one trade can't overflow.
+/// No balance that is further from zero takes another entry, so that the sum of those of the trades of a package, which are
+/// checked together before any is posted, can't overflow.
 const BALANCE_MAX: u128 = 1 << 124;
 const UNITS_MAX: u128 = 1 << 122;
 
@@ -189,7 +190,7 @@ impl Accounts {
         Ok(Entries([base, quote, Entry::default(), Entry::default()]))
     }
 
-    /// Books entries that nothing was posted since.
+    /// Books entries that nothing was posted since but those of other legs of the same package.
     #[inline]
     pub fn post(&mut self, entries: &Entries) {
         for Entry { from, to, units } in entries.0 {
@@ -216,7 +217,7 @@ impl Accounts {
         let held = self.clients_from + self.clients.iter().count();
         for units in &mut self.balances[..held] {
             visitor.wide(units)?;
-            if units.unsigned_abs() > BALANCE_MAX + ENTRIES_MAX as u128 * UNITS_MAX {
+            if units.unsigned_abs() > BALANCE_MAX + (LEGS_MAX * ENTRIES_MAX) as u128 * UNITS_MAX {
                 return Err(visitor.bad(0, "a balance within its bound"));
             }
         }

@@ -1,7 +1,7 @@
 //! State machines of RFQ and quote, orders at venues, and positions.
 //!
 //! [`life`] is the table of what may become of a request, its quote and an order at a venue. [`QuoteTable`] holds every open quote and remembers those that ended last; [`Streams`] what is quoted again and again;
-//! [`Reports`] what was told last of accepts, [`Recalls`] what clients took back;
+//! [`Packages`] what packages consist of; [`Reports`] what was told last of accepts, [`Recalls`] what clients took back;
 //! [`Positions`] the house position and cash in each instrument. [`OrderTable`] holds every order that is open at a venue,
 //! [`ParentTable`] what they are parts of, [`Executions`] the reports that were taken of them and the trades that these told of. [`ClientOrders`] holds what is open in the desk's own books, [`Holdings`]
 //! what clients traded there. [`Accounts`] holds who has what, in double entry.
@@ -18,6 +18,7 @@ mod holds;
 pub mod life;
 mod mark_outs;
 mod orders;
+mod packages;
 mod pairs;
 mod parents;
 mod positions;
@@ -36,9 +37,10 @@ pub use holdings::Holdings;
 pub use holds::{Hold, Holds};
 pub use mark_outs::{FILLS_MAX, HORIZONS_MAX, MarkOuts};
 pub use orders::{OPEN_ORDERS_MAX, OrderSlot, OrderTable};
+pub use packages::{FilledLeg, Leg, PACKAGES_MAX, Package, Packages};
 pub use parents::{PARENTS_MAX, ParentSlot, ParentTable};
 pub use positions::{Executed, Position, Positions};
 pub use quotes::{Open, OpenQuote, QuoteTable, RequestHash, Slot};
 pub use recalls::Recalls;
-pub use reports::{REPORTS_MAX, Reports};
+pub use reports::{REPORTS_MAX, Report, Reports};
 pub use streams::{Stream, StreamSlot, Streams};

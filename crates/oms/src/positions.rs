@@ -153,19 +153,38 @@ impl Positions {
         qty: Qty,
         px: Px,
     ) -> Result<Position, Reason> {
-        let position = &mut self.positions[instrument.id.index()];
+        let filled = self.check_fill(instrument, side, qty, px)?;
+        self.positions[instrument.id.index()] = filled;
+        Ok(filled)
+    }
+
+    /// What [`Positions::fill`] would make of the position.
+    ///
+    /// # Errors
+    /// As it.
+    ///
+    /// # Panics
+    /// As it.
+    #[inline]
+    pub fn check_fill(
+        &self,
+        instrument: &Instrument,
+        side: Side,
+        qty: Qty,
+        px: Px,
+    ) -> Result<Position, Reason> {
+        let position = &self.positions[instrument.id.index()];
         let lots = qty.0.checked_mul(-side.sign()).ok_or(Reason::Overflow)?;
         let paid = instrument.notional(px, Qty(lots)).ok_or(Reason::Overflow)?.get();
         let held = position.qty.0.checked_add(lots).ok_or(Reason::Overflow)?;
         let cash = position.cash.get().checked_sub(paid);
         let cost = position.cost_after(instrument, lots, px);
-        *position = Position {
+        Ok(Position {
             qty: Qty(held),
             cash: within(cash)?,
             cost: within(cost)?,
             fees: position.fees,
-        };
-        Ok(*position)
+        })
     }
 
     /// Books a fill at a venue that the house did on `side`, and what was charged for it in the instrument's quote asset; a

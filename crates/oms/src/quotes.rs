@@ -16,7 +16,8 @@ pub struct OpenQuote {
     pub quote_req_id: Text<24>,
     /// For whom.
     pub client: ClientId,
-    /// In what.
+    /// In what; [`PACKAGE`](pinrail_types::record::PACKAGE) for one that [`Packages`](crate::Packages) has the rest of, which has
+    /// no price here, holds no credit here, and whose quantities are units.
     pub instrument: InstrumentId,
     /// What we pay, or [`Px::NONE`].
     pub bid_px: Px,

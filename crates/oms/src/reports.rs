@@ -1,9 +1,9 @@
 //! The last reports on clients' accepts, so that an order that comes twice is answered twice and judged once.
 
 use bytemuck::Zeroable;
-use pinrail_types::record::{ExecType, ExecutionReport};
+use pinrail_types::record::{ExecType, ExecutionReport, MultilegExecutionReport, Record};
 use pinrail_types::state::{StateError, Visitor};
-use pinrail_types::{ClientId, Text};
+use pinrail_types::{ClientId, RecordHeader, Text};
 
 use crate::quotes::request_hash;
 use crate::slots::Slots;
@@ -11,11 +11,56 @@ use crate::slots::Slots;
 /// Orders that were taken whose last report is remembered, of all clients together; and as many that were refused.
 pub const REPORTS_MAX: usize = 4_096;
 
+/// A report on an order, of one instrument or of a package.
+pub trait Report: Record {
+    /// Who ordered.
+    fn client(&self) -> ClientId;
+
+    /// The client's id of the order.
+    fn cl_ord_id(&self) -> &Text<24>;
+
+    /// Whether it refuses the order.
+    fn is_refusal(&self) -> bool;
+
+    /// The same report with this header.
+    #[must_use]
+    fn with_header(self, header: RecordHeader) -> Self;
+}
+
+macro_rules! report {
+    ($record:ident) => {
+        impl Report for $record {
+            #[inline]
+            fn client(&self) -> ClientId {
+                self.client
+            }
+
+            #[inline]
+            fn cl_ord_id(&self) -> &Text<24> {
+                &self.cl_ord_id
+            }
+
+            #[inline]
+            fn is_refusal(&self) -> bool {
+                self.exec_type == ExecType::Rejected.byte()
+            }
+
+            #[inline]
+            fn with_header(self, header: RecordHeader) -> Self {
+                $record { header, ..self }
+            }
+        }
+    };
+}
+
+report!(ExecutionReport);
+report!(MultilegExecutionReport);
+
 /// So many reports, the oldest of which gives its place to the next.
 #[derive(Clone, Debug)]
-struct Ring {
+struct Ring<R> {
     /// With headers of zero.
-    held: Vec<ExecutionReport>,
+    held: Vec<R>,
     /// Where the next order is put; the oldest stands there once the ring is full.
     next: usize,
 }
@@ -23,22 +68,26 @@ struct Ring {
 /// The last report on each of the last [`REPORTS_MAX`] orders that were taken, and of as many that were refused, by client and the
 /// client's id. They are kept apart so that nobody can have a trade forgotten by orders that lead to none.
 #[derive(Clone, Debug)]
-pub struct Reports {
-    taken: Ring,
-    refused: Ring,
+pub struct Reports<R = ExecutionReport> {
+    taken: Ring<R>,
+    refused: Ring<R>,
     /// Places in `taken`, and behind these those in `refused`.
     by_id: Slots,
 }
 
-impl Default for Reports {
+impl<R: Report> Default for Reports<R> {
     fn default() -> Self {
         Reports::new()
     }
 }
 
-impl Reports {
+fn hash_of<R: Report>(report: &R) -> u32 {
+    request_hash(report.client(), report.cl_ord_id())
+}
+
+impl<R: Report> Reports<R> {
     /// None yet.
-    pub fn new() -> Reports {
+    pub fn new() -> Reports<R> {
         let ring = || Ring {
             held: Vec::with_capacity(REPORTS_MAX),
             next: 0,
@@ -50,7 +99,14 @@ impl Reports {
         }
     }
 
-    fn at(&self, place: u32) -> &ExecutionReport {
+    /// Whether none is remembered.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.taken.held.is_empty() && self.refused.held.is_empty()
+    }
+
+    #[inline]
+    fn at(&self, place: u32) -> &R {
         let place = place as usize;
         match place.checked_sub(REPORTS_MAX) {
             None => &self.taken.held[place],
@@ -58,31 +114,33 @@ impl Reports {
         }
     }
 
-    fn place(&self, client: ClientId, cl_ord_id: &Text<24>) -> Option<u32> {
-        self.by_id.find(request_hash(client, cl_ord_id), |place| {
+    #[inline]
+    fn place(&self, hash: u32, client: ClientId, cl_ord_id: &Text<24>) -> Option<u32> {
+        self.by_id.find(hash, |place| {
             let held = self.at(place);
-            held.client == client && held.cl_ord_id == *cl_ord_id
+            held.client() == client && held.cl_ord_id() == cl_ord_id
         })
     }
 
     /// The last report on an order.
     #[inline]
-    pub fn find(&self, client: ClientId, cl_ord_id: &Text<24>) -> Option<&ExecutionReport> {
-        self.place(client, cl_ord_id).map(|place| self.at(place))
+    pub fn find(&self, client: ClientId, cl_ord_id: &Text<24>) -> Option<&R> {
+        let place = self.place(request_hash(client, cl_ord_id), client, cl_ord_id);
+        place.map(|place| self.at(place))
     }
 
     /// Notes a report: in the place of the one before on the same order, or in that of the oldest order of its kind.
-    pub fn note(&mut self, report: &ExecutionReport) {
-        match self.place(report.client, &report.cl_ord_id) {
-            Some(place) if (place as usize) < REPORTS_MAX => {
-                self.taken.held[place as usize] = without_header(report);
-            }
-            Some(place) => self.refused.held[place as usize - REPORTS_MAX] = without_header(report),
-            None => self.add(report, report.exec_type == ExecType::Rejected.byte()),
+    pub fn note(&mut self, report: &R) {
+        let report = report.with_header(Zeroable::zeroed());
+        let hash = hash_of(&report);
+        match self.place(hash, report.client(), report.cl_ord_id()) {
+            Some(place) if (place as usize) < REPORTS_MAX => self.taken.held[place as usize] = report,
+            Some(place) => self.refused.held[place as usize - REPORTS_MAX] = report,
+            None => self.add(report, hash, report.is_refusal()),
         }
     }
 
-    fn add(&mut self, report: &ExecutionReport, is_refused: bool) {
+    fn add(&mut self, report: R, hash: u32, is_refused: bool) {
         let (ring, from) = if is_refused {
             (&mut self.refused, REPORTS_MAX)
         } else {
@@ -91,14 +149,12 @@ impl Reports {
         let place = (from + ring.next) as u32;
         match ring.held.get_mut(ring.next) {
             Some(oldest) => {
-                let hash = request_hash(oldest.client, &oldest.cl_ord_id);
-                self.by_id.remove(hash, place);
-                *oldest = without_header(report);
+                self.by_id.remove(hash_of(oldest), place);
+                *oldest = report;
             }
-            None => ring.held.push(without_header(report)),
+            None => ring.held.push(report),
         }
         ring.next = (ring.next + 1) % REPORTS_MAX;
-        let hash = request_hash(report.client, &report.cl_ord_id);
         self.by_id.insert(hash, place);
     }
 
@@ -116,24 +172,18 @@ impl Reports {
             for at in 0..len {
                 let ring = if is_refused { &self.refused } else { &self.taken };
                 let held = ring.held.get((oldest + at) % REPORTS_MAX).copied();
-                let mut report = held.unwrap_or_else(Zeroable::zeroed);
+                let mut report = held.unwrap_or_else(R::zeroed);
                 visitor.plain(&mut report)?;
                 if visitor.is_loading() {
-                    if self.place(report.client, &report.cl_ord_id).is_some() {
+                    let hash = hash_of(&report);
+                    if self.place(hash, report.client(), report.cl_ord_id()).is_some() {
                         return Err(visitor.bad(at as u64, "another order"));
                     }
-                    self.add(&report, is_refused);
+                    self.add(report, hash, is_refused);
                 }
             }
         }
         Ok(())
-    }
-}
-
-fn without_header(report: &ExecutionReport) -> ExecutionReport {
-    ExecutionReport {
-        header: Zeroable::zeroed(),
-        ..*report
     }
 }
 

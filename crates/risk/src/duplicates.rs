@@ -74,6 +74,23 @@ impl RecentOrders {
         omitted.require(Check::DuplicatesFull, live.nth(WAYS - 1).is_none())
     }
 
+    /// Checks that there is room to remember an order that passed [`RecentOrders::check`] beside others that did.
+    pub(crate) fn check_room(
+        &self,
+        others: &[Ask],
+        ask: &Ask,
+        now: u64,
+        omitted: Omitted,
+    ) -> Result<(), Reason> {
+        let set = Order::of(ask).set();
+        let live = self.sets[set].iter().filter(|held| held.until > now).count();
+        let beside = others
+            .iter()
+            .filter(|other| Order::of(other).set() == set)
+            .count();
+        omitted.require(Check::DuplicatesFull, live + beside < WAYS)
+    }
+
     /// Remembers an order that passed [`RecentOrders::check`] at the same time.
     pub(crate) fn put(&mut self, ask: &Ask, now: u64, window_ns: u64) {
         let until = now.saturating_add(window_ns);

@@ -1,6 +1,6 @@
 //! What puts trading into a stricter state by itself, until a named person turns it on again.
 
-use pinrail_types::record::{LimitKind, Scope, TradingState};
+use pinrail_types::record::{LEGS_MAX, LimitKind, Scope, TradingState};
 use pinrail_types::{InstrumentId, Px, Qty, Reason, Text};
 
 use crate::ask::Ask;
@@ -22,12 +22,12 @@ pub struct Latch {
     pub reason: Reason,
 }
 
-/// Latches that one input may cause at most: an instrument and the desk, twice each.
-pub(crate) const LATCHES_MAX: usize = 8;
+/// Latches that may wait to be told of: the instruments of a package and the desk, twice each.
+pub(crate) const LATCHES_MAX: usize = 2 * (LEGS_MAX + 1);
 
 impl Risk {
     /// The next state that risk set by itself and that was not told of yet. To be asked until there is none, behind each
-    /// call that may have set one: [`Risk::reserve`], [`Risk::reserve_order`], [`Risk::filled`], [`Risk::booked`], [`Risk::rebooked`], [`Risk::show`], [`Risk::set_limit`].
+    /// call that may have set one: [`Risk::reserve`], [`Risk::reserve_order`], [`Risk::reserve_legs`], [`Risk::filled`], [`Risk::filled_legs`], [`Risk::booked`], [`Risk::rebooked`], [`Risk::show`], [`Risk::set_limit`].
     #[inline]
     pub fn latched(&mut self) -> Option<Latch> {
         if self.latches.is_empty() {

@@ -33,6 +33,7 @@ mod fills;
 mod gauge;
 mod instrument;
 mod latch;
+mod legs;
 mod limits;
 mod orders;
 mod profit;

@@ -37,8 +37,11 @@ impl Role {
                     || record_type.0 == VenueMassCancel::TYPE.0
             }
             Role::Execution => record_type.0 == VenueReport::TYPE.0 || record_type.0 == VenueBalance::TYPE.0,
-            // A person's alone, though it stands among what clients send.
-            Role::Client => record_type.band() == 0x03 && record_type.0 != VenueMassCancel::TYPE.0,
+            // The mass cancel is a person's alone, though it stands among what clients send.
+            Role::Client => {
+                record_type.is_package_request()
+                    || (record_type.band() == 0x03 && record_type.0 != VenueMassCancel::TYPE.0)
+            }
             Role::Model => record_type.band() == 0x05,
             Role::Venue => matches!(record_type.band(), 0x02 | 0x80..=0xbf),
         }

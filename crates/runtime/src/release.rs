@@ -14,7 +14,8 @@ use pinrail_journal::{ArchiverStatus, Control, From, JournalId, ReadError, Reade
 use pinrail_types::record::{
     AuctionPrice, BookLevelDelta, BookOrderDelta, BookStatus, DealerBasis, DealerRequest, EpochStart,
     ExecType, ExecutionReport, InputReject, InternalTop, LastLookReport, LimitStatus, MarkOut, MarkOutMiss,
-    MarketPhaseReport, MassQuoteAck, OrderCancelReject, OrderMassCancelReport, OutputHash, ParentOrderReport,
+    MarketPhaseReport, MassQuoteAck, MultilegExecutionReport, MultilegQuote, MultilegQuoteLeg,
+    MultilegQuoteReject, OrderCancelReject, OrderMassCancelReport, OutputHash, ParentOrderReport,
     PositionCost, PositionReport, Quote, QuoteBasis, QuoteHedge, QuoteRequestReject, QuoteStatusReport,
     QuoteUpdateIds, StateChange, TradeCaptureReport, VenueMassCancelReport, VenueOrder, VenueOrderCancel,
     VenueOrderReject, VenueOrderReplace,
@@ -35,9 +36,9 @@ pub enum ReleasePoint {
 ///
 /// | class | what | point |
 /// |---|---|---|
-/// | quotes | `Quote`, and `QuoteStatusReport`, which ends one | [`ReleasePolicy::quotes`] |
-/// | fills | `ExecutionReport` of a trade, or that refuses an accept because the quote *was filled* | [`ReleasePolicy::fills`] |
-/// | refusals | `QuoteRequestReject`, every other `ExecutionReport` that refuses | always at once |
+/// | quotes | `Quote`, `MultilegQuote` with its legs, and `QuoteStatusReport`, which ends one | [`ReleasePolicy::quotes`] |
+/// | fills | `ExecutionReport` or `MultilegExecutionReport` of a trade, or that refuses an accept because the quote *was filled* | [`ReleasePolicy::fills`] |
+/// | refusals | `QuoteRequestReject`, `MultilegQuoteReject`, every other report that refuses an accept | always at once |
 /// | requests that wait for a dealer | `DealerRequest` | always at once |
 /// | new venue orders | `VenueOrder`, `VenueOrderReplace` | [`ReleasePolicy::orders`] |
 /// | cancels | `VenueOrderCancel` | always at once; see below |
@@ -78,13 +79,24 @@ impl ReleasePolicy {
     /// waits as a fill does.
     pub fn point_of(&self, frame: &Frame) -> Option<ReleasePoint> {
         match frame.record_type() {
-            Quote::TYPE | QuoteStatusReport::TYPE => Some(self.quotes),
-            QuoteRequestReject::TYPE | DealerRequest::TYPE | VenueOrderCancel::TYPE => {
-                Some(ReleasePoint::AtOnce)
+            Quote::TYPE | MultilegQuote::TYPE | MultilegQuoteLeg::TYPE | QuoteStatusReport::TYPE => {
+                Some(self.quotes)
             }
+            QuoteRequestReject::TYPE
+            | MultilegQuoteReject::TYPE
+            | DealerRequest::TYPE
+            | VenueOrderCancel::TYPE => Some(ReleasePoint::AtOnce),
             VenueOrder::TYPE | VenueOrderReplace::TYPE => Some(self.orders),
             ExecutionReport::TYPE => match frame.get::<ExecutionReport>() {
-                Some(report) if !tells_of_a_fill(report) => Some(ReleasePoint::AtOnce),
+                Some(report) if !tells_of_a_fill(report.exec_type, report.reason) => {
+                    Some(ReleasePoint::AtOnce)
+                }
+                _ => Some(self.fills),
+            },
+            MultilegExecutionReport::TYPE => match frame.get::<MultilegExecutionReport>() {
+                Some(report) if !tells_of_a_fill(report.exec_type, report.reason) => {
+                    Some(ReleasePoint::AtOnce)
+                }
                 _ => Some(self.fills),
             },
             // A book of the desk's own tells of its trades in everything that it says, and so does that an order is gone.
@@ -119,8 +131,8 @@ impl ReleasePolicy {
     }
 }
 
-fn tells_of_a_fill(report: &ExecutionReport) -> bool {
-    report.exec_type != ExecType::Rejected.byte() || report.reason == Reason::QuoteFilled.code()
+fn tells_of_a_fill(exec_type: u8, reason: u16) -> bool {
+    exec_type != ExecType::Rejected.byte() || reason == Reason::QuoteFilled.code()
 }
 
 /// What one output is called between its senders, its receiver and the journal: the epoch that wrote it and its sequence.

@@ -129,7 +129,7 @@ impl Cause {
 /// | `0x01` | inputs: configuration |
 /// | `0x02` | inputs: market data |
 /// | `0x03` | inputs: client requests, and what a person asks of venue orders |
-/// | `0x04` | inputs: operator, runtime and time |
+/// | `0x04` | inputs: operator, runtime and time; from `0x0420` to `0x0427` client requests for packages |
 /// | `0x10`–`0x1f` | outputs |
 /// | `0x80`–`0xbf` | inputs of the embedder's own |
 /// | `0xc0`–`0xff` | outputs of the embedder's own |
@@ -151,6 +151,12 @@ impl RecordType {
     #[inline]
     pub const fn band(self) -> u8 {
         (self.0 >> 8) as u8
+    }
+
+    /// A client request for a package, which stands in the band of operators.
+    #[inline]
+    pub const fn is_package_request(self) -> bool {
+        matches!(self.0, 0x0420..=0x0427)
     }
 
     /// Framing of rings and journals.

@@ -290,6 +290,18 @@ reasons! {
     UnknownExecId = 562,
     /// A venue takes back or corrects a trade that it took back before.
     TradeBusted = 563,
+    /// A package has fewer legs than two, or more than it may.
+    LegCount = 575,
+    /// Two legs of a package are in the same instrument.
+    LegRepeated = 576,
+    /// The units of a package, or the lots of a leg in one of them, are none.
+    LegRatio = 577,
+    /// The legs of a package are not all quoted in the same asset.
+    LegQuoteAsset = 578,
+    /// Less than all of a leg can be quoted, and a package is filled whole.
+    LegPartial = 579,
+    /// Only a dealer may quote one of the legs, and none quotes packages.
+    LegDealerOnly = 580,
 
     /// The bound on open quotes is reached.
     OpenQuotesFull = 600,
@@ -323,6 +335,8 @@ reasons! {
     MarkOutsFull = 618,
     /// When the market is to be looked at behind fills was changed, and what was still to come left out.
     MarkOutsChanged = 619,
+    /// The bound on packages is reached.
+    PackagesFull = 622,
 
     /// Only the journal's reserve is left.
     JournalShort = 700,

@@ -17,6 +17,7 @@ mod dealing;
 mod limit;
 mod market;
 mod model;
+mod multileg;
 mod order;
 mod output;
 mod quality;
@@ -43,6 +44,10 @@ pub use dealing::{
 pub use limit::{LimitKind, LimitOutcome, LimitScope, LimitSet, LimitStatus};
 pub use market::{BookLevel, BookUpdate, LEVELS_MAX, TopOfBook, Trade, VenueStatus, VenueStatusKind};
 pub use model::ModelInput;
+pub use multileg::{
+    LEGS_MAX, MultilegExecutionReport, MultilegQuote, MultilegQuoteLeg, MultilegQuoteReject,
+    MultilegQuoteRequest, MultilegReportingType, NO_LEG, NewOrderMultileg, PACKAGE,
+};
 pub use order::{
     ParentOrderReport, ParentState, TimeInForce, VenueBalance, VenueMassCancel, VenueMassCancelReport,
     VenueOrder, VenueOrderCancel, VenueOrderReject, VenueOrderReplace, VenueReport,
@@ -123,6 +128,8 @@ pub const RECORDS: &[Schema] = &[
     MarketPhaseSet::SCHEMA,
     DealerQuote::SCHEMA,
     DealerPass::SCHEMA,
+    MultilegQuoteRequest::SCHEMA,
+    NewOrderMultileg::SCHEMA,
     ModelInput::SCHEMA,
     Quote::SCHEMA,
     QuoteRequestReject::SCHEMA,
@@ -158,6 +165,10 @@ pub const RECORDS: &[Schema] = &[
     MarkOutMiss::SCHEMA,
     QuoteHedge::SCHEMA,
     QuoteUpdateIds::SCHEMA,
+    MultilegQuote::SCHEMA,
+    MultilegQuoteLeg::SCHEMA,
+    MultilegQuoteReject::SCHEMA,
+    MultilegExecutionReport::SCHEMA,
 ];
 
 /// Declares a record: its number, layout version, length in lines, and each field with its offset, all checked at

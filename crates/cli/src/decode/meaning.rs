@@ -4,10 +4,10 @@ use std::fmt::Debug;
 
 use pinrail_types::record::{
     BookState, CxlRejResponseTo, ExecType, InventoryRule, LastLiquidityInd, LastLookOutcome, LimitKind,
-    LimitOutcome, MarketPhase, MdUpdateAction, OrdStatus, OrdType, ParentState, PartyKind, QuoteCancelType,
-    QuoteRespType, QuoteStatus, QuoteType, RuntimeEventKind, Scope, SelfMatchPrevention, SequenceRule,
-    SessionEventKind, StreamState, SubscriptionRequestType, TWO_SIDED, TimeInForce, TradeReportTransType,
-    TradeSource, TradingState, TriggerPriceType, VenueStatusKind,
+    LimitOutcome, MarketPhase, MdUpdateAction, MultilegReportingType, OrdStatus, OrdType, ParentState,
+    PartyKind, QuoteCancelType, QuoteRespType, QuoteStatus, QuoteType, RuntimeEventKind, Scope,
+    SelfMatchPrevention, SequenceRule, SessionEventKind, StreamState, SubscriptionRequestType, TWO_SIDED,
+    TimeInForce, TradeReportTransType, TradeSource, TradingState, TriggerPriceType, VenueStatusKind,
 };
 use pinrail_types::schema;
 use pinrail_types::{Reason, RecordType, Side};
@@ -40,7 +40,7 @@ pub(super) fn meaning(record: &str, field: &str) -> Meaning {
             | "oldest_ts_recv",
         ) => Meaning::Time,
         (_, "asset" | "base" | "quote" | "credit_asset" | "fee_asset") => Meaning::Asset,
-        (_, "instrument") => Meaning::Instrument,
+        (_, name) if name == "instrument" || name.ends_with("_instrument") => Meaning::Instrument,
         (_, "venue") => Meaning::Venue,
         (_, "client") => Meaning::Client,
         (_, name) if name == "px" || name.ends_with("_px") => Meaning::Px,
@@ -59,7 +59,10 @@ pub(super) fn meaning(record: &str, field: &str) -> Meaning {
             | "MarkOut" | "BookOrderDelta",
             "side" | "taker_side",
         ) => Meaning::Code(side),
+        ("MultilegQuoteLeg" | "NewOrderMultileg" | "MultilegExecutionReport", "side") => Meaning::Code(side),
         (_, "side") => Meaning::Code(side_or_both),
+        (_, name) if name.ends_with("_side") => Meaning::Code(side),
+        (_, "reporting_type") => Meaning::Code(|code| name(code, MultilegReportingType::from_byte)),
         (_, "quote_type") => Meaning::Code(quote_type),
         (_, "cancel_type") => Meaning::Code(|code| name(code, QuoteCancelType::from_byte)),
         ("SessionEvent", "kind") => Meaning::Code(|code| name(code, SessionEventKind::from_byte)),
@@ -195,6 +198,9 @@ mod tests {
         "bid_cost_low",
         "offer_cost_high",
         "offer_cost_low",
+        "legs",
+        "leg",
+        "units",
     ];
 
     #[test]

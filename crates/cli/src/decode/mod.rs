@@ -240,7 +240,8 @@ impl Decoder {
     }
 
     fn fields(&self, schema: &Schema, frame: &Frame) -> Vec<(&'static str, Value)> {
-        let instrument = id_field(schema, frame, "instrument").and_then(|id| self.instruments.get(&id));
+        let known = |name: &str| self.instruments.get(&id_field(schema, frame, name)?);
+        let instrument = known("instrument");
         let mut fields = Vec::with_capacity(schema.fields.len());
         for field in schema.fields {
             // A record of variable length ends where its header says.
@@ -253,6 +254,9 @@ impl Decoder {
                 fields.push(("ask_levels", Value::Levels(asks)));
                 continue;
             }
+            // What stands for one of several legs is in that leg's instrument.
+            let of_leg = field.name.starts_with("leg_").then(|| field.name.split_at(6).0);
+            let instrument = of_leg.map_or(instrument, |leg| known(&format!("{leg}instrument")));
             let value = self.value(schema, field, bytes, frame, instrument);
             if !matches!(&value, Value::Padding(bytes) if bytes.iter().all(|b| *b == 0)) {
                 fields.push((field.name, value));
@@ -323,7 +327,7 @@ fn asset_of(amount: &str) -> &'static str {
     match amount {
         "base_amt" => "base",
         "gross_trade_amt" => "quote",
-        "balance" => "asset",
+        "balance" | "bid_amt" | "offer_amt" | "price_amt" | "net_amt" => "asset",
         fee if fee.ends_with("fee") => "fee_asset",
         _ => "credit_asset",
     }

@@ -1,6 +1,7 @@
 use bytemuck::Zeroable;
 use pinrail_types::record::{
-    BookLevel, InstrumentLimits, Quote, QuoteRequest, QuoteRequestReject, RECORDS, Record, TradingStateSet,
+    BookLevel, InstrumentLimits, MultilegQuote, MultilegQuoteRequest, Quote, QuoteRequest,
+    QuoteRequestReject, RECORDS, Record, TradingStateSet,
 };
 use pinrail_types::{
     Amount, AssetId, ClientId, Commit, InstrumentId, Qty, Reason, SessionId, SourceId, Text, VenueId,
@@ -110,6 +111,37 @@ fn story() -> Vec<Frame> {
     ];
     frames[3].header_mut().commit = commit;
     frames
+}
+
+#[test]
+fn each_leg_of_a_package_is_in_its_own_instrument_and_its_price_in_its_asset() {
+    let mut decoder = Decoder::new();
+    for frame in story() {
+        decoder.learn(&frame);
+    }
+    let lots = Qty(100_000);
+    let request = MultilegQuoteRequest::zeroed();
+    let request = request.with_legs(&[(InstrumentId(0), b'1', lots), (InstrumentId(5), b'2', lots)]);
+    let decoded = decoder.decode(&framed(&request, 1, Cause::input(SourceId(3), 1)));
+    let line = decoded.to_string();
+    for shown in [
+        "leg_0_side=Buy",
+        "leg_0_instrument=0(BTC-USD)",
+        "leg_0_ratio_qty=100000l(1.00000)",
+        "leg_1_side=Sell",
+        "leg_1_instrument=5",
+        "leg_1_ratio_qty=100000l",
+    ] {
+        assert!(line.contains(shown), "{shown} in {line}");
+    }
+    assert!(!line.contains("leg_1_ratio_qty=100000l("), "{line}");
+    let quote = MultilegQuote {
+        asset: AssetId(1),
+        bid_amt: Amount::new(-1_500_000),
+        ..MultilegQuote::zeroed()
+    };
+    let line = decoder.decode(&framed(&quote, 2, 1)).to_string();
+    assert!(line.contains("bid_amt=-1500000u(-1.500000)"), "{line}");
 }
 
 #[test]

@@ -126,6 +126,11 @@ fn is_code(column: &str, dump: &Map<String, Value>) -> bool {
         "seller_kind",
         "quote_type",
         "cancel_type",
+        "reporting_type",
+        "leg_0_side",
+        "leg_1_side",
+        "leg_2_side",
+        "leg_3_side",
     ];
     let of_type = [
         "VenueStatus",

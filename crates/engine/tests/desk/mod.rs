@@ -1,6 +1,7 @@
 //! A small desk for tests: one instrument at two venues, two clients.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
+pub mod packages;
 pub mod strategies;
 
 use bytemuck::Zeroable;
@@ -150,12 +151,17 @@ impl Desk {
 impl<P: Pricer> Desk<P> {
     /// Configured and still halted, with a model.
     pub fn halted_with(make: impl FnOnce(&Bounds) -> P) -> Desk<P> {
+        Desk::halted_in(2, 64, make)
+    }
+
+    /// The same with room for so many instruments and quotes.
+    pub fn halted_in(instruments: usize, open_quotes: usize, make: impl FnOnce(&Bounds) -> P) -> Desk<P> {
         let bounds = Bounds {
             assets: 2,
-            instruments: 2,
+            instruments,
             venues: 2,
             clients: 3,
-            open_quotes: 64,
+            open_quotes,
             book_levels: 64,
             sources: 2,
             orders: 64,

@@ -10,6 +10,7 @@ use crate::risk::{Risk, RiskBounds};
 
 mod four_eyes;
 mod latches;
+mod legs;
 mod limits;
 mod orders;
 mod reserve;

@@ -273,6 +273,7 @@ fn every_output_of_this_version_is_judged_by_name() {
         let does_wait = matches!(
             schema.name,
             "ExecutionReport"
+                | "MultilegExecutionReport"
                 | "VenueOrder"
                 | "VenueOrderReplace"
                 | "OrderCancelReject"

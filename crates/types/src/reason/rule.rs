@@ -116,12 +116,17 @@ impl Reason {
             Reason::OrderTypeUnsupported => "FIX OrdType (40)",
             Reason::SessionGone => "FIX MsgType 5",
             Reason::QuoteIndicative => "FIX QuoteType (537)",
+            Reason::LegCount => "FIX NoLegs (555)",
+            Reason::LegRepeated => "FIX LegSymbol (600)",
+            Reason::LegRatio | Reason::LegPartial => "FIX LegRatioQty (623)",
+            Reason::LegQuoteAsset => "FIX LegCurrency (556)",
             Reason::QuoteHeld | Reason::LastLookMoved => "FX Global Code, Principle 17",
             Reason::CashUnquotable => "FIX CashOrderQty (152)",
             Reason::DealerPassed
             | Reason::DealerTimeout
             | Reason::UnknownDealerRequest
-            | Reason::DealerOnly => "own: what a dealer decides",
+            | Reason::DealerOnly
+            | Reason::LegDealerOnly => "own: what a dealer decides",
             Reason::DealingFull
             | Reason::OpenQuotesFull
             | Reason::StreamsFull
@@ -136,6 +141,7 @@ impl Reason {
             | Reason::ParentOrdersFull
             | Reason::MarkOutsFull
             | Reason::MarkOutsChanged
+            | Reason::PackagesFull
             | Reason::ActionsFull => BOUNDED,
             Reason::ClientRate | Reason::SessionRate | Reason::OrderToTrade | Reason::VenueRate => MESSAGES,
             Reason::ExecutionThrottle => THROTTLE,
