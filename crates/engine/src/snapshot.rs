@@ -145,9 +145,12 @@ impl<P: Pricer> Engine<P> {
                 let quote = self.quotes.get(slot);
                 (quote.instrument, quote.client) == (PACKAGE, package.client)
             });
-            let is_here = package.legs().iter().all(|leg| {
-                let traded = self.traded.get(leg.instrument.index());
-                leg.qty.is_orderable() && traded.is_some_and(Option::is_some)
+            let legs = package.legs();
+            let is_here = legs.iter().enumerate().all(|(at, leg)| {
+                let traded = self.traded.get(leg.instrument.index()).and_then(Option::as_ref);
+                let is_apart = legs[..at].iter().all(|other| other.instrument != leg.instrument);
+                let is_paid = traded.is_some_and(|traded| traded.meta.quote == package.asset);
+                leg.qty.is_orderable() && is_apart && is_paid
             });
             if !is_its || !is_here || package.client.index() >= self.bounds.clients {
                 return Err(visitor.bad(package.client.0.into(), "a package of this desk"));
