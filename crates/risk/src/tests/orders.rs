@@ -248,8 +248,11 @@ fn venues_and_strategies_have_switches_of_their_own() {
 #[test]
 fn a_venue_that_the_engine_halted_is_turned_on_by_a_named_person() {
     let mut risk = funded();
-    assert!(risk.halt_venue(V, Reason::UnknownOrder));
-    assert!(!risk.halt_venue(V, Reason::OrderMismatch), "it is halted");
+    assert!(risk.halt_scope(Scope::Venue, u32::from(V.0), Reason::UnknownOrder));
+    assert!(
+        !risk.halt_scope(Scope::Venue, u32::from(V.0), Reason::OrderMismatch),
+        "it is halted"
+    );
     assert_eq!(buy(&mut risk, 10_000, 5), Err(Reason::UnknownOrder));
     let nobody = risk.set_state(Scope::Venue, 0, TradingState::Active, &Text::EMPTY);
     assert_eq!(nobody, Err(Reason::ActorMissing));

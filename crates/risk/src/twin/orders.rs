@@ -122,7 +122,9 @@ impl Pair {
             qty: Qty(order.qty.0 + 1),
             ..order
         });
-        let halted = self.fast.halt_venue(venue, Reason::UnknownOrder);
+        let halted = self
+            .fast
+            .halt_scope(Scope::Venue, u32::from(venue.0), Reason::UnknownOrder);
         assert_eq!(halted, self.naive.halt_venue(venue, Reason::UnknownOrder));
     }
 
