@@ -215,16 +215,16 @@ fn honest(bounds: &Bounds) -> SweepPricer {
 fn outputs_are_those_of_this_behaviour_version_in_every_build() {
     let (outcome, _) = run(&inputs(), &honest);
     let pinned = Outcome {
-        outputs: 50_665,
-        output_hash: 0x9d8b_bc55_19d4_ba4c,
-        state_hash: 0x8db5_aea0_d22a_f337,
+        outputs: 61_181,
+        output_hash: 0x09fc_194d_e120_0e83,
+        state_hash: 0x460a_4c82_ae41_e4cb,
     };
     assert_eq!((BEHAVIOUR_VERSION, outcome), (7, pinned));
     let (outcome, _) = run(&inputs(), &makers);
     let pinned = Outcome {
-        outputs: 68_277,
-        output_hash: 0xf1eb_09c5_c602_c59d,
-        state_hash: 0x705b_6e74_add3_3578,
+        outputs: 85_586,
+        output_hash: 0xd8c4_3d6b_5b12_6933,
+        state_hash: 0x81a3_0685_b87b_faad,
     };
     assert_eq!(outcome, pinned, "with a strategy");
 }
