@@ -54,12 +54,23 @@ pub(super) fn meaning(record: &str, field: &str) -> Meaning {
         (_, "reason") => Meaning::Code(reason),
         (_, "input_type") => Meaning::Code(record_type),
         (
-            "NewOrderSingle" | "ExecutionReport" | "Trade" | "VenueOrder" | "VenueOrderReject"
-            | "VenueOrderReplace" | "VenueReport" | "ClientOrder" | "LastLookReport" | "BookLevelDelta"
-            | "MarkOut" | "BookOrderDelta",
+            "NewOrderSingle"
+            | "ExecutionReport"
+            | "Trade"
+            | "VenueOrder"
+            | "VenueOrderReject"
+            | "VenueOrderReplace"
+            | "VenueReport"
+            | "ClientOrder"
+            | "LastLookReport"
+            | "BookLevelDelta"
+            | "MarkOut"
+            | "BookOrderDelta"
+            | "MultilegQuoteLeg"
+            | "NewOrderMultileg"
+            | "MultilegExecutionReport",
             "side" | "taker_side",
         ) => Meaning::Code(side),
-        ("MultilegQuoteLeg" | "NewOrderMultileg" | "MultilegExecutionReport", "side") => Meaning::Code(side),
         (_, "side") => Meaning::Code(side_or_both),
         (_, name) if name.ends_with("_side") => Meaning::Code(side),
         (_, "reporting_type") => Meaning::Code(|code| name(code, MultilegReportingType::from_byte)),
