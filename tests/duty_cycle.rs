@@ -402,7 +402,7 @@ fn a_playback_ends_though_a_strategy_sets_its_timer_again_and_again() {
     };
     let with = play_with(restless, &script, 1_024, &[1], 1 << 20);
     let without = play(&script, 1_024, &[1], 1 << 20);
-    let ticks = (BOUNDS.open_quotes + Playback::<SweepPricer>::RUN_OUT_TIMERS) as u64;
+    let ticks = Playback::<SweepPricer>::timers_max(&BOUNDS) as u64;
     // A hash of the outputs stands behind each 4,096 inputs.
     assert_eq!(with.records, without.records + ticks + ticks / 4_096);
 }

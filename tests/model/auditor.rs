@@ -102,9 +102,9 @@ impl Auditor {
             refused,
         };
         self.count(&seen);
-        // What the input turned on is on for all that it led to; what it turned off was on until then.
+        // What the input loosened is so for all that it led to; what it halted was not until then.
         for change in seen.all::<StateChange>() {
-            if change.state == TradingState::Active.byte() {
+            if change.state != TradingState::Halted.byte() {
                 self.switches.see(&change)?;
             }
         }

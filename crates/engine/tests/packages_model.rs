@@ -316,16 +316,17 @@ impl Model {
             .orders
             .iter()
             .find(|(of, known, _)| (*of, *known) == (client, name));
-        if self.is_gone {
-            assert_eq!(filled(&out), Err(Reason::SessionGone));
-            return;
-        }
         if held || before.is_some() {
             let told = filled(&out).err().unwrap_or(Reason::None);
             assert_eq!(
                 (told, trades),
                 (before.map_or(Reason::None, |(_, _, reason)| *reason), 0)
             );
+            return;
+        }
+        if self.is_gone {
+            assert_eq!(filled(&out), Err(Reason::SessionGone));
+            self.orders.push((client, name, Reason::SessionGone));
             return;
         }
         let looks = self.looks;

@@ -299,7 +299,7 @@ fn a_desk_that_trades_by_itself_comes_to_the_same_twice_and_behind_a_restart() {
         world.close();
     }
     assert!(
-        orders > 1_000 && cancels > 300 && replaces > 100 && corrections > 200,
+        orders > 1_000 && cancels > 300 && replaces > 50 && corrections > 200,
         "{orders} orders, {cancels} cancels, {replaces} replacements, {corrections} corrections"
     );
 }

@@ -215,11 +215,12 @@ impl QuoteTable {
         .map(Slot)
     }
 
-    /// The quote for a request that ended is no longer found by it, so that a stream may be quoted again under the same id.
+    /// The quotes for a request that ended are no longer found by it, so that a stream may be quoted again under the same id.
     pub fn forget_request(&mut self, client: ClientId, quote_req_id: &Text<24>) {
         let hash = RequestHash::of(client, quote_req_id);
-        let ended = self.find_request(hash, client, quote_req_id, |entry| !entry.state.is_open());
-        if let Some(slot) = ended {
+        let is_ended = |entry: &Entry| !entry.state.is_open();
+        // There may be two: one that was held while the next was quoted. Which of them is found first, nothing may depend on.
+        while let Some(slot) = self.find_request(hash, client, quote_req_id, is_ended) {
             let entry = &mut self.entries[slot as usize];
             entry.is_indexed = false;
             self.by_request.remove(entry.hash, slot);
@@ -750,5 +751,31 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn all_ended_quotes_of_a_request_are_forgotten_by_it() {
+        let mut table = QuoteTable::new(8, 16);
+        let open = |table: &mut QuoteTable, seq: u64| {
+            let id = OutId {
+                seq,
+                epoch: 1,
+                sub: 0,
+            };
+            let quote = OpenQuote {
+                quote_id: table.next_id(id),
+                quote_req_id: Text::new("R").unwrap(),
+                valid_until: 10,
+                ..EMPTY
+            };
+            table.open(&quote, RequestHash::of(quote.client, &quote.quote_req_id))
+        };
+        let (held, next) = (open(&mut table, 1), open(&mut table, 2));
+        table.take(held, QuoteEvent::Hold);
+        table.end(held, QuoteEvent::Reject, Reason::LastLookMoved);
+        table.end(next, QuoteEvent::Replace, Reason::QuoteReplaced);
+        table.forget_request(ClientId(0), &Text::new("R").unwrap());
+        let hash = RequestHash::of(ClientId(0), &Text::new("R").unwrap());
+        assert!(!table.has_request(hash, ClientId(0), &Text::new("R").unwrap()));
     }
 }

@@ -1,6 +1,6 @@
 //! The duty cycle of the core when recordings are played: core time is the recorded time.
 
-use pinrail_engine::{Engine, MARKS_MAX, Pricer};
+use pinrail_engine::{Bounds, Engine, MARKS_MAX, Pricer};
 use pinrail_journal::Writer;
 use pinrail_types::record::RuntimeEventKind;
 use pinrail_types::{Frame, RecordType, SourceId};
@@ -61,6 +61,11 @@ impl<P: Pricer> Playback<P> {
     /// come.
     pub const RUN_OUT_TIMERS: usize = 16_384;
 
+    /// All timers that fire behind the last record at most.
+    pub const fn timers_max(bounds: &Bounds) -> usize {
+        bounds.open_quotes + MARKS_MAX + Self::RUN_OUT_TIMERS
+    }
+
     /// A core over `inlets`. Its first inputs are the start of the epoch and `configuration`, at the time of the first
     /// record.
     pub fn new(
@@ -76,7 +81,7 @@ impl<P: Pricer> Playback<P> {
             watermark: 0,
         };
         Playback {
-            timers_left: engine.bounds().open_quotes + MARKS_MAX + Self::RUN_OUT_TIMERS,
+            timers_left: Self::timers_max(engine.bounds()),
             machine: Machine::new(engine, writer),
             lanes: inlets.into_iter().map(lane).collect(),
             configuration: Some(configuration),

@@ -6,7 +6,7 @@ use pinrail_types::record::{
     AssetDef, ClientDef, EpochStart, ExecType, ExecutionReport, InstrumentDef, LastLookOutcome,
     LastLookReport, MarkOut, MarkOutMiss, ParentOrderReport, ParentState, PartyKind, Quote, QuoteRequest,
     QuoteRequestReject, QuoteStatusReport, StreamState, SubscriptionRequestType, TradeCaptureReport,
-    TradeSource, VenueDef, VenueOrder,
+    TradeReportTransType, TradeSource, VenueDef, VenueOrder,
 };
 use pinrail_types::{Amount, Flags, Frame, Instrument, OutId, Px, Qty, Side, schema};
 
@@ -107,6 +107,8 @@ pub(super) struct Seen {
     pub(super) last_ts: u64,
     quotes: Recent<Quoted>,
     orders: Recent<Px>,
+    /// What trades at venues were measured against, for those that are taken back.
+    trades: Recent<Px>,
     parents: Recent<Px>,
     inventories: BTreeMap<u32, Inventory<Who>>,
     cause: Cause,
@@ -429,7 +431,12 @@ impl Seen {
         } else {
             (trade.buyer, trade.seller_fee, -1)
         };
-        let reference = self.orders.held.get(&trade.ref_id).copied();
+        let is_back = trade.trans_type == TradeReportTransType::Cancel.byte();
+        let known = if is_back { &self.trades } else { &self.orders };
+        let reference = known.held.get(&trade.ref_id).copied();
+        if let Some(reference) = reference.filter(|_| !is_back) {
+            self.trades.put(trade.trade_id, reference);
+        }
         self.without_reference += u64::from(reference.is_none());
         let who = Who {
             client: UNKNOWN,
@@ -447,8 +454,13 @@ impl Seen {
         }
         let at = self.venues.entry(venue).or_default();
         let at = at.money.entry(trade.quote.0).or_default();
-        at.fills += 1;
-        at.notional += trade.gross_trade_amt.get().abs();
+        if is_back {
+            at.fills = at.fills.saturating_sub(1);
+            at.notional -= trade.gross_trade_amt.get().abs();
+        } else {
+            at.fills += 1;
+            at.notional += trade.gross_trade_amt.get().abs();
+        }
         at.cost += cost;
         at.fees += fee_here;
         let book = self.books.entry(who.instrument).or_default();
