@@ -149,8 +149,6 @@ impl<P: Pricer> Engine<P> {
             qty: ask.qty,
             hedge_bid_px: Px::NONE,
             hedge_offer_px: Px::NONE,
-            hedge_bid_cost: 0,
-            hedge_offer_cost: 0,
             ref_px: traded.venues.view(now)?.top()?.mid(),
             half_spread_e8: 0,
             adjustments: Adjustments::default(),

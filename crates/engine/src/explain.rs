@@ -1,8 +1,9 @@
 //! What is told behind a quote: what its price was made from, so that it can be made again from the journal alone.
 
+use pinrail_book::View;
 use pinrail_pricing::{Adjustments, Pricer, Prices};
 use pinrail_types::record::{QuoteBasis, QuoteHedge, QuoteUpdateIds};
-use pinrail_types::{ClientId, InstrumentId, OutId, Qty};
+use pinrail_types::{ClientId, InstrumentId, OutId, Px, Qty, Side};
 
 use crate::out::Out;
 use crate::rfq::Asked;
@@ -19,8 +20,10 @@ pub(crate) struct Explained {
     client: ClientId,
     venue_mask: u16,
     adjustments: Adjustments,
-    /// What hedges cost of the bid and of the offer.
-    hedge_costs: [i128; 2],
+    /// How much was quoted, and which sides a hedge was priced for.
+    qty: Qty,
+    has_bid: bool,
+    has_offer: bool,
     /// The house position.
     position: Qty,
     px_step: i64,
@@ -37,7 +40,9 @@ impl Explained {
             client: asked.ask.client,
             venue_mask: prices.venue_mask,
             adjustments: prices.adjustments,
-            hedge_costs: [prices.hedge_bid_cost, prices.hedge_offer_cost],
+            qty: prices.qty,
+            has_bid: prices.hedge_bid_px != Px::NONE,
+            has_offer: prices.hedge_offer_px != Px::NONE,
             position: asked.position,
             px_step: asked.px_step,
             life_ns,
@@ -112,11 +117,19 @@ fn basis(quoted: &Explained, traded: &Traded, (open_buy_qty, open_sell_qty): (Qt
 
 #[inline]
 fn hedge(quoted: &Explained, traded: &Traded, tier: u8, now: u64) -> QuoteHedge {
-    let [bid_cost, offer_cost] = quoted.hedge_costs;
+    let view = traded.venues.view(now).ok();
+    // As it was priced: no book moved since.
+    let cost = |is_priced: bool, side| {
+        let view = view.as_ref().filter(|_| is_priced);
+        let swept = view.and_then(|view| view.sweep(side, quoted.qty).ok());
+        swept.map_or(0, |swept| swept.cost)
+    };
+    let bid_cost = cost(quoted.has_bid, Side::Sell);
+    let offer_cost = cost(quoted.has_offer, Side::Buy);
     QuoteHedge {
         quote_id: quoted.quote_id,
         instrument: quoted.instrument,
-        usable_mask: traded.venues.view(now).map_or(0, |view| view.usable_mask()),
+        usable_mask: view.as_ref().map_or(0, View::usable_mask),
         tier,
         bid_cost_high: (bid_cost >> 64) as i64,
         bid_cost_low: bid_cost as u64,

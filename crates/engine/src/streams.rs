@@ -360,8 +360,6 @@ mod tests {
             qty: Qty(qty),
             hedge_bid_px: Px(0),
             hedge_offer_px: Px(0),
-            hedge_bid_cost: 0,
-            hedge_offer_cost: 0,
             ref_px: Px(0),
             half_spread_e8: 0,
             adjustments: pinrail_pricing::Adjustments::default(),

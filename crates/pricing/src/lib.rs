@@ -60,11 +60,6 @@ pub struct Prices {
     pub hedge_bid_px: Px,
     /// What a hedge of a client's purchase would cost per unit, fees on, rounded up.
     pub hedge_offer_px: Px,
-    /// What a hedge of a client's sale would fetch in all, fees off, in ticks times lots times 1e8; zero if not asked for. Told
-    /// behind the quote, and used for nothing.
-    pub hedge_bid_cost: i128,
-    /// What a hedge of a client's purchase would cost in all, fees on, alike.
-    pub hedge_offer_cost: i128,
     /// The reference that collars are judged against.
     pub ref_px: Px,
     /// Half-spread that was added, as a fraction times 1e8.

@@ -52,23 +52,21 @@ impl SweepPricer {
         let ref_px = view.top()?.mid();
         let adjustments = self.quoting[request.instrument.id.index()].adjustments(request);
         let mut venue_mask = 0;
-        let (mut hedge_offer_cost, mut hedge_offer_px, mut offer_px) = (0, Px::NONE, Px::NONE);
+        let (mut hedge_offer_px, mut offer_px) = (Px::NONE, Px::NONE);
         if request.side != Some(Side::Sell) {
             let factor = adjustments.offer_factor_e8(half_spread_e8);
-            (hedge_offer_cost, hedge_offer_px, offer_px) =
-                match hedged(&view, request, Side::Buy, factor, &mut venue_mask) {
-                    Ok(pxs) => pxs,
-                    Err(reason) => return self.refuse_or_part(reason, request, venues),
-                };
+            (hedge_offer_px, offer_px) = match hedged(&view, request, Side::Buy, factor, &mut venue_mask) {
+                Ok(pxs) => pxs,
+                Err(reason) => return self.refuse_or_part(reason, request, venues),
+            };
         }
-        let (mut hedge_bid_cost, mut hedge_bid_px, mut bid_px) = (0, Px::NONE, Px::NONE);
+        let (mut hedge_bid_px, mut bid_px) = (Px::NONE, Px::NONE);
         if request.side != Some(Side::Buy) {
             let factor = adjustments.bid_factor_e8(half_spread_e8);
-            (hedge_bid_cost, hedge_bid_px, bid_px) =
-                match hedged(&view, request, Side::Sell, factor, &mut venue_mask) {
-                    Ok(pxs) => pxs,
-                    Err(reason) => return self.refuse_or_part(reason, request, venues),
-                };
+            (hedge_bid_px, bid_px) = match hedged(&view, request, Side::Sell, factor, &mut venue_mask) {
+                Ok(pxs) => pxs,
+                Err(reason) => return self.refuse_or_part(reason, request, venues),
+            };
         }
         Ok(Prices {
             bid_px,
@@ -76,8 +74,6 @@ impl SweepPricer {
             qty: request.qty,
             hedge_bid_px,
             hedge_offer_px,
-            hedge_bid_cost,
-            hedge_offer_cost,
             ref_px,
             half_spread_e8,
             adjustments,
@@ -173,7 +169,7 @@ impl Pricer for SweepPricer {
     }
 }
 
-/// What a hedge of one side costs, that per unit, and that with the spread on top; adds the venues that it takes.
+/// What a hedge of one side costs per unit, and that with the spread on top; adds the venues that it takes.
 #[inline]
 fn hedged(
     view: &View<'_>,
@@ -181,11 +177,10 @@ fn hedged(
     side: Side,
     factor_e8: i64,
     venue_mask: &mut u16,
-) -> Result<(i128, Px, Px), Reason> {
+) -> Result<(Px, Px), Reason> {
     let hedge = view.sweep(side, request.qty)?;
     *venue_mask |= hedge.venue_mask;
-    let (hedge_px, px) = per_unit(side, hedge.cost, factor_e8, request.qty, request.px_step)?;
-    Ok((hedge.cost, hedge_px, px))
+    per_unit(side, hedge.cost, factor_e8, request.qty, request.px_step)
 }
 
 /// What a hedge costs per unit, and that with the spread on top in multiples of `step` ticks:

@@ -215,8 +215,6 @@ impl Model {
             qty: Qty(qty),
             hedge_bid_px: Px::NONE,
             hedge_offer_px: Px::NONE,
-            hedge_bid_cost: 0,
-            hedge_offer_cost: 0,
             ref_px,
             half_spread_e8: self.half_spread_e8,
             adjustments,
@@ -224,14 +222,12 @@ impl Model {
         };
         if let Some(swept) = bought {
             let swept = swept.as_ref().map_err(|reason| *reason)?;
-            prices.hedge_offer_cost = i128::try_from(&swept.cost_e8).map_err(|_| Reason::Overflow)?;
             (prices.hedge_offer_px, prices.offer_px) =
                 self.price(Side::Buy, &swept.cost_e8, qty, &adjustments)?;
             prices.venue_mask |= swept.venue_mask;
         }
         if let Some(swept) = sold {
             let swept = swept.as_ref().map_err(|reason| *reason)?;
-            prices.hedge_bid_cost = i128::try_from(&swept.cost_e8).map_err(|_| Reason::Overflow)?;
             (prices.hedge_bid_px, prices.bid_px) =
                 self.price(Side::Sell, &swept.cost_e8, qty, &adjustments)?;
             prices.venue_mask |= swept.venue_mask;
