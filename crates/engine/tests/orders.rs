@@ -312,7 +312,7 @@ fn what_does_not_fit_its_order_halts_the_venue_and_no_fill_is_dropped() {
         let is_missing = out.find::<TradeCaptureReport>().count() == 0 && left == 0;
         let scopes =
             [Scope::Venue, Scope::Instrument].map(|scope| (scope.byte(), Reason::OrderMismatch.code()));
-        assert_eq!(halts, scopes[..1 + usize::from(is_missing)]);
+        assert_eq!(halts, scopes[..=usize::from(is_missing)]);
         assert_eq!(desk.engine.position(INSTRUMENT).qty, Qty(position));
         assert_eq!(leaves(&desk).iter().sum::<i64>(), left);
         assert_eq!(desk.engine.nothing_reserved(), left == 0);
