@@ -65,23 +65,35 @@ impl Quotes {
     pub(crate) fn see(&mut self, seen: &Seen<'_>, happened: &mut Happened) -> Result<(), String> {
         self.on_input(seen);
         self.on_request(seen, happened)?;
-        for end in seen.all::<QuoteStatusReport>() {
-            self.end(end.quote_id, "told")?;
-            if Reason::from_code(end.reason) == Some(Reason::DoneAway) {
-                *happened.entry("done away").or_default() += 1;
+        let ordered = seen.input.get::<NewOrderSingle>();
+        let mut answers = 0;
+        // In the order in which it was told: what one input opens it may end.
+        for frame in seen.out.frames() {
+            if let Some(end) = frame.get::<QuoteStatusReport>() {
+                self.end(end.quote_id, "told")?;
+                if Reason::from_code(end.reason) == Some(Reason::DoneAway) {
+                    *happened.entry("done away").or_default() += 1;
+                }
+            } else if let Some(look) = frame.get::<LastLookReport>() {
+                check_look(look, happened)?;
+            } else if let Some(quote) = frame.get::<Quote>() {
+                self.open(quote, seen.now)?;
+                *happened.entry("quote").or_default() += 1;
+            } else if let Some(basis) = frame.get::<QuoteBasis>() {
+                self.check_books(basis, seen.now)?;
+            } else if let Some(report) = frame
+                .get::<ExecutionReport>()
+                .filter(|report| Clients::is_accept(report))
+            {
+                let key = (report.client, report.cl_ord_id);
+                answers += usize::from(ordered.is_some_and(|order| (order.client, order.cl_ord_id) == key));
+                self.on_told(report, frame.flags(), seen, happened)?;
             }
         }
-        for look in seen.all::<LastLookReport>() {
-            check_look(&look, happened)?;
-        }
-        self.on_reports(seen, happened)?;
-        for quote in seen.all::<Quote>() {
-            self.open(&quote, seen.now)?;
-            *happened.entry("quote").or_default() += 1;
-        }
-        for basis in seen.all::<QuoteBasis>() {
-            self.check_books(&basis, seen.now)?;
-        }
+        must!(
+            ordered.is_none() || seen.refused.is_some() || answers >= 1,
+            "an accept without an answer"
+        );
         Ok(())
     }
 
@@ -229,35 +241,24 @@ impl Quotes {
         Ok(())
     }
 
-    fn on_reports(&mut self, seen: &Seen<'_>, happened: &mut Happened) -> Result<(), String> {
-        let mut answers = 0;
-        let ordered = seen.input.get::<NewOrderSingle>();
-        for frame in seen.out.frames() {
-            let Some(report) = frame
-                .get::<ExecutionReport>()
-                .filter(|report| Clients::is_accept(report))
-            else {
-                continue;
-            };
-            let key = (report.client, report.cl_ord_id);
-            answers += usize::from(ordered.is_some_and(|order| (order.client, order.cl_ord_id) == key));
-            if frame.commit().flags.has(Flags::POSS_RESEND) {
-                *happened.entry("repeated order").or_default() += 1;
-                let first = self
-                    .reports
-                    .get(&key)
-                    .ok_or("a report comes again that never came")?;
-                must!(
-                    is_same(first, report),
-                    "a report comes again as another: {first:?} {report:?}"
-                );
-                continue;
-            }
-            self.on_report(report, seen, happened)?;
+    /// Takes a report on an accept, or one that comes again.
+    fn on_told(
+        &mut self,
+        report: &ExecutionReport,
+        flags: Flags,
+        seen: &Seen<'_>,
+        happened: &mut Happened,
+    ) -> Result<(), String> {
+        if !flags.has(Flags::POSS_RESEND) {
+            return self.on_report(report, seen, happened);
         }
-        if ordered.is_some() && seen.refused.is_none() {
-            must!(answers >= 1, "an accept without an answer");
-        }
+        *happened.entry("repeated order").or_default() += 1;
+        let first = self.reports.get(&(report.client, report.cl_ord_id));
+        let first = first.ok_or("a report comes again that never came")?;
+        must!(
+            is_same(first, report),
+            "a report comes again as another: {first:?} {report:?}"
+        );
         Ok(())
     }
 

@@ -6,6 +6,7 @@ use pinrail_types::record::{QuoteCancel, QuoteCancelType, SessionEvent, SessionE
 use pinrail_types::{OutId, Reason};
 
 use crate::out::Out;
+use crate::rules::Rule;
 use crate::state::Engine;
 
 impl<P: Pricer> Engine<P> {
@@ -51,6 +52,7 @@ impl<P: Pricer> Engine<P> {
     /// What was asked for on a session ends with it.
     pub(crate) fn on_session_event(&mut self, event: &SessionEvent, out: &mut Out) -> Result<(), Reason> {
         match SessionEventKind::from_byte(event.kind).ok_or(Reason::BadField)? {
+            SessionEventKind::Gone if !Rule::SessionEnds.holds() => {}
             SessionEventKind::Gone => {
                 self.recalls.session_gone(event.session, out.next_id().seq)?;
                 self.withdraw_forbidden(out);

@@ -16,6 +16,7 @@ use pinrail_types::{E8, OutId, Px, Reason, Side};
 
 use crate::out::Out;
 use crate::rfq::{executed, refused};
+use crate::rules::Rule;
 use crate::state::Engine;
 
 /// Longest hold: a second.
@@ -202,7 +203,7 @@ impl<P: Pricer> Engine<P> {
         if px == Px::NONE {
             return (px, Err(Reason::PxUnrepresentable));
         }
-        if is_beyond(hold, side, px) {
+        if Rule::LookTolerance.holds() && is_beyond(hold, side, px) {
             return (px, Err(Reason::LastLookMoved));
         }
         (px, Ok(()))

@@ -24,6 +24,7 @@ mod packages;
 mod replaces;
 mod rfq;
 mod routing;
+mod rules;
 mod snapshot;
 mod state;
 mod strategy;

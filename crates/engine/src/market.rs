@@ -7,6 +7,7 @@ use pinrail_types::record::{
 use pinrail_types::{Commit, Flags, InstrumentId, Reason, Side, VenueId};
 
 use crate::out::Out;
+use crate::rules::Rule;
 use crate::state::{Engine, NOT_LISTED, Traded};
 
 /// Book states reported by one input at most.
@@ -82,6 +83,9 @@ impl<P: Pricer> Engine<P> {
     pub(crate) fn on_venue_status(&mut self, status: &VenueStatus, out: &mut Out) -> Result<(), Reason> {
         if VenueStatusKind::from_byte(status.kind).is_none() {
             return Err(Reason::BadField);
+        }
+        if !Rule::VenueGone.holds() {
+            return Ok(());
         }
         if status.instrument != VenueStatus::ALL {
             let traded = self.traded(status.instrument)?;

@@ -15,6 +15,7 @@ use pinrail_types::{
 
 use crate::out::Out;
 use crate::rfq::{delivers, report_position, sides};
+use crate::rules::Rule;
 use crate::state::Engine;
 
 /// Places of the table of orders that one input looks through for orders to cancel; each may hold one.
@@ -206,6 +207,9 @@ impl<P: Pricer> Engine<P> {
 
     /// Begins to cancel, from the next input on, the orders that trading states allow no longer, if there are any.
     pub(crate) fn cancel_forbidden(&mut self) {
+        if !Rule::KillCancels.holds() {
+            return;
+        }
         if !self.orders.is_empty() && self.orders.iter().any(|held| self.why_cancel(held).is_some()) {
             self.cancel_from = Some(0);
         }
@@ -361,7 +365,7 @@ impl<P: Pricer> Engine<P> {
         self.assets
             .get(report.fee_asset.index())
             .ok_or(Reason::UnknownAsset)?;
-        if self.executions.has(report.venue, &report.exec_id) {
+        if Rule::OnceBooked.holds() && self.executions.has(report.venue, &report.exec_id) {
             return Err(Reason::DuplicateExecId);
         }
         let meta = &traded.meta;

@@ -13,6 +13,7 @@ use pinrail_types::{Amount, ClientId, Instrument, InstrumentId, OutId, Px, Qty, 
 
 use crate::explain::Explained;
 use crate::out::Out;
+use crate::rules::Rule;
 use crate::state::Engine;
 use crate::terms::{check_terms, has_terms, is_in_cash, is_indicative, least_of};
 
@@ -369,6 +370,9 @@ impl<P: Pricer> Engine<P> {
 
     /// Repeats the report on an order that came before, of one instrument or of a package; false if none did.
     pub(crate) fn tell_again(&mut self, order: &NewOrderSingle, out: &mut Out) -> bool {
+        if !Rule::OnceJudged.holds() {
+            return false;
+        }
         let (session, client) = (order.session, order.client);
         if let Some(report) = self.reports.find(client, &order.cl_ord_id) {
             out.push_again(ExecutionReport { session, ..*report });
@@ -415,7 +419,8 @@ impl<P: Pricer> Engine<P> {
         let slot = self.takeable(order, out.now())?;
         let quote = *self.quotes.get(slot);
         let px = quote.px(side);
-        if px == Px::NONE || px != order.px || quote.instrument != order.instrument {
+        let is_its_px = px == order.px || !Rule::QuotedPx.holds();
+        if px == Px::NONE || !is_its_px || quote.instrument != order.instrument {
             return Err(Reason::QuoteMismatch);
         }
         let ask = Ask {
@@ -432,7 +437,9 @@ impl<P: Pricer> Engine<P> {
             self.hold(order, slot, look, out);
             return Ok(());
         }
-        self.quotes.take(slot, QuoteEvent::Take);
+        if Rule::OneFill.holds() {
+            self.quotes.take(slot, QuoteEvent::Take);
+        }
         self.fill(order, &ask, side, slot, None, out);
         Ok(())
     }
@@ -441,7 +448,12 @@ impl<P: Pricer> Engine<P> {
     #[inline]
     pub(crate) fn takeable(&self, order: &NewOrderSingle, now: u64) -> Result<Slot, Reason> {
         // Nobody learns anything about another client's quotes.
-        let slot = match self.quotes.find_of(order.client, order.quote_id) {
+        let found = if Rule::OwnQuote.holds() {
+            self.quotes.find_of(order.client, order.quote_id)
+        } else {
+            self.quotes.find(order.quote_id)
+        };
+        let slot = match found {
             Open::Yes(slot) => slot,
             Open::No(Reason::UnknownQuote) if order.quote_id.epoch != self.epoch => {
                 return Err(Reason::QuoteEpochUnknown);
@@ -496,7 +508,12 @@ impl<P: Pricer> Engine<P> {
         } else {
             QuoteEvent::FillPart
         };
-        let (quote, said) = self.quotes.end(slot, event, Reason::QuoteFilled);
+        let (quote, said) = if Rule::OneFill.holds() {
+            self.quotes.end(slot, event, Reason::QuoteFilled)
+        } else {
+            let said = Said::Execution(ExecType::Trade, OrdStatus::Filled);
+            (*self.quotes.get(slot), said)
+        };
         self.release(&quote);
         self.risk
             .filled(ask, position.qty, position.cash.get(), out.now());
@@ -538,7 +555,9 @@ impl<P: Pricer> Engine<P> {
         let trade = trade(order, side, meta, notional, out);
         let entries = self.accounts.check_quoted(order.client, side, &trade)?;
         let position = self.positions.fill(meta, side, order.qty, order.px)?;
-        self.accounts.post(&entries);
+        if Rule::Posting.holds() {
+            self.accounts.post(&entries);
+        }
         Ok((trade, position))
     }
 
@@ -570,7 +589,7 @@ impl<P: Pricer> Engine<P> {
     /// Releases what a quote reserved, once, when it ends.
     #[inline]
     pub(crate) fn release(&mut self, quote: &OpenQuote) {
-        if quote.is_indicative {
+        if quote.is_indicative || !Rule::Release.holds() {
             return;
         }
         let ask = Ask {

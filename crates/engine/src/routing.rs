@@ -16,6 +16,7 @@ use crate::control::HALT_LINES;
 use crate::orders::Reference;
 use crate::out::{OUT_LINES_MAX, Out};
 use crate::packages::{BEHIND_LINES, FILL_LINES};
+use crate::rules::Rule;
 use crate::state::{Engine, Traded};
 use crate::strategy::order_reject;
 
@@ -408,7 +409,9 @@ impl<P: Pricer> Engine<P> {
         let Some(slot) = self.parents.find(parent_id) else {
             return;
         };
-        self.keep(slot, |parents, slot| parents.returned(slot, leaves), out);
+        if Rule::PartsReturn.holds() {
+            self.keep(slot, |parents, slot| parents.returned(slot, leaves), out);
+        }
         let parent = self.parents.get(slot);
         if parent.in_flight > Qty::ZERO {
             return;
