@@ -37,5 +37,7 @@ pub use mark_outs::MARKS_MAX;
 pub use out::{OUT_LINES_MAX, Out};
 pub use pinrail_oms::{EXECUTIONS_MAX, Owner, PARENTS_MAX};
 pub use pinrail_pricing::{Pricer, Strategy};
+#[cfg(feature = "omit")]
+pub use rules::leave_out;
 pub use snapshot::hash_of;
 pub use state::{Bounds, Counts, Engine};

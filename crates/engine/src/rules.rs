@@ -29,8 +29,35 @@ pub(crate) enum Rule {
     VenueGone,
 }
 
+#[cfg(feature = "omit")]
+static LEFT_OUT: core::sync::atomic::AtomicU8 = core::sync::atomic::AtomicU8::new(u8::MAX);
+
+/// Leaves out the rule of this name from now on, in all engines; false if there is none.
+#[cfg(feature = "omit")]
+pub fn leave_out(name: &str) -> bool {
+    let rules = [
+        Rule::OneFill,
+        Rule::OwnQuote,
+        Rule::QuotedPx,
+        Rule::OnceJudged,
+        Rule::Release,
+        Rule::Posting,
+        Rule::OnceBooked,
+        Rule::KillCancels,
+        Rule::SessionEnds,
+        Rule::PartsReturn,
+        Rule::LookTolerance,
+        Rule::VenueGone,
+    ];
+    let found = rules.into_iter().find(|rule| format!("{rule:?}") == name);
+    if let Some(rule) = found {
+        LEFT_OUT.store(rule as u8, core::sync::atomic::Ordering::Relaxed);
+    }
+    found.is_some()
+}
+
 impl Rule {
-    /// Whether the rule is in force: always, but for the one that `PINRAIL_OMIT` names where this is built with the feature `omit`.
+    /// Whether the rule is in force: always, but for the one that was left out where this is built with the feature `omit`.
     #[cfg_attr(
         not(feature = "omit"),
         expect(clippy::unused_self, reason = "the same call with the feature and without it")
@@ -39,10 +66,7 @@ impl Rule {
     pub(crate) fn holds(self) -> bool {
         #[cfg(feature = "omit")]
         {
-            use std::sync::LazyLock;
-            static LEFT_OUT: LazyLock<String> =
-                LazyLock::new(|| std::env::var("PINRAIL_OMIT").unwrap_or_default());
-            *LEFT_OUT != format!("{self:?}")
+            LEFT_OUT.load(core::sync::atomic::Ordering::Relaxed) != self as u8
         }
         #[cfg(not(feature = "omit"))]
         true
