@@ -28,6 +28,14 @@ const NO_RUNG: Rung = Rung {
     qty_before: 0,
 };
 
+/// The sign by which net prices of a client's side are multiplied so that the better one is the lower, and the limit so turned. What
+/// was merged is from zero on, and has 64 bits.
+#[inline]
+pub(crate) fn signed_limit(side: Side, limit_net_e8: i128) -> (i64, i64) {
+    let sign = side.sign();
+    (sign, sign * limit_net_e8.clamp(-1, i64::MAX.into()) as i64)
+}
+
 /// The first [`RUNGS`] levels of one side over several venues, best first net of fees, each with the sums up to it: a
 /// sweep is one search among the sums, and gives exactly what taking one level after the other would.
 #[repr(align(64))]
@@ -120,6 +128,34 @@ impl Ladder {
             qty: end - rung.qty_before,
             net_e8: rung.net_e8,
         })
+    }
+
+    /// Takes `qty`, above zero, level by level, none worse than `limit_net_e8`: `each` gets the source, the price and the lots of
+    /// those that are used. Gives back what was taken and its cost; `None` if levels behind the last may be used.
+    #[inline]
+    pub(crate) fn divide(
+        &self,
+        side: Side,
+        qty: Qty,
+        limit_net_e8: i128,
+        mut each: impl FnMut(usize, Px, i64),
+    ) -> Option<(Qty, i128)> {
+        let (sign, limit) = signed_limit(side, limit_net_e8);
+        let len = self.len;
+        let rungs = self.rungs[..len].iter().zip(&self.ends[..len]);
+        let prices = self.sources[..len].iter().zip(&self.pxs[..len]);
+        for ((rung, end), (source, px)) in rungs.zip(prices) {
+            if sign * rung.net_e8 > limit {
+                return Some((Qty(rung.qty_before), rung.cost_before));
+            }
+            let taken = qty.0.min(*end) - rung.qty_before;
+            each(usize::from(*source), *px, taken);
+            if *end >= qty.0 {
+                // No more than the whole rung, which stayed below the bound.
+                return Some((qty, rung.cost_before + product(rung.net_e8, taken)));
+            }
+        }
+        None
     }
 
     /// The best price at any venue, fee not counted.

@@ -6,7 +6,7 @@ use pinrail_types::money::product;
 use pinrail_types::{Px, Qty, Side};
 
 use crate::consolidated::{VENUES_MAX, View, is_no_worse};
-use crate::ladder::Ladder;
+use crate::ladder::{Ladder, signed_limit};
 use crate::measures::Fees;
 use crate::merge::Step;
 
@@ -143,7 +143,13 @@ impl View<'_> {
         limit_net_e8: i128,
         most: &[Qty; VENUES_MAX],
     ) -> Split {
-        let merged = self.ladder(side).and_then(|ladder| {
+        let ladder = self.ladder(side);
+        let at_once =
+            ladder.and_then(|ladder| self.divide_at_once::<N>(ladder, side, qty, limit_net_e8, most));
+        if let Some(split) = at_once {
+            return split;
+        }
+        let merged = ladder.and_then(|ladder| {
             let division = Division::<N>::new(self, qty, most);
             divide_merged(division, ladder, side, limit_net_e8)
         });
@@ -152,6 +158,39 @@ impl View<'_> {
             self.divide_walking(division, side, limit_net_e8)
         });
         division.end(qty)
+    }
+
+    /// Takes levels from what was merged where every venue takes single lots and has room for all that is divided to it, as most do;
+    /// `None` elsewhere, and if levels behind what was merged may be used.
+    #[inline]
+    fn divide_at_once<const N: usize>(
+        &self,
+        ladder: &Ladder,
+        side: Side,
+        qty: Qty,
+        limit_net_e8: i128,
+        most: &[Qty; VENUES_MAX],
+    ) -> Option<Split> {
+        let sources = self.consolidated.sources();
+        if qty <= Qty::ZERO || sources.iter().any(|source| source.lot != Qty(1)) {
+            return None;
+        }
+        let mut each = [Slice::default(); N];
+        let (divided, cost) = ladder.divide(side, qty, limit_net_e8, |source, px, taken| {
+            each[source].px = px;
+            each[source].qty.0 += taken;
+        })?;
+        let has_room = each.iter().zip(most).all(|(slice, most)| slice.qty <= *most);
+        if !has_room {
+            return None;
+        }
+        let mut slices = [Slice::default(); VENUES_MAX];
+        slices[..N].copy_from_slice(&each);
+        Some(Split {
+            slices,
+            qty: divided,
+            cost,
+        })
     }
 
     /// Takes one level after the other.
@@ -183,9 +222,7 @@ fn divide_merged<const N: usize>(
     side: Side,
     limit_net_e8: i128,
 ) -> Option<Division<N>> {
-    // What was merged is from zero on, and has 64 bits: with the sign turned round the better price is the lower one.
-    let sign = side.sign();
-    let limit = sign * limit_net_e8.clamp(-1, i64::MAX.into()) as i64;
+    let (sign, limit) = signed_limit(side, limit_net_e8);
     for step in ladder.steps() {
         if division.is_done() || sign * step.net_e8 > limit {
             return Some(division);

@@ -254,17 +254,18 @@ impl<P: Pricer> Engine<P> {
             Side::Buy => limit_px,
             Side::Sell => view.top().map_or(limit_px, |top| top.bid_px.max(limit_px)),
         };
+        let unsent = parent.unsent();
         let mut most = [Qty::ZERO; VENUES_MAX];
         for (at, (most, listing)) in most.iter_mut().zip(&traded.listings).enumerate() {
             // Who refused is asked again when nobody else is left.
             if parent.refused & 1 << at == 0 {
                 *most = self
                     .risk
-                    .order_room(listing.venue, order.instrument, order.side, most_px);
+                    .order_room(listing.venue, order.instrument, order.side, most_px, unsent);
             }
         }
         // A hedger does what its client did.
-        let split = view.split(order.side, parent.unsent(), order.limit_net_e8, &most);
+        let split = view.split(order.side, unsent, order.limit_net_e8, &most);
         if split.qty == Qty::ZERO {
             self.parents.forget_refused(slot);
             return Ok(Tried::Nothing(Reason::InsufficientDepth));

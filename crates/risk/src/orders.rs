@@ -177,14 +177,21 @@ impl Risk {
         Ok(())
     }
 
-    /// The largest quantity for which an order to a venue at no more than `px` is within the limits on its quantity and
+    /// The largest part of `wanted` for which an order to a venue at no more than `px` is within the limits on its quantity and
     /// notional and what the venue holds; other limits are left to [`Risk::reserve_order`].
     ///
     /// # Panics
     /// If an id is beyond the bounds.
-    pub fn order_room(&self, venue: VenueId, instrument: InstrumentId, side: Side, px: Px) -> Qty {
+    pub fn order_room(
+        &self,
+        venue: VenueId,
+        instrument: InstrumentId,
+        side: Side,
+        px: Px,
+        wanted: Qty,
+    ) -> Qty {
         let risk = &self.instruments[instrument.index()];
-        let qty = risk.limits.qty_max.0;
+        let qty = risk.limits.qty_max.min(wanted).0;
         let px = px.0.max(0).unsigned_abs();
         // A product that does not fit is cut to what one lot allows.
         let worth = |qty: i64| risk.worth(px, qty).unwrap_or(i128::MAX);
