@@ -2,8 +2,12 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "../crates/engine/tests/desk/day.rs"]
+mod day;
 #[path = "../crates/engine/tests/desk/mod.rs"]
 mod desk;
+#[path = "../crates/engine/tests/desk/market.rs"]
+mod market;
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -11,6 +15,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use bytemuck::Zeroable;
+use day::Day;
 use desk::strategies::{balances, makers};
 use desk::{Desk, STALE_NS};
 use pinrail_book::Consolidated;
@@ -19,7 +24,7 @@ use pinrail_pricing::{PriceRequest, Pricer, Prices, SweepPricer};
 use pinrail_runtime::usage::{CountingAllocator, Usage};
 use pinrail_types::record::{
     EpochStart, LimitKind, LimitScope, LimitSet, Quote, QuoteRequest, QuotingParams, Scope, TierSpread,
-    TradingState, TradingStateSet,
+    TradeCaptureReport, TradingState, TradingStateSet,
 };
 use pinrail_types::state::{StateError, Visitor};
 use pinrail_types::{Amount, BEHAVIOUR_VERSION, E8, Frame, Px, Qty, Reason, Text, VenueId};
@@ -120,6 +125,20 @@ fn inputs() -> Vec<Frame> {
     }
     assert!(quotes.len() > 5_000, "{} quotes", quotes.len());
     desk.inputs
+}
+
+/// Inputs of a desk with a book of its own, in which clients trade with one another.
+fn inputs_of_a_book() -> Vec<Frame> {
+    let mut day = Day::new(7);
+    let mut trades = 0;
+    for _ in 0..20_000 {
+        trades += day.step().find::<TradeCaptureReport>().count();
+        while day.desk.engine.wants_continue() && day.below(20) > 0 {
+            day.desk.go_on();
+        }
+    }
+    assert!(trades > 1_000, "{trades} trades");
+    day.desk.inputs
 }
 
 /// A limit that some requests pass, or none.
@@ -227,6 +246,13 @@ fn outputs_are_those_of_this_behaviour_version_in_every_build() {
         state_hash: 0x81a3_0685_b87b_faad,
     };
     assert_eq!(outcome, pinned, "with a strategy");
+    let (outcome, _) = run(&inputs_of_a_book(), &honest);
+    let pinned = Outcome {
+        outputs: 79_492,
+        output_hash: 0xf17d_3502_d1eb_93fd,
+        state_hash: 0xdcfb_4dfa_ec9c_be33,
+    };
+    assert_eq!(outcome, pinned, "with a book of the desk's own");
 }
 
 #[test]
@@ -234,6 +260,7 @@ fn an_engine_neither_differs_nor_allocates() {
     assert!(CountingAllocator::is_installed());
     assert_eq!(faults(&inputs(), honest), [""; 0]);
     assert_eq!(faults(&inputs(), makers), [""; 0]);
+    assert_eq!(faults(&inputs_of_a_book(), honest), [""; 0]);
 }
 
 /// What a pricer must not be.

@@ -3,3 +3,5 @@
 #[path = "../crates/engine/tests/desk/mod.rs"]
 mod desk;
 pub mod fuzz;
+#[path = "../crates/engine/tests/desk/market.rs"]
+mod market;

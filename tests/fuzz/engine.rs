@@ -1,7 +1,7 @@
 //! Arbitrary records through the engine of a small desk: answered within bounds, the same twice, the same behind a save and
 //! a load, and the same in a replay of the journal that they make, from its start and from a snapshot.
 //!
-//! First byte: bits 0–1, how much of the desk stands already; the rest, where a snapshot is taken. Then [steps](Step).
+//! First byte: bits 0–1, how much of the desk stands already, with all of them a book of its own, too; the rest, where a snapshot is taken. Then [steps](Step).
 
 use bytemuck::Zeroable;
 use pinrail_engine::{Bounds, Engine, OUT_LINES_MAX, Out};
@@ -9,8 +9,9 @@ use pinrail_journal::SyncPolicy;
 use pinrail_pricing::SweepPricer;
 use pinrail_runtime::{Replay, Role, Snapshot, SnapshotDir};
 use pinrail_types::record::{
-    BookLevel, BookUpdate, EpochStart, NewOrderSingle, OrdType, Quote, QuoteRequest, QuoteRespType,
-    QuoteResponse, RECORDS, Scope, TradingState, TradingStateSet,
+    BookLevel, BookUpdate, ClientOrder, EpochStart, MarketPhase, MarketPhaseSet, MassQuote, NewOrderSingle,
+    OrdType, Quote, QuoteRequest, QuoteRespType, QuoteResponse, RECORDS, Scope, TradingState,
+    TradingStateSet, TriggerPriceType,
 };
 use pinrail_types::{
     Cause, ClientId, Commit, Flags, Frame, LINE_BYTES, LINES_MAX, Px, Qty, Record, RecordType, SourceId,
@@ -19,6 +20,7 @@ use pinrail_types::{
 
 use super::{Input, Scratch};
 use crate::desk::{self, Desk};
+use crate::market;
 
 const STEPS_MAX: usize = 120;
 const HEADER_BYTES: usize = 32;
@@ -170,6 +172,9 @@ impl Rig {
                 rig.own(frame);
             }
         }
+        if first & 3 > 2 {
+            rig.own(Frame::of(&market::book_def()));
+        }
         if first & 3 > 1 {
             rig.own(activate());
         }
@@ -178,6 +183,7 @@ impl Rig {
                 let book = rig.book(venue, 10_000, 500);
                 rig.own(book);
             }
+            rig.own(phase(MarketPhase::Continuous, 0));
         }
         rig
     }
@@ -249,6 +255,31 @@ impl Rig {
                 self.own(request)
             }
             0xe7 => self.own(activate()),
+            0xe9 => self.own(Frame::of(&client_order(step.steer, byte))),
+            0xea => self.own(Frame::of(&market::cancel(&name(byte(0)), client(step.steer)))),
+            0xeb => {
+                let (px, qty) = (9_990 + i64::from(byte(2)) % 21, i64::from(byte(3)));
+                let (from, to) = (name(byte(0)), name(byte(1)));
+                self.own(Frame::of(&market::replace(
+                    &from,
+                    &to,
+                    client(step.steer),
+                    px,
+                    qty,
+                )))
+            }
+            0xec => {
+                let level = |at: usize| (9_990 + i64::from(byte(at)) % 21, i64::from(byte(at + 1)));
+                let quote = market::quote(client(step.steer), &[level(0)], &[level(2), level(4)]);
+                self.own(Frame::of(&MassQuote {
+                    self_match: byte(6) % 6,
+                    ..quote
+                }))
+            }
+            0xed => self.own(phase(
+                PHASES[usize::from(step.steer) % PHASES.len()],
+                self.now + 5_000,
+            )),
             _ => {
                 let start = self
                     .records
@@ -389,6 +420,63 @@ fn activate() -> Frame {
         actor: Text::new("tester").expect("a short text"),
         ..Zeroable::zeroed()
     })
+}
+
+const PHASES: [MarketPhase; 4] = [
+    MarketPhase::Continuous,
+    MarketPhase::Auction,
+    MarketPhase::CancelOnly,
+    MarketPhase::Halted,
+];
+
+fn phase(phase: MarketPhase, day_end_ts: u64) -> Frame {
+    Frame::of(&MarketPhaseSet {
+        instrument: desk::INSTRUMENT,
+        phase: phase.byte(),
+        day_end_ts,
+        actor: Text::new("tester").expect("a short text"),
+        ..Zeroable::zeroed()
+    })
+}
+
+/// One of a few, so that orders are found again.
+fn name(byte: u8) -> String {
+    format!("O{}", byte % 12)
+}
+
+fn client(steer: u8) -> u32 {
+    u32::from(steer & 1)
+}
+
+/// An order to the desk's own book: its name, price, quantity, and what is special about it.
+fn client_order(steer: u8, byte: impl Fn(usize) -> u8) -> ClientOrder {
+    const TYPES: [OrdType; 4] = [OrdType::Limit, OrdType::Market, OrdType::Stop, OrdType::StopLimit];
+    const TRIGGERS: [u8; 4] = [
+        0,
+        TriggerPriceType::LastTrade.byte(),
+        TriggerPriceType::Reference.byte(),
+        b'9',
+    ];
+    let qty = i64::from(byte(2)) - 128;
+    let px = 9_990 + i64::from(byte(1)) % 21;
+    let ord_type = TYPES[usize::from(byte(3)) % TYPES.len()];
+    let is_stop = matches!(ord_type, OrdType::Stop | OrdType::StopLimit);
+    ClientOrder {
+        ord_type: ord_type.byte(),
+        time_in_force: b'0' + byte(4) % 8,
+        exec_inst: byte(5),
+        self_match: byte(6),
+        stop_px: if is_stop {
+            Px(9_990 + i64::from(byte(7)) % 21)
+        } else {
+            Px::NONE
+        },
+        display_qty: Qty(i64::from(byte(8))),
+        min_qty: Qty(i64::from(byte(9))),
+        trigger: TRIGGERS[usize::from(byte(10)) % TRIGGERS.len()],
+        expire_ts: u64::from(byte(11)) << 10,
+        ..market::limit(&name(byte(0)), client(steer), px, qty)
+    }
 }
 
 fn order(quote: &Quote, side: u8) -> NewOrderSingle {

@@ -200,7 +200,42 @@ fn days() -> Vec<(&'static str, Vec<u8>)> {
     let records: Vec<u8> = (0..28)
         .flat_map(|kind| usual(kind, 0x10 | kind & 3, &[1, 0, 0, 0, 2, 0, 0, 0, 3]))
         .collect();
+    // Orders of all kinds in the desk's own book, a change, a quote, an auction, and the reference moves.
+    let limits = (0..12_u8).flat_map(|n| usual(0xe9, n, &[n, n * 2, 100 + 5 * n, 0, 1, 0, n % 5]));
+    let rare = (0..24_u8).flat_map(|n| {
+        let exec_inst = [0, 1, 3, 4][usize::from(n) % 4];
+        usual(
+            0xe9,
+            n,
+            &[
+                n,
+                21 - n % 21,
+                140 - n,
+                n,
+                n / 4,
+                exec_inst,
+                n % 5,
+                n,
+                n % 3,
+                n % 2,
+                1 + n % 2,
+                n,
+            ],
+        )
+    });
+    let traded: Vec<u8> = limits
+        .chain(usual(0xed, 1, &[]))
+        .chain(rare)
+        .chain(usual(0xeb, 1, &[1, 2, 12, 9]))
+        .chain(usual(0xec, 0, &[4, 3, 14, 5, 15, 6]))
+        .chain(usual(0xed, 0, &[]))
+        .chain(usual(0xe3, 1, &[12, 200]))
+        .chain(usual(0xe5, 0, &[]))
+        .chain(usual(0xea, 0, &[2]))
+        .chain(usual(0xe4, 90, &[12]))
+        .collect();
     vec![
+        ("books", with(0x83, &[&traded])),
         ("day", with(0x83, &[&day])),
         ("records", with(0x43, &[&records, &day])),
         ("configured", with(0x20, &[&engine::configuration(), &day])),

@@ -2,25 +2,24 @@
 //! end.
 #![allow(clippy::unwrap_used)]
 
+#[path = "desk/day.rs"]
+mod day;
 mod desk;
 #[path = "desk/market.rs"]
 mod market;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bytemuck::Zeroable;
+use day::Day;
 use desk::{Desk, INSTRUMENT};
-use market::{cancel, cost, held, limit, market, quote, replace};
+use market::{cost, held};
 use pinrail_engine::{Engine, Out};
 use pinrail_pricing::SweepPricer;
 use pinrail_types::record::{
-    BookLevelDelta, BookOrderDelta, ClientOrder, ExecInst, ExecType, ExecutionReport, InternalTop,
-    MarketPhase, MarketPhaseSet, MassQuote, MdUpdateAction, OrdStatus, OrdType, OrderMassCancelRequest,
-    PositionReport, Scope, TimeInForce, TradingState, TriggerPriceType,
+    BookLevelDelta, BookOrderDelta, ExecType, ExecutionReport, InternalTop, MdUpdateAction, OrdStatus,
+    PositionReport, Scope, TradingState,
 };
-use pinrail_types::{ClientId, InstrumentId, OutId, Px, Qty, Side, Text, VenueId};
-use rand_core::{Rng, SeedableRng};
-use rand_xoshiro::Xoshiro256PlusPlus;
+use pinrail_types::{ClientId, OutId, Px, Qty, Side};
 
 const STEPS: u64 = 3_000;
 
@@ -154,150 +153,11 @@ fn is_end(ord_status: u8) -> bool {
     !matches!(status, OrdStatus::New | OrdStatus::PartiallyFilled)
 }
 
-struct Day {
-    desk: Desk,
-    draws: Xoshiro256PlusPlus,
-}
-
-impl Day {
-    fn below(&mut self, end: u64) -> u64 {
-        self.draws.next_u64() % end
-    }
-
-    fn pick<T: Copy>(&mut self, of: &[T]) -> T {
-        of[self.below(of.len() as u64) as usize]
-    }
-
-    fn name(&mut self) -> String {
-        format!("O{}", self.below(24))
-    }
-
-    fn order(&mut self) -> ClientOrder {
-        let name = self.name();
-        let client = self.below(2) as u32;
-        let qty = self.pick(&[-30, -12, -5, -1, 1, 5, 12, 30]);
-        let px = 9_990 + self.below(21) as i64;
-        let mut order = ClientOrder {
-            self_match: self.below(5) as u8,
-            ..limit(&name, client, px, qty)
-        };
-        match self.below(16) {
-            0 => {
-                order.ord_type = OrdType::Market.byte();
-                order.time_in_force = TimeInForce::ImmediateOrCancel.byte();
-                order.px = Px::NONE;
-            }
-            1 => order.time_in_force = TimeInForce::ImmediateOrCancel.byte(),
-            2 => order.time_in_force = TimeInForce::FillOrKill.byte(),
-            3 => order.exec_inst = ExecInst::POST_ONLY,
-            4 => order.exec_inst = ExecInst::POST_ONLY | ExecInst::REPRICE,
-            5 => order.exec_inst = ExecInst::REDUCE_ONLY,
-            6 => order.display_qty = Qty(1 + self.below(4) as i64),
-            7 => order.min_qty = Qty(1 + self.below(6) as i64),
-            8 => {
-                order.time_in_force = TimeInForce::GoodTillDate.byte();
-                order.expire_ts = self.desk.now + self.below(3_000);
-            }
-            9 => order.time_in_force = TimeInForce::Day.byte(),
-            10 | 11 => {
-                order.ord_type = self.pick(&[OrdType::Stop, OrdType::StopLimit]).byte();
-                order.trigger = self
-                    .pick(&[TriggerPriceType::LastTrade, TriggerPriceType::Reference])
-                    .byte();
-                order.stop_px = Px(9_990 + self.below(21) as i64);
-            }
-            _ => {}
-        }
-        order
-    }
-
-    fn side(&mut self, from: i64) -> Vec<(i64, i64)> {
-        let count = self.below(4) as i64;
-        (0..count).map(|n| (from + n, self.below(12) as i64)).collect()
-    }
-
-    fn step(&mut self) -> Out {
-        self.desk.now += self.below(200);
-        let name = self.name();
-        let client = self.below(2) as u32;
-        match self.below(24) {
-            0 => self.desk.tick(),
-            1 | 2 => {
-                let (bid, ask) = (9_990 + self.below(20) as i64, 9_994 + self.below(20) as i64);
-                let (bids, asks) = (self.side(bid), self.side(ask));
-                let self_match = self.below(5) as u8;
-                self.desk.put(MassQuote {
-                    self_match,
-                    ..quote(client, &bids, &asks)
-                })
-            }
-            3..6 => self.desk.put(cancel(&name, client)),
-            6..9 => {
-                let (to, px, qty) = (
-                    self.name(),
-                    9_990 + self.below(21) as i64,
-                    1 + self.below(30) as i64,
-                );
-                self.desk.put(replace(&name, &to, client, px, qty))
-            }
-            9 if self.below(4) == 0 => {
-                let instrument = self.pick(&[INSTRUMENT, OrderMassCancelRequest::ALL, InstrumentId(1)]);
-                let side = self.pick(&[0, b'1', b'2']);
-                self.desk.put(OrderMassCancelRequest {
-                    client: ClientId(client),
-                    instrument,
-                    side,
-                    ..Zeroable::zeroed()
-                })
-            }
-            10 if self.below(4) == 0 => {
-                let phase = self.pick(&[
-                    MarketPhase::Continuous,
-                    MarketPhase::Auction,
-                    MarketPhase::CancelOnly,
-                    MarketPhase::Halted,
-                ]);
-                self.phase(phase)
-            }
-            11 | 12 => self.phase(MarketPhase::Continuous),
-            13 if self.below(10) == 0 => {
-                let state = self.pick(&[TradingState::Halted, TradingState::Reducing]);
-                self.desk.set_state(Scope::Client, client, state)
-            }
-            14 => self.desk.set_state(Scope::Client, client, TradingState::Active),
-            15 => {
-                let id = VenueId(self.below(2) as u16);
-                let off = i64::from(id.0);
-                self.desk
-                    .snapshot(id, &[(9_990 - off, 500)], &[(10_010 + off, 500)])
-            }
-            _ => {
-                let order = self.order();
-                self.desk.put(order)
-            }
-        }
-    }
-
-    fn phase(&mut self, phase: MarketPhase) -> Out {
-        let day_end_ts = self.desk.now + 2_000;
-        self.desk.put(MarketPhaseSet {
-            instrument: INSTRUMENT,
-            phase: phase.byte(),
-            day_end_ts,
-            actor: Text::new("tester").unwrap(),
-            ..Zeroable::zeroed()
-        })
-    }
-}
-
 #[test]
 fn what_is_told_rebuilds_the_book_and_what_is_held_is_what_rests() {
     let mut kinds = BTreeSet::new();
     for seed in 0..20 {
-        let mut day = Day {
-            desk: market(),
-            draws: Xoshiro256PlusPlus::seed_from_u64(seed),
-        };
+        let mut day = Day::new(seed);
         let mut listener = Listener::default();
         for _ in 0..STEPS {
             listener.hear(&day.step());
