@@ -141,12 +141,14 @@ fn a_bust_of_a_trade_that_is_not_known_or_no_longer_is_refused_and_halts_its_ven
     };
     traders.put(put_right);
     traders.check_books(0, 0, 0);
-    // As many reports behind a trade as are remembered: the difference is a person's to settle.
-    let mut traders = confirmed();
+    // As many trades behind one as are remembered: the difference is a person's to settle.
+    let mut traders = Traders::sent_as(&order(Side::Buy, PX, 5_000));
     traders.fill(40);
     let fill = traders.execs;
-    for _ in 0..EXECUTIONS_MAX - 1 {
-        traders.confirm();
+    let behind = EXECUTIONS_MAX as i64 - 1;
+    for _ in 0..behind {
+        let report = traders.fill_report(1, PX);
+        traders.desk.put(report);
     }
     let mut known = VenueReport {
         exec_ref_id: id(fill),
@@ -156,13 +158,13 @@ fn a_bust_of_a_trade_that_is_not_known_or_no_longer_is_refused_and_halts_its_ven
     known.last_px = Px(PX);
     known.fee = Amount::new(FEE.into());
     traders.put(known);
-    traders.check_books(41, 41 * PX, 1);
+    traders.check_books(41 + behind, (41 + behind) * PX, 1 + behind);
     let out = traders.bust(fill, 0);
     assert_eq!(
         (rejected(&out), halted(&out)),
         (Reason::UnknownExecId, Some(Reason::UnknownExecId))
     );
-    traders.check_books(41, 41 * PX, 1);
+    traders.check_books(41 + behind, (41 + behind) * PX, 1 + behind);
 }
 
 #[test]

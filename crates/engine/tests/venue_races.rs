@@ -8,6 +8,7 @@ mod venue;
 use bytemuck::Zeroable;
 use desk::only;
 use desk::strategies::{order, tell};
+use pinrail_engine::EXECUTIONS_MAX;
 use pinrail_oms::life::OrderState;
 use pinrail_types::record::{
     CxlRejResponseTo, ExecType, OrdStatus, PositionReport, Scope, TimeInForce, TradeCaptureReport,
@@ -294,6 +295,21 @@ fn a_late_a_duplicate_and_an_out_of_order_report() {
     traders.put(first);
     over(&traders, OrderState::Filled, 100);
     traders.check_books(100, 30 * PX + 70 * (PX - 1), 2);
+}
+
+#[test]
+fn a_fill_that_comes_again_behind_a_flood_of_other_reports() {
+    let mut traders = confirmed();
+    let fill = traders.fill_report(30, PX);
+    traders.put(fill);
+    for _ in 0..EXECUTIONS_MAX + 100 {
+        let report = traders.report(ExecType::New, OrdStatus::New);
+        traders.desk.put(report);
+    }
+    let out = traders.put(fill);
+    assert_eq!((rejected(&out), halted(&out)), (Reason::DuplicateExecId, None));
+    assert_eq!(traders.lots(), (30, 70));
+    traders.check_books(30, 30 * PX, 1);
 }
 
 #[test]

@@ -6,8 +6,11 @@ use pinrail_types::{Amount, AssetId, InstrumentId, OutId, Px, Qty, Reason, Side,
 
 use crate::slots::Slots;
 
-/// Reports that are remembered. A trade that so many reports came behind is known no longer, and can't be taken back.
+/// Reports of trades that are remembered. A trade that so many others came behind is known no longer, and can't be taken back.
 pub const EXECUTIONS_MAX: usize = 4_096;
+
+/// Other reports that are remembered. They are kept apart, so that however many of them come no trade is forgotten.
+pub const OTHER_REPORTS_MAX: usize = 4_096;
 
 /// A venue and its id of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,11 +46,9 @@ pub struct VenueFill {
     pub cost: Amount,
 }
 
-/// What a report was.
+/// What became of a trade.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Noted {
-    /// No trade.
-    Report,
     /// A trade that stands.
     Fill(VenueFill),
     /// A trade that a report corrected which stands so many places further on.
@@ -56,23 +57,25 @@ enum Noted {
     Busted,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Entry {
-    key: Key,
-    noted: Noted,
-}
-
 /// A place in the list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExecutionSlot(u32);
 
-/// The last [`EXECUTIONS_MAX`] reports, whose ids are compared as a whole.
+/// The last reports of some kind, whose ids are compared as a whole.
 #[derive(Clone, Debug)]
-pub struct Executions {
-    ring: Vec<Entry>,
+struct Ring<T> {
+    entries: Vec<(Key, T)>,
+    capacity: usize,
     /// Where the next is put; the oldest stands there once the ring is full.
     next: usize,
     by_key: Slots,
+}
+
+/// The last [`EXECUTIONS_MAX`] reports of trades, and the last [`OTHER_REPORTS_MAX`] others.
+#[derive(Clone, Debug)]
+pub struct Executions {
+    trades: Ring<Noted>,
+    others: Ring<()>,
 }
 
 impl Default for Executions {
@@ -91,42 +94,87 @@ fn hash(key: &Key) -> u32 {
     (hash.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as u32
 }
 
+impl<T: Copy> Ring<T> {
+    fn new(capacity: usize) -> Ring<T> {
+        Ring {
+            entries: Vec::with_capacity(capacity),
+            capacity,
+            next: 0,
+            by_key: Slots::new(capacity),
+        }
+    }
+
+    fn find(&self, key: &Key) -> Option<u32> {
+        self.by_key
+            .find(hash(key), |at| self.entries[at as usize].0 == *key)
+    }
+
+    /// Adds one that is not there.
+    fn push(&mut self, key: Key, noted: T) {
+        let at = self.next as u32;
+        match self.entries.get_mut(self.next) {
+            Some(oldest) => {
+                self.by_key.remove(hash(&oldest.0), at);
+                *oldest = (key, noted);
+            }
+            None => self.entries.push((key, noted)),
+        }
+        self.by_key.insert(hash(&key), at);
+        self.next = (self.next + 1) % self.capacity;
+    }
+
+    /// Goes through the state, from the oldest on; `visit` through what was noted, so many places before the end.
+    fn visit<V: Visitor>(
+        &mut self,
+        visitor: &mut V,
+        nothing: T,
+        mut visit: impl FnMut(&mut T, usize, &mut V) -> Result<(), StateError>,
+    ) -> Result<(), StateError> {
+        let mut len = self.entries.len();
+        visitor.count(&mut len, self.capacity)?;
+        // Where the oldest stands; decides nothing, so that a list that is read back begins with it.
+        let oldest = if len == self.capacity { self.next } else { 0 };
+        for at in 0..len {
+            let held = self.entries.get((oldest + at) % self.capacity);
+            let (mut key, mut noted) = held.copied().unwrap_or((NO_KEY, nothing));
+            visitor.u16(&mut key.venue.0)?;
+            visitor.plain(&mut key.exec_id)?;
+            visit(&mut noted, len - at, visitor)?;
+            if visitor.is_loading() {
+                if self.find(&key).is_some() {
+                    return Err(visitor.bad(at as u64, "another report"));
+                }
+                self.push(key, noted);
+            }
+        }
+        Ok(())
+    }
+}
+
 impl Executions {
     /// None taken yet.
     pub fn new() -> Executions {
         Executions {
-            ring: Vec::with_capacity(EXECUTIONS_MAX),
-            next: 0,
-            by_key: Slots::new(EXECUTIONS_MAX),
+            trades: Ring::new(EXECUTIONS_MAX),
+            others: Ring::new(OTHER_REPORTS_MAX),
         }
     }
 
     /// Whether a report was noted before.
     pub fn has(&self, venue: VenueId, exec_id: &Text<40>) -> bool {
-        self.find(venue, exec_id).is_some()
+        self.knows(&key(venue, exec_id))
     }
 
-    fn find(&self, venue: VenueId, exec_id: &Text<40>) -> Option<u32> {
-        self.find_key(&Key {
-            venue,
-            exec_id: *exec_id,
-        })
-    }
-
-    fn find_key(&self, key: &Key) -> Option<u32> {
-        self.by_key
-            .find(hash(key), |at| self.ring[at as usize].key == *key)
+    fn knows(&self, key: &Key) -> bool {
+        self.trades.find(key).is_some() || self.others.find(key).is_some()
     }
 
     /// Notes a report of no trade; false if it was noted before.
     pub fn note(&mut self, venue: VenueId, exec_id: &Text<40>) -> bool {
-        let key = Key {
-            venue,
-            exec_id: *exec_id,
-        };
-        let is_new = self.find_key(&key).is_none();
+        let key = key(venue, exec_id);
+        let is_new = !self.knows(&key);
         if is_new {
-            self.push(key, Noted::Report);
+            self.others.push(key, ());
         }
         is_new
     }
@@ -136,26 +184,9 @@ impl Executions {
     /// # Panics
     /// If it was noted before.
     pub fn note_fill(&mut self, venue: VenueId, exec_id: &Text<40>, fill: &VenueFill) {
-        let key = Key {
-            venue,
-            exec_id: *exec_id,
-        };
-        assert!(self.find_key(&key).is_none(), "a trade is noted once");
-        self.push(key, Noted::Fill(*fill));
-    }
-
-    fn push(&mut self, key: Key, noted: Noted) {
-        let at = self.next as u32;
-        let entry = Entry { key, noted };
-        match self.ring.get_mut(self.next) {
-            Some(oldest) => {
-                self.by_key.remove(hash(&oldest.key), at);
-                *oldest = entry;
-            }
-            None => self.ring.push(entry),
-        }
-        self.by_key.insert(hash(&key), at);
-        self.next = (self.next + 1) % EXECUTIONS_MAX;
+        let key = key(venue, exec_id);
+        assert!(!self.knows(&key), "a trade is noted once");
+        self.trades.push(key, Noted::Fill(*fill));
     }
 
     /// The trade that a report told of, as the last report that corrected it left it.
@@ -163,11 +194,11 @@ impl Executions {
     /// # Errors
     /// [`Reason::UnknownExecId`] if none is known, or no longer; [`Reason::TradeBusted`] if it was taken back.
     pub fn fill(&self, venue: VenueId, exec_id: &Text<40>) -> Result<(ExecutionSlot, VenueFill), Reason> {
-        let mut at = self.find(venue, exec_id).ok_or(Reason::UnknownExecId)?;
+        let found = self.trades.find(&key(venue, exec_id));
+        let mut at = found.ok_or(Reason::UnknownExecId)?;
         // Each step goes to a younger report.
         for _ in 0..EXECUTIONS_MAX {
-            match self.ring[at as usize].noted {
-                Noted::Report => return Err(Reason::UnknownExecId),
+            match self.trades.entries[at as usize].1 {
                 Noted::Busted => return Err(Reason::TradeBusted),
                 Noted::Fill(fill) => return Ok((ExecutionSlot(at), fill)),
                 Noted::Corrected(further) => at = (at + u32::from(further)) % EXECUTIONS_MAX as u32,
@@ -176,12 +207,12 @@ impl Executions {
         Err(Reason::UnknownExecId)
     }
 
-    /// Notes that a report took a trade back.
+    /// Notes that a report took a trade back. That report is no trade: once it is forgotten, the trade says that it is taken back.
     ///
     /// # Panics
     /// If the report was noted before.
     pub fn bust(&mut self, slot: ExecutionSlot, venue: VenueId, exec_id: &Text<40>) {
-        self.ring[slot.0 as usize].noted = Noted::Busted;
+        self.trades.entries[slot.0 as usize].1 = Noted::Busted;
         assert!(self.note(venue, exec_id), "a report is noted once");
     }
 
@@ -192,8 +223,8 @@ impl Executions {
     pub fn correct(&mut self, slot: ExecutionSlot, venue: VenueId, exec_id: &Text<40>, fill: &VenueFill) {
         let at = slot.0 as usize;
         // None if the new one takes the very place of the old.
-        let further = (self.next + EXECUTIONS_MAX - at) % EXECUTIONS_MAX;
-        self.ring[at].noted = Noted::Corrected(further as u16);
+        let further = (self.trades.next + EXECUTIONS_MAX - at) % EXECUTIONS_MAX;
+        self.trades.entries[at].1 = Noted::Corrected(further as u16);
         self.note_fill(venue, exec_id, fill);
     }
 
@@ -202,34 +233,33 @@ impl Executions {
     /// # Errors
     /// [`StateError`], if what is read back is no state of such a list.
     pub fn visit(&mut self, visitor: &mut impl Visitor) -> Result<(), StateError> {
-        let mut len = self.ring.len();
-        visitor.count(&mut len, EXECUTIONS_MAX)?;
-        // Where the oldest stands; decides nothing, so that a list that is read back begins with it.
-        let oldest = if len == EXECUTIONS_MAX { self.next } else { 0 };
-        for at in 0..len {
-            let held = self.ring.get((oldest + at) % EXECUTIONS_MAX);
-            let mut entry = held.copied().unwrap_or(NOTHING);
-            visitor.u16(&mut entry.key.venue.0)?;
-            visitor.plain(&mut entry.key.exec_id)?;
-            visit_noted(&mut entry.noted, len - at, visitor)?;
-            if visitor.is_loading() {
-                if self.find_key(&entry.key).is_some() {
-                    return Err(visitor.bad(at as u64, "another report"));
-                }
-                self.push(entry.key, entry.noted);
-            }
+        self.trades.visit(visitor, Noted::Busted, visit_noted)?;
+        self.others.visit(visitor, (), |(), _, _| Ok(()))?;
+        let are_apart = !visitor.is_loading()
+            || self
+                .others
+                .entries
+                .iter()
+                .all(|(key, ())| self.trades.find(key).is_none());
+        if are_apart {
+            Ok(())
+        } else {
+            Err(visitor.bad(self.others.entries.len() as u64, "reports that are no trades"))
         }
-        Ok(())
     }
 }
 
-const NOTHING: Entry = Entry {
-    key: Key {
-        venue: VenueId(0),
-        exec_id: Text::EMPTY,
-    },
-    noted: Noted::Report,
+const NO_KEY: Key = Key {
+    venue: VenueId(0),
+    exec_id: Text::EMPTY,
 };
+
+const fn key(venue: VenueId, exec_id: &Text<40>) -> Key {
+    Key {
+        venue,
+        exec_id: *exec_id,
+    }
+}
 
 const NO_FILL: VenueFill = VenueFill {
     order_id: OutId::NONE,
@@ -251,15 +281,13 @@ const AMOUNT_MAX: u128 = 1 << 126;
 /// What stands `behind` places before the end.
 fn visit_noted(noted: &mut Noted, behind: usize, visitor: &mut impl Visitor) -> Result<(), StateError> {
     let mut kind = match noted {
-        Noted::Report => 0,
-        Noted::Fill(_) => 1,
-        Noted::Corrected(_) => 2,
-        Noted::Busted => 3,
+        Noted::Fill(_) => 0,
+        Noted::Corrected(_) => 1,
+        Noted::Busted => 2,
     };
-    visitor.below(&mut kind, 4)?;
+    visitor.below(&mut kind, 3)?;
     *noted = match (kind, *noted) {
-        (0, _) => Noted::Report,
-        (1, held) => {
+        (0, held) => {
             let mut fill = match held {
                 Noted::Fill(fill) => fill,
                 _ => NO_FILL,
@@ -267,7 +295,7 @@ fn visit_noted(noted: &mut Noted, behind: usize, visitor: &mut impl Visitor) -> 
             visit_fill(&mut fill, visitor)?;
             Noted::Fill(fill)
         }
-        (2, held) => {
+        (1, held) => {
             let mut further = match held {
                 Noted::Corrected(further) => u64::from(further),
                 _ => 0,
@@ -318,7 +346,7 @@ mod tests {
     #[test]
     fn a_report_is_new_once_at_each_venue_until_so_many_others_came() {
         let mut executions = Executions::new();
-        for n in 0..EXECUTIONS_MAX {
+        for n in 0..OTHER_REPORTS_MAX {
             assert!(!executions.has(VenueId(0), &text(n)));
             assert!(executions.note(VenueId(0), &text(n)));
             assert!(!executions.note(VenueId(0), &text(n)));
@@ -363,7 +391,7 @@ mod tests {
         for before in [0, 1, EXECUTIONS_MAX - 2, EXECUTIONS_MAX - 1, EXECUTIONS_MAX + 5] {
             let mut executions = Executions::new();
             for n in 0..before {
-                executions.note(VenueId(1), &text(n));
+                executions.note_fill(VenueId(1), &text(n), &fill(1));
             }
             assert_eq!(
                 executions.fill(venue, &text(0)).err(),
@@ -401,7 +429,7 @@ mod tests {
         let mut executions = Executions::new();
         executions.note_fill(venue, &text(0), &fill(5));
         for n in 1..EXECUTIONS_MAX {
-            executions.note(other, &text(n));
+            executions.note_fill(other, &text(n), &fill(1));
         }
         let (slot, _) = executions.fill(venue, &text(0)).unwrap();
         executions.correct(slot, venue, &text(1), &fill(6));
@@ -416,11 +444,60 @@ mod tests {
         // And one that is too old is known no longer.
         for n in 0..EXECUTIONS_MAX {
             assert!(executions.fill(venue, &text(1)).is_ok(), "{n}");
-            executions.note(VenueId(2), &text(n));
+            executions.note_fill(VenueId(2), &text(n), &fill(1));
         }
         assert_eq!(
             executions.fill(venue, &text(1)).err(),
             Some(Reason::UnknownExecId)
         );
+    }
+
+    /// A venue may say of an order as often as it likes that it has it.
+    #[test]
+    fn however_many_other_reports_come_a_trade_is_not_forgotten() {
+        let venue = VenueId(0);
+        let mut executions = Executions::new();
+        executions.note_fill(venue, &text(0), &fill(5));
+        executions.note_fill(venue, &text(1), &fill(6));
+        let (slot, _) = executions.fill(venue, &text(1)).unwrap();
+        executions.bust(slot, venue, &text(2));
+        for n in 3..3 * OTHER_REPORTS_MAX {
+            assert!(executions.note(venue, &text(n)));
+        }
+        for executions in [&reloaded(&mut executions), &executions] {
+            assert!(executions.has(venue, &text(0)), "it would be booked twice");
+            assert_eq!(
+                executions.fill(venue, &text(0)).map(|(_, held)| held),
+                Ok(fill(5))
+            );
+            assert_eq!(executions.fill(venue, &text(1)).err(), Some(Reason::TradeBusted));
+            assert!(
+                !executions.has(venue, &text(2)),
+                "the others make place for one another"
+            );
+        }
+    }
+
+    #[test]
+    fn a_report_is_a_trade_or_none() {
+        let venue = VenueId(0);
+        let mut executions = Executions::new();
+        executions.note_fill(venue, &text(0), &fill(5));
+        executions.note(venue, &text(1));
+        assert!(!executions.note(venue, &text(0)));
+        assert_eq!(
+            executions.fill(venue, &text(1)).err(),
+            Some(Reason::UnknownExecId)
+        );
+        let mut save = Save::default();
+        executions.visit(&mut save).unwrap();
+        // The second under the first one's id.
+        let mut other = Executions::new();
+        other.note(venue, &text(0));
+        let mut same = Save::default();
+        other.others.visit(&mut same, (), |(), _, _| Ok(())).unwrap();
+        let from = save.words.len() - same.words.len();
+        save.words[from..].copy_from_slice(&same.words);
+        assert!(Executions::new().visit(&mut Load::new(&save.words)).is_err());
     }
 }

@@ -32,7 +32,7 @@ mod timers;
 pub use accounts::{Accounts, Entries, Owner};
 pub use client_orders::{ClientOrderSlot, ClientOrderState, ClientOrders, Held};
 pub use deals::{DEALS_MAX, Deal, DealSlot, Deals};
-pub use executions::{EXECUTIONS_MAX, ExecutionSlot, Executions, VenueFill};
+pub use executions::{EXECUTIONS_MAX, ExecutionSlot, Executions, OTHER_REPORTS_MAX, VenueFill};
 pub use holdings::Holdings;
 pub use holds::{Hold, Holds};
 pub use mark_outs::{FILLS_MAX, HORIZONS_MAX, MarkOuts};
