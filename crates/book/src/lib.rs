@@ -26,4 +26,4 @@ pub use estimates::Estimates;
 pub use levels::Levels;
 pub use measures::Reach;
 pub use sequence::{Sequencer, Verdict};
-pub use split::{Slice, Split};
+pub use split::{LOOKS_MAX, SLICES_MAX, Slice, Split};

@@ -88,6 +88,12 @@ impl<'a, const N: usize> Merge<'a, N> {
         }
         merge
     }
+
+    /// Yields nothing of a source any more.
+    #[inline]
+    pub(crate) fn leave(&mut self, source: usize) {
+        self.heads[source].net = NOTHING;
+    }
 }
 
 impl Head<'_> {

@@ -1,14 +1,16 @@
 //! How a quantity is divided among venues: what goes where, and at which limit.
 
-use core::ops::ControlFlow;
-
 use pinrail_types::money::product;
 use pinrail_types::{Px, Qty, Side};
 
 use crate::consolidated::{VENUES_MAX, View, is_no_worse};
 use crate::ladder::{Ladder, signed_limit};
-use crate::measures::Fees;
-use crate::merge::Step;
+use crate::merge::{Merge, Step};
+
+/// Most venues that a quantity is divided among.
+pub const SLICES_MAX: usize = 8;
+/// Most levels that are looked at one by one for it.
+pub const LOOKS_MAX: u32 = 1_024;
 
 /// What one venue is to be sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -48,6 +50,12 @@ struct Division<const N: usize> {
     /// The smallest lot of those that are used.
     smallest: i64,
     cost: i128,
+    /// How many of them have a slice.
+    slices: usize,
+    /// What would go to others, and is divided to nobody.
+    passed: i64,
+    /// Levels that were looked at one by one.
+    looks: u32,
 }
 
 impl<const N: usize> Division<N> {
@@ -64,6 +72,9 @@ impl<const N: usize> Division<N> {
             left: qty.0,
             smallest: i64::MAX,
             cost: 0,
+            slices: 0,
+            passed: 0,
+            looks: 0,
         };
         let sources = view.consolidated.sources().iter().zip(most);
         for (at, (filling, (source, most))) in division.each.iter_mut().zip(sources).enumerate() {
@@ -97,19 +108,34 @@ impl<const N: usize> Division<N> {
             taken
         };
         if taken > 0 {
-            filling.slice.px = Px(step.px);
-            filling.slice.qty.0 += taken;
             filling.room -= taken;
             self.left -= taken;
+            // The first have the best prices; what the others have is not to be had deeper in these instead.
+            if N > SLICES_MAX && filling.slice.qty == Qty::ZERO {
+                if self.slices == SLICES_MAX {
+                    self.passed += taken;
+                    return 0;
+                }
+                self.slices += 1;
+            }
+            filling.slice.px = Px(step.px);
+            filling.slice.qty.0 += taken;
         }
         taken
+    }
+
+    /// Whether no lot may be sent to a venue any more.
+    #[inline]
+    fn is_full(&self, source: usize) -> bool {
+        let filling = &self.each[source];
+        filling.room < filling.lot
     }
 
     #[inline]
     fn end(self, qty: Qty) -> Split {
         let mut split = Split {
             slices: [Slice::default(); VENUES_MAX],
-            qty: Qty(qty.0 - self.left),
+            qty: Qty(qty.0 - self.left - self.passed),
             cost: self.cost,
         };
         for (slice, filling) in split.slices.iter_mut().zip(&self.each) {
@@ -124,6 +150,9 @@ impl View<'_> {
     /// taker fee, no worse than `limit_net_e8` (in ticks times 1e8, as [`Sweep::worst_net_e8`](crate::Sweep::worst_net_e8)), in
     /// whole lots of each venue, and at each no more than `most` says. What is left because no whole lot of a venue fits into it, or
     /// because nothing more stands within the limit, is divided to nobody. Levels below zero and beyond are not used.
+    ///
+    /// It goes to the [`SLICES_MAX`] venues whose best levels are the best of all. What more would go to others is divided to
+    /// nobody, and neither is what stands behind the first [`LOOKS_MAX`] levels: both are there for the next division.
     ///
     /// Takes levels if the side is merged and deep enough, see [`Consolidated::refresh`](crate::Consolidated::refresh); else
     /// levels times sources.
@@ -161,7 +190,7 @@ impl View<'_> {
     }
 
     /// Takes levels from what was merged where every venue takes single lots and has room for all that is divided to it, as most do;
-    /// `None` elsewhere, and if levels behind what was merged may be used.
+    /// `None` elsewhere, where it would go to too many venues, and if levels behind what was merged may be used.
     #[inline]
     fn divide_at_once<const N: usize>(
         &self,
@@ -181,7 +210,8 @@ impl View<'_> {
             each[source].qty.0 += taken;
         })?;
         let has_room = each.iter().zip(most).all(|(slice, most)| slice.qty <= *most);
-        if !has_room {
+        let used = |slice: &&Slice| slice.qty > Qty::ZERO;
+        if !has_room || (N > SLICES_MAX && each.iter().filter(used).count() > SLICES_MAX) {
             return None;
         }
         let mut slices = [Slice::default(); VENUES_MAX];
@@ -201,15 +231,26 @@ impl View<'_> {
         side: Side,
         limit_net_e8: i128,
     ) -> Division<N> {
-        self.each_step(side, Fees::Counted, |step| {
-            if division.is_done() || step.px < 0 || !is_no_worse(side, step.net_e8, limit_net_e8) {
-                return ControlFlow::Break(());
+        let mut steps = Merge::<N>::new(self.consolidated.sources(), self.usable, side);
+        for source in 0..N {
+            if division.is_full(source) {
+                steps.leave(source);
             }
+        }
+        while division.looks < LOOKS_MAX
+            && let Some(step) = steps.next()
+        {
+            if division.is_done() || step.px < 0 || !is_no_worse(side, step.net_e8, limit_net_e8) {
+                break;
+            }
+            division.looks += 1;
             let taken = i128::from(division.take(&step));
             let cost = step.net_e8.saturating_mul(taken);
             division.cost = division.cost.saturating_add(cost);
-            ControlFlow::Continue(())
-        });
+            if division.is_full(step.source) {
+                steps.leave(step.source);
+            }
+        }
         division
     }
 }

@@ -4,10 +4,11 @@
 
 mod venues;
 
-use pinrail_book::{Consolidated, Slice, Source, Split, VENUES_MAX, View};
-use pinrail_types::{E8, Px, Qty, Side};
+use pinrail_book::{Book, Consolidated, LOOKS_MAX, SLICES_MAX, Slice, Source, Split, VENUES_MAX, View};
+use pinrail_types::record::SequenceRule;
+use pinrail_types::{E8, Flags, Px, Qty, Side};
 use proptest::prelude::*;
-use venues::{NOW, book, consolidated, source, sources, venue};
+use venues::{NOW, book, consolidated, send, source, sources, venue};
 
 const ALL: [Qty; VENUES_MAX] = [Qty(i64::MAX); VENUES_MAX];
 
@@ -58,17 +59,25 @@ fn divided(all: &Consolidated, side: Side, qty: i64, limit: i128, most: &[Qty; V
         cost: 0,
     };
     let mut loose = [0; VENUES_MAX];
+    // Divided as if to all, of which the first are the venues of the best levels.
+    let mut shares = [0; VENUES_MAX];
+    let mut firsts = Vec::new();
     for (at, (px, there, net)) in steps {
-        if qty - split.qty.0 < smallest || (limit - net) * sign < 0 {
+        let left = qty - shares.iter().sum::<i64>();
+        if left < smallest || (limit - net) * sign < 0 {
             break;
         }
         let lot = all.sources()[at].lot.0;
         let slice = &mut split.slices[at];
         let seen = loose[at] + there;
-        let wanted = seen.min(qty - split.qty.0).min(most[at].0 - slice.qty.0).max(0);
+        let wanted = seen.min(left).min(most[at].0 - shares[at]).max(0);
         let taken = wanted / lot * lot;
         loose[at] = (seen - taken).min(lot - 1);
-        if taken > 0 {
+        shares[at] += taken;
+        if taken > 0 && !firsts.contains(&at) {
+            firsts.push(at);
+        }
+        if taken > 0 && firsts[..firsts.len().min(SLICES_MAX)].contains(&at) {
             *slice = Slice {
                 qty: Qty(slice.qty.0 + taken),
                 px: Px(px),
@@ -155,7 +164,82 @@ fn each_venue_is_sent_what_is_cheapest_there_in_its_own_lots() {
     assert_eq!(split(&all, 30, 103, &ALL), [(16, 102), (14, 101)]);
 }
 
+/// Of ten venues, the later the better, the eight last are sent something, and not more than stands there at their prices.
+#[test]
+fn of_many_venues_those_with_the_best_prices_are_sent_something() {
+    let venue = |at: i64| {
+        let asks = vec![(100 - at, 10), (200 - at, 1_000)];
+        source(book(&vec![(1, 10)], &asks), 0)
+    };
+    let all = consolidated((0..10).map(venue));
+    let split = |qty| {
+        let view = all.view(NOW).unwrap();
+        let split = view.split(Side::Buy, Qty(qty), i128::MAX, &ALL);
+        let slices = split.slices.iter().map(|slice| (slice.qty.0, slice.px.0));
+        (split.qty.0, slices.take(10).collect::<Vec<_>>())
+    };
+    let best: Vec<_> = (0..10)
+        .map(|at| if at < 2 { (0, 0) } else { (10, 100 - at) })
+        .collect();
+    assert_eq!(split(80), (80, best.clone()));
+    assert_eq!(split(100), (80, best), "the two others are for the next try");
+    let (sum, slices) = split(130);
+    assert_eq!((sum, slices[9]), (110, (40, 191)));
+}
+
+/// With so many offers of a lot each, a tick apart.
+fn deep(from: i64, count: i64) -> Source {
+    let mut book = Book::new(SequenceRule::Plain, 4_096);
+    let asks = (from..from + count).map(|px| (px, 1)).collect();
+    send(&mut book, 1, Flags::SNAPSHOT, &vec![(1, 1)], &asks);
+    source(book, 0)
+}
+
+#[test]
+fn a_split_looks_at_so_many_levels_and_at_none_where_there_is_no_room() {
+    const DEEP: i64 = 3_000;
+    let deep_qty = i64::from(LOOKS_MAX);
+    let one = consolidated([deep(100, DEEP)]);
+    let split = |all: &Consolidated, most: &[Qty; VENUES_MAX]| {
+        let view = all.view(NOW).unwrap();
+        let split = view.split(Side::Buy, Qty(DEEP), i128::MAX, most);
+        [0, 1].map(|at| split.slices[at].qty.0)
+    };
+    assert_eq!(split(&one, &ALL), [deep_qty, 0]);
+    // The first has all the better prices, and room for none, or for five.
+    let two = consolidated([deep(100, DEEP), deep(100 + DEEP, 7)]);
+    for room in [0, 5] {
+        let mut most = ALL;
+        most[0] = Qty(room);
+        assert_eq!(split(&two, &most), [room, 7]);
+    }
+    let nowhere = [Qty::ZERO; VENUES_MAX];
+    assert_eq!(split(&two, &nowhere), [0, 0]);
+}
+
 proptest! {
+    #[test]
+    fn a_split_over_many_venues_is_what_it_would_be_level_by_level(
+        venues in prop::collection::vec(venue(), SLICES_MAX - 1..=VENUES_MAX),
+        qty in 1_i64..20_000,
+        buys in any::<bool>(),
+    ) {
+        let side = if buys { Side::Buy } else { Side::Sell };
+        let mut all = sources(&venues);
+        for at in 0..all.sources().len() {
+            all.source_mut(at).halted = false;
+        }
+        let limit = if buys { i128::MAX } else { i128::MIN } / 4;
+        for _ in 0..3 {
+            if let Ok(view) = all.view(NOW) {
+                let split = view.split(side, Qty(qty), limit, &ALL);
+                prop_assert_eq!(split, divided(&all, side, qty, limit, &ALL));
+                prop_assert!(split.slices.iter().filter(|slice| slice.qty.0 > 0).count() <= SLICES_MAX);
+            }
+            all.refresh(NOW);
+        }
+    }
+
     #[test]
     fn a_split_is_whole_within_its_limits_and_leaves_nothing_that_could_be_had(
         venues in prop::collection::vec(venue(), 1..5),

@@ -1,6 +1,6 @@
 //! Parent orders: how they are divided among venues, and what becomes of them.
 
-use pinrail_book::{Slice, Split, VENUES_MAX};
+use pinrail_book::{SLICES_MAX, Slice, Split, VENUES_MAX};
 use pinrail_oms::ParentSlot;
 use pinrail_pricing::{ACTIONS_MAX, Pricer};
 use pinrail_risk::STRATEGIES_MAX;
@@ -20,8 +20,8 @@ use crate::rules::Rule;
 use crate::state::{Engine, Traded};
 use crate::strategy::order_reject;
 
-/// Parts that one try sends at most; what is left waits for the next.
-const PARTS_PER_TRY: usize = 8;
+/// Parts that one try sends at most, as many as a quantity is divided into; what is left waits for the next.
+const PARTS_PER_TRY: usize = SLICES_MAX;
 /// What a try says at most: each part or why it was refused, a state that risk set by it, and what the parent order does.
 const TRY_LINES: usize = PARTS_PER_TRY * 3 + 2;
 /// The longest that an input says behind what its strategy asked for when its time came: a halt with what it withdraws, or the fill
