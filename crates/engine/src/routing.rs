@@ -95,6 +95,16 @@ const fn is_final(reason: Reason) -> bool {
     matches!(reason.code(), 1..=199) && !is_venues(reason)
 }
 
+/// The highest price that a part may have at a venue with this fee: with a rebate one beyond the limit, which is net, is no worse.
+fn most_px_with(order: &NewParentOrder, most_px: Px, taker_fee_e8: i32) -> Px {
+    if order.side == Side::Sell || taker_fee_e8 >= 0 {
+        return most_px;
+    }
+    let factor_e8 = E8 + i64::from(taker_fee_e8);
+    let px = order.limit_net_e8.div_euclid(factor_e8.into());
+    Px(i64::try_from(px).unwrap_or(i64::MAX))
+}
+
 /// What `qty` at a price cost the house beyond the reference, with the fee.
 fn cost_beyond(traded: &Traded, order: &NewParentOrder, px: Px, qty: Qty, fee: Amount) -> Option<i128> {
     let away = px.checked_sub(order.ref_px)?.checked_mul(order.side.sign())?;
@@ -259,9 +269,10 @@ impl<P: Pricer> Engine<P> {
         for (at, (most, listing)) in most.iter_mut().zip(&traded.listings).enumerate() {
             // Who refused is asked again when nobody else is left.
             if parent.refused & 1 << at == 0 {
+                let px = most_px_with(order, most_px, traded.venues.sources()[at].taker_fee_e8);
                 *most = self
                     .risk
-                    .order_room(listing.venue, order.instrument, order.side, most_px, unsent);
+                    .order_room(listing.venue, order.instrument, order.side, px, unsent);
             }
         }
         // A hedger does what its client did.
@@ -421,7 +432,8 @@ impl<P: Pricer> Engine<P> {
         let until = if is_over {
             out.now()
         } else {
-            out.now().saturating_add(parent.order.retry_ns)
+            // Never at the same time again: other parent orders have their turn, too.
+            out.now().saturating_add(parent.order.retry_ns.max(1))
         };
         self.parents.wait(slot, until);
     }

@@ -11,10 +11,10 @@ use pinrail_engine::{Engine, Out, PARENTS_MAX};
 use pinrail_pricing::SweepPricer;
 use pinrail_types::record::{
     ExecType, HedgingParams, InputReject, InstrumentLimits, LimitKind, LimitSet, OrdStatus,
-    ParentOrderReport, ParentState, Scope, StateChange, TradingState, VenueBalance, VenueOrder,
+    ParentOrderReport, ParentState, Scope, StateChange, TradingState, VenueBalance, VenueDef, VenueOrder,
     VenueOrderReject, VenueReport,
 };
-use pinrail_types::{Amount, AssetId, InstrumentId, Px, Qty, Reason, StrategyId, Text, VenueId};
+use pinrail_types::{Amount, AssetId, Frame, InstrumentId, Px, Qty, Reason, StrategyId, Text, VenueId};
 
 type Hedgers = Desk<Model>;
 
@@ -138,6 +138,57 @@ fn what_no_venue_gave_is_tried_again_and_not_for_ever() {
     desk.now += HEDGER_REST_NS;
     let out = desk.snapshot(VenueId(0), &[(9_990, 500)], &[(10_010, 500)]);
     assert_eq!(sent(&out), [(0, 10_010, 180)]);
+}
+
+/// A venue that pays for what is taken may be sent a price beyond the limit, which is net: what it holds must suffice at that.
+#[test]
+fn a_part_at_a_venue_with_a_rebate_is_no_more_than_the_venue_holds_for_it() {
+    let mut configuration = Desk::<SweepPricer>::configuration();
+    for frame in &mut configuration {
+        if let Some(def) = frame.get::<VenueDef>().filter(|def| def.venue == VenueId(0)) {
+            *frame = Frame::of(&VenueDef {
+                taker_fee_e8: -1_000_000,
+                ..*def
+            });
+        }
+    }
+    let mut desk = Desk::defined(2, 64, configuration, hedgers);
+    desk.set_state(Scope::Global, 0, TradingState::Active);
+    desk.snapshot(VenueId(0), &[(9_990, 500)], &[(10_100, 500)]);
+    desk.snapshot(VenueId(1), &[(9_989, 500)], &[(10_300, 500)]);
+    for balance in balances() {
+        let is_money = (balance.venue, balance.asset) == (VenueId(0), AssetId(1));
+        desk.put(VenueBalance {
+            balance: if is_money {
+                // For 300 lots at the limit, half a percent above the middle of 10,045.
+                Amount::new(300 * 10_095 * 10)
+            } else {
+                balance.balance
+            },
+            ..balance
+        });
+    }
+    desk.put(hedging());
+    let out = sell_to_a_client(&mut desk, 320);
+    assert_eq!(out.find::<VenueOrderReject>().count(), 0);
+    let parts = sent(&out);
+    assert!(matches!(parts[..], [(0, 10_100, 290..300)]), "{parts:?}");
+}
+
+#[test]
+fn a_retry_without_a_wait_is_not_within_the_same_input() {
+    let mut desk = desk();
+    desk.put(HedgingParams {
+        retry_ns: 0,
+        ..hedging()
+    });
+    let out = sell_to_a_client(&mut desk, 320);
+    let order: VenueOrder = only(&out);
+    let out = desk.put(ended(&order, 0));
+    assert!(sent(&out).is_empty(), "it ended, and is not sent again at once");
+    assert_eq!(desk.engine.next_timer(), desk.now + 1);
+    desk.now += 1;
+    assert_eq!(sent(&desk.tick()).len(), 1);
 }
 
 #[test]

@@ -156,6 +156,16 @@ impl<P: Pricer> Desk<P> {
 
     /// The same with room for so many instruments and quotes.
     pub fn halted_in(instruments: usize, open_quotes: usize, make: impl FnOnce(&Bounds) -> P) -> Desk<P> {
+        Desk::defined(instruments, open_quotes, Desk::configuration(), make)
+    }
+
+    /// The same with other definitions.
+    pub fn defined(
+        instruments: usize,
+        open_quotes: usize,
+        configuration: Vec<Frame>,
+        make: impl FnOnce(&Bounds) -> P,
+    ) -> Desk<P> {
         let bounds = Bounds {
             assets: 2,
             instruments,
@@ -178,7 +188,7 @@ impl<P: Pricer> Desk<P> {
             update_ids: [0; 2],
         };
         desk.put(bounds.epoch_start(1));
-        for mut frame in Desk::configuration() {
+        for mut frame in configuration {
             desk.put_again(&mut frame);
         }
         desk
