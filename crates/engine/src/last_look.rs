@@ -15,7 +15,7 @@ use pinrail_types::state::{StateError, Visitor};
 use pinrail_types::{E8, OutId, Px, Reason, Side};
 
 use crate::out::Out;
-use crate::rfq::{executed, refused};
+use crate::rfq::{executed, refused, trade};
 use crate::rules::Rule;
 use crate::state::Engine;
 
@@ -133,6 +133,7 @@ impl<P: Pricer> Engine<P> {
             Ok(()) => self.check_price(&hold, &quote, side, out.now()),
             Err(reason) => (Px::NONE, Err(reason)),
         };
+        let checked = checked.and_then(|()| self.check_booking(order, side, out));
         let reason = checked.err().unwrap_or(Reason::None);
         let outcome = match checked {
             Ok(()) => LastLookOutcome::Accepted,
@@ -166,6 +167,16 @@ impl<P: Pricer> Engine<P> {
             ..refused(order, reason, said, out)
         };
         self.report(report, out);
+    }
+
+    /// Whether what is held can be booked: what is told of the look is what becomes of it.
+    fn check_booking(&mut self, order: &NewOrderSingle, side: Side, out: &Out) -> Result<(), Reason> {
+        let traded = self.traded[order.instrument.index()].as_ref();
+        let meta = &traded.ok_or(Reason::UnknownInstrument)?.meta;
+        let notional = meta.notional(order.px, order.qty).ok_or(Reason::Overflow)?;
+        self.positions.check_fill(meta, side, order.qty, order.px)?;
+        let trade = trade(order, side, meta, notional, out);
+        self.accounts.check_quoted(order.client, side, &trade).map(drop)
     }
 
     /// The price that is made now for what was quoted, on the side that was taken, and whether that is near enough.

@@ -12,9 +12,9 @@ use pinrail_engine::Out;
 use pinrail_oms::life::{QUOTE_STEPS, QuoteEvent, QuoteState, RFQ_STEPS, RfqEvent, RfqState, Said};
 use pinrail_types::record::{
     BookUpdate, ClientDef, DealerPass, DealerQuote, DealerRequest, DealingRule, ExecType, ExecutionReport,
-    InputReject, InstrumentDef, InstrumentLimits, LastLookDef, ListingDef, OrdStatus, Quote, QuoteCancel,
-    QuoteCancelType, QuoteRequestReject, QuoteRespType, QuoteStatus, QuoteStatusReport, Scope, TierSpread,
-    TradingState,
+    InputReject, InstrumentDef, InstrumentLimits, LastLookDef, LastLookOutcome, LastLookReport, ListingDef,
+    OrdStatus, Quote, QuoteCancel, QuoteCancelType, QuoteRequestReject, QuoteRespType, QuoteStatus,
+    QuoteStatusReport, Scope, TierSpread, TradingState,
 };
 use pinrail_types::{
     Amount, AssetId, ClientId, Flags, Frame, InstrumentId, OutId, Px, Qty, Reason, Text, VenueId,
@@ -283,9 +283,12 @@ fn worth_too_much() -> Desk {
     desk
 }
 
-/// One client buys and another sells all the time, so that the house has nothing and they ever more.
 fn unbookable() -> Lived {
-    let mut desk = worth_too_much();
+    unbookable_in(worth_too_much())
+}
+
+/// One client buys and another sells all the time, so that the house has nothing and they ever more.
+fn unbookable_in(mut desk: Desk) -> Lived {
     let all = Qty::ABS_MAX;
     for n in 0..4_000 {
         let client = n % 2;
@@ -294,17 +297,43 @@ fn unbookable() -> Lived {
         request.instrument = InstrumentId(1);
         let asked = desk.put(request);
         let quote = only::<Quote>(&asked);
-        let taken = desk.put(Desk::order(&quote, side));
-        if let Err(reason) = filled(&taken) {
+        let mut outs = vec![asked, desk.put(Desk::order(&quote, side))];
+        if desk.engine.held_accepts() > 0 {
+            desk.now += 1;
+            outs.push(desk.tick());
+        }
+        if let Err(reason) = filled(outs.last().unwrap()) {
             assert_eq!(reason, Reason::Overflow);
             return Lived {
                 desk,
                 quote: Some(quote),
-                outs: vec![asked, taken],
+                outs,
             };
         }
     }
     panic!("the accounts are never full");
+}
+
+/// Every accept is held. What the look says is what becomes of it.
+#[test]
+fn what_is_held_and_can_not_be_booked_is_told_once() {
+    let mut desk = worth_too_much();
+    desk.put(LastLookDef {
+        hold_ns: 1,
+        tolerance_e8: 1,
+        actor: Text::new("ann").unwrap(),
+        ..Zeroable::zeroed()
+    });
+    let lived = unbookable_in(desk);
+    let out = lived.outs.last().unwrap();
+    let looked: LastLookReport = only(out);
+    assert_eq!(
+        (looked.outcome, looked.reason),
+        (LastLookOutcome::Rejected.byte(), Reason::Overflow.code())
+    );
+    let state = lived.desk.engine.life(lived.quote.unwrap().quote_id);
+    assert_eq!(state, Some((RfqState::Accepted, QuoteState::Rejected)));
+    assert!(lived.desk.engine.nothing_reserved());
 }
 
 struct Case {
