@@ -5,6 +5,9 @@ use pinrail_types::record::QuoteRequest;
 use pinrail_types::state::{StateError, Visitor};
 use pinrail_types::{ClientId, OutId, Text};
 
+use crate::quotes::request_hash;
+use crate::slots::Slots;
+
 /// Most requests that wait at once.
 pub const DEALS_MAX: usize = 256;
 
@@ -21,14 +24,20 @@ pub struct Deal {
     pub ends_at: u64,
 }
 
+fn hash(deal: &Deal) -> u32 {
+    request_hash(deal.request.client, &deal.request.quote_req_id)
+}
+
 /// A place in the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DealSlot(usize);
 
-/// All requests that wait. They are few, people being slow: whatever is looked for is looked for one by one.
+/// All requests that wait. They are few, people being slow: what people look for is looked for one by one, but not what each
+/// request of a client asks, whether its id is among them.
 #[derive(Clone, Debug)]
 pub struct Deals {
     entries: Vec<Option<Deal>>,
+    by_request: Slots,
     len: usize,
     next_at: u64,
 }
@@ -44,6 +53,7 @@ impl Deals {
     pub fn new() -> Deals {
         Deals {
             entries: vec![None; DEALS_MAX],
+            by_request: Slots::new(DEALS_MAX),
             len: 0,
             next_at: u64::MAX,
         }
@@ -76,8 +86,10 @@ impl Deals {
     /// # Panics
     /// If there is no room.
     pub fn add(&mut self, deal: &Deal) {
-        let free = self.entries.iter_mut().find(|entry| entry.is_none());
-        *free.expect("there is room") = Some(*deal);
+        let free = self.entries.iter().position(|entry| entry.is_none());
+        let at = free.expect("there is room");
+        self.entries[at] = Some(*deal);
+        self.by_request.insert(hash(deal), at as u32);
         self.derive();
     }
 
@@ -87,6 +99,7 @@ impl Deals {
     /// If there is none.
     pub fn remove(&mut self, slot: DealSlot) -> Deal {
         let deal = self.entries[slot.0].take().expect("a request ends once");
+        self.by_request.remove(hash(&deal), slot.0 as u32);
         self.derive();
         deal
     }
@@ -104,8 +117,14 @@ impl Deals {
 
     /// The request that a client calls so.
     pub fn find_request(&self, client: ClientId, quote_req_id: &Text<24>) -> Option<DealSlot> {
-        let is_it = |deal: &Deal| deal.request.client == client && deal.request.quote_req_id == *quote_req_id;
-        self.iter().find(|(_, deal)| is_it(deal)).map(|(slot, _)| slot)
+        let is_it = |at: u32| {
+            let deal = self.entries[at as usize].as_ref();
+            deal.is_some_and(|deal| {
+                deal.request.client == client && deal.request.quote_req_id == *quote_req_id
+            })
+        };
+        let found = self.by_request.find(request_hash(client, quote_req_id), is_it);
+        found.map(|at| DealSlot(at as usize))
     }
 
     /// One that ends at or before `now`.
@@ -147,7 +166,73 @@ impl Deals {
             visitor.word(&mut deal.asked_at)?;
             visitor.word(&mut deal.ends_at)?;
         }
+        if visitor.is_loading() {
+            self.by_request = Slots::new(DEALS_MAX);
+            for (at, deal) in self.entries.iter().enumerate() {
+                if let Some(deal) = deal {
+                    self.by_request.insert(hash(deal), at as u32);
+                }
+            }
+        }
         self.derive();
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use pinrail_types::state::{Load, Save};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn deal(client: u32, name: u32, seq: u64) -> Deal {
+        Deal {
+            request: QuoteRequest {
+                client: ClientId(client),
+                quote_req_id: Text::new(&format!("R{name}")).unwrap(),
+                ..Zeroable::zeroed()
+            },
+            request_id: OutId {
+                seq,
+                epoch: 1,
+                sub: 0,
+            },
+            asked_at: seq,
+            ends_at: seq + 10,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_a_map(ops in prop::collection::vec((0_u32..3, 0_u32..9, 0_usize..400), 0..400)) {
+            let mut deals = Deals::new();
+            let mut model: BTreeMap<(u32, u32), u64> = BTreeMap::new();
+            for (seq, (client, name, reload)) in (1..).zip(ops) {
+                let named = Text::new(&format!("R{name}")).unwrap();
+                let found = deals.find_request(ClientId(client), &named);
+                let held = found.map(|slot| deals.iter().find(|(at, _)| *at == slot).unwrap().1.request_id.seq);
+                prop_assert_eq!(held, model.get(&(client, name)).copied());
+                match found {
+                    Some(slot) => {
+                        deals.remove(slot);
+                        model.remove(&(client, name));
+                    }
+                    None => {
+                        deals.add(&deal(client, name, seq));
+                        model.insert((client, name), seq);
+                    }
+                }
+                prop_assert_eq!(deals.len(), model.len());
+                if reload == 0 {
+                    let mut save = Save::default();
+                    deals.visit(&mut save).unwrap();
+                    deals = Deals::new();
+                    deals.visit(&mut Load::new(&save.words)).unwrap();
+                }
+            }
+        }
     }
 }
