@@ -677,6 +677,16 @@ const REACHED: &[(Reason, &str, &str)] = &[
         "bust_after_cancel",
     ),
     (
+        Reason::CancelRefused,
+        "crates/engine/tests/unanswered.rs",
+        "a_cancel_that_is_refused_is_asked_again_some_time_later_and_not_for_ever",
+    ),
+    (
+        Reason::OrderUnanswered,
+        "crates/engine/tests/unanswered.rs",
+        "a_part_that_is_never_reported_stops_its_parent_order_and_a_person_is_told",
+    ),
+    (
         Reason::ParentOrdersFull,
         "crates/engine/tests/hedging.rs",
         "parent_orders_are_bounded",

@@ -17,6 +17,8 @@ struct Held {
     order: VenueOrder,
     leaves: i64,
     is_canceling: bool,
+    /// Its venue refused to cancel it: it is asked again some time later.
+    is_refused: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -96,6 +98,7 @@ impl Orders {
             order: *order,
             leaves: order.qty.0,
             is_canceling: false,
+            is_refused: false,
         };
         self.open.insert(order.order_id, held);
         if !order.parent_id.is_none() {
@@ -199,7 +202,10 @@ impl Orders {
             self.open.remove(&report.order_id);
             return (report.cum_qty != Qty(filled)).then_some("a fill is missing");
         }
-        held.is_canceling &= exec_type != ExecType::OrderStatus;
+        if exec_type == ExecType::OrderStatus {
+            held.is_refused |= held.is_canceling;
+            held.is_canceling = false;
+        }
         None
     }
 
@@ -268,7 +274,7 @@ impl Orders {
                 || switches.is_halted(Scope::Instrument, order.instrument.0)
                 || switches.is_halted(Scope::Strategy, order.strategy.0.into());
             must!(
-                held.is_canceling || !is_halted,
+                held.is_canceling || held.is_refused || !is_halted,
                 "an order outlives what halts it: {held:?}"
             );
         }

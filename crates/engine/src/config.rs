@@ -31,7 +31,7 @@ impl<P: Pricer> Engine<P> {
         }
         self.epoch = start.epoch;
         self.withdraw_from = self.may_withdraw().then_some(0);
-        self.forget_cancels();
+        self.forget_cancels(now);
         self.parents.stop_all(Reason::Withdrawn, now);
         self.cancel_forbidden_in_books();
         self.risk.states.begin_epoch();

@@ -28,6 +28,7 @@ impl<P: Pricer> Engine<P> {
         let scope = Scope::from_byte(set.scope).ok_or(Reason::BadField)?;
         let state = TradingState::from_byte(set.state).ok_or(Reason::BadField)?;
         self.risk.set_state(scope, set.target, state, &set.actor)?;
+        self.ask_all_again(out.now());
         if scope == Scope::Venue {
             self.set_venue_halted(VenueId(set.target as u16), state == TradingState::Halted);
         }

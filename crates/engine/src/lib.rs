@@ -30,6 +30,7 @@ mod state;
 mod strategy;
 mod streams;
 mod terms;
+mod unanswered;
 
 pub use foresee::FORESEEN_MAX;
 pub use hash::RollingHash;
@@ -41,3 +42,4 @@ pub use pinrail_pricing::{Pricer, Strategy};
 pub use rules::leave_out;
 pub use snapshot::hash_of;
 pub use state::{Bounds, Counts, Engine};
+pub use unanswered::{ANSWER_NS, CANCEL_RETRY_NS};

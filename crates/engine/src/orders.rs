@@ -151,7 +151,8 @@ impl<P: Pricer> Engine<P> {
         let book_seq = traded.book_seq;
         self.risk.reserve_order(order, &market, now)?;
         let order_id = self.orders.next_id(out.next_id());
-        self.orders.open(order_id, order, parent_id);
+        let slot = self.orders.open(order_id, order, parent_id);
+        self.expect_answer(slot, out);
         out.push(VenueOrder {
             order_id,
             instrument: order.instrument,
@@ -178,8 +179,9 @@ impl<P: Pricer> Engine<P> {
         Ok(())
     }
 
-    fn send_cancel(&mut self, slot: OrderSlot, reason: Reason, out: &mut Out) {
+    pub(crate) fn send_cancel(&mut self, slot: OrderSlot, reason: Reason, out: &mut Out) {
         self.orders.ask_cancel(slot);
+        self.expect_answer(slot, out);
         let held = self.orders.get(slot);
         self.risk.count_cancel(held.order.venue, out.now());
         out.push(VenueOrderCancel {
@@ -192,13 +194,21 @@ impl<P: Pricer> Engine<P> {
         });
     }
 
-    /// Why the engine cancels an order by itself, if it does: it is of another epoch, a trading state forbids it, or a person had it
-    /// cancelled with others.
+    /// Why the engine asks by itself to cancel an order now, if it does.
     fn why_cancel(&self, held: &OpenOrder) -> Option<Reason> {
-        let is_orphaned = held.order_id.epoch != self.epoch;
-        if held.is_canceling {
+        let slot = self.orders.find(held.order_id)?;
+        if held.is_canceling || self.is_put_off(slot) {
             None
-        } else if is_orphaned || self.risk.forbids(&held.order) {
+        } else {
+            self.why_gone(held)
+        }
+    }
+
+    /// Why an order must not be there, if so: it is of another epoch, a trading state forbids it, or a person had it
+    /// cancelled with others.
+    pub(crate) fn why_gone(&self, held: &OpenOrder) -> Option<Reason> {
+        let is_orphaned = held.order_id.epoch != self.epoch;
+        if is_orphaned || Rule::KillCancels.holds() && self.risk.forbids(&held.order) {
             Some(Reason::Withdrawn)
         } else {
             held.is_unwanted.then_some(Reason::MassCancel)
@@ -207,9 +217,6 @@ impl<P: Pricer> Engine<P> {
 
     /// Begins to cancel, from the next input on, the orders that trading states allow no longer, if there are any.
     pub(crate) fn cancel_forbidden(&mut self) {
-        if !Rule::KillCancels.holds() {
-            return;
-        }
         if !self.orders.is_empty() && self.orders.iter().any(|held| self.why_cancel(held).is_some()) {
             self.cancel_from = Some(0);
         }
@@ -231,7 +238,7 @@ impl<P: Pricer> Engine<P> {
     }
 
     /// A new epoch: what was asked of venues before may never have reached them, so that every order is cancelled again.
-    pub(crate) fn forget_cancels(&mut self) {
+    pub(crate) fn forget_cancels(&mut self, now: u64) {
         let mut from = Some(0);
         while let Some(at) = from {
             let (open, rest) = self.orders.scan(at, SCANS_PER_INPUT);
@@ -244,6 +251,7 @@ impl<P: Pricer> Engine<P> {
             }
             from = rest;
         }
+        self.ask_all_again(now);
         self.cancel_from = (!self.orders.is_empty()).then_some(0);
     }
 
@@ -468,7 +476,13 @@ impl<P: Pricer> Engine<P> {
     }
 
     /// The same for a venue or an instrument, with what trading states forbid then; false if it was halted already.
-    fn halt_by_itself(&mut self, scope: Scope, target: u32, reason: Reason, out: &mut Out) -> bool {
+    pub(crate) fn halt_by_itself(
+        &mut self,
+        scope: Scope,
+        target: u32,
+        reason: Reason,
+        out: &mut Out,
+    ) -> bool {
         let is_new = self.risk.halt_scope(scope, target, reason);
         if is_new {
             out.push(StateChange {

@@ -81,6 +81,7 @@ impl<P: Pricer> Engine<P> {
         self.risk
             .reserve_replacement(&before, &after, &market, out.now())?;
         self.orders.ask_replace(slot, replacement);
+        self.expect_answer(slot, out);
         out.push(VenueOrderReplace {
             order_id,
             instrument: order.instrument,
@@ -133,8 +134,10 @@ impl<P: Pricer> Engine<P> {
     /// The venue refuses to cancel an order or to replace it. What must not be there is asked for again.
     pub(crate) fn take_refusal(&mut self, slot: OrderSlot, report: &VenueReport, out: &mut Out) {
         if report.response_to != CxlRejResponseTo::CancelReplaceRequest.byte() {
-            self.orders.refuse_cancel(slot);
-            self.cancel_forbidden();
+            if self.orders.get(slot).is_canceling {
+                self.orders.refuse_cancel(slot);
+                self.put_off_cancel(slot, out);
+            }
             return;
         }
         let before = *self.orders.get(slot);
@@ -156,6 +159,7 @@ impl<P: Pricer> Engine<P> {
         if cancel.actor.is_empty() {
             return Err(Reason::ActorMissing);
         }
+        self.ask_all_again(out.now());
         let affected = self.orders.want_gone(|order| those.has(order));
         let affected_parents = self
             .parents

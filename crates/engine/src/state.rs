@@ -359,6 +359,7 @@ impl<P: Pricer> Engine<P> {
         self.report_latches(out);
         self.tell_fills(out);
         self.work_parents(out);
+        self.look_after_orders(out);
         if !self.streams.is_empty() {
             self.tend_streams(input, out);
         }
@@ -553,6 +554,7 @@ impl<P: Pricer> Engine<P> {
             || self.streams.next_at() <= self.last_ts
             || self.books.next_at() <= self.last_ts
             || self.parents.next_at() <= self.last_ts
+            || self.orders.next_look() <= self.last_ts
             || self.mark_outs.next_at() <= self.last_ts
     }
 
@@ -568,6 +570,7 @@ impl<P: Pricer> Engine<P> {
             .min(self.streams.next_at())
             .min(self.books.next_at())
             .min(self.parents.next_at())
+            .min(self.orders.next_look())
             .min(self.mark_outs.next_at())
             .min(self.wake_at)
     }

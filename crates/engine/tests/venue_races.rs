@@ -8,7 +8,7 @@ mod venue;
 use bytemuck::Zeroable;
 use desk::only;
 use desk::strategies::{order, tell};
-use pinrail_engine::EXECUTIONS_MAX;
+use pinrail_engine::{CANCEL_RETRY_NS, EXECUTIONS_MAX};
 use pinrail_oms::life::OrderState;
 use pinrail_types::record::{
     CxlRejResponseTo, ExecType, OrdStatus, PositionReport, Scope, TimeInForce, TradeCaptureReport,
@@ -417,7 +417,8 @@ fn restart_with_orders_in_doubt() {
         }
         // It never had the cancel: asked once more, since an order of another epoch must not stay.
         traders.refuse(CxlRejResponseTo::CancelRequest);
-        assert_eq!(traders.drain().len(), 1);
+        traders.desk.now += CANCEL_RETRY_NS;
+        assert_eq!(count::<VenueOrderCancel>(&traders.desk.tick()), 1);
         traders.end(ExecType::Canceled);
         over(&traders, OrderState::Canceled, 5);
         traders.check_books(5, 5 * PX, 1);
@@ -497,7 +498,8 @@ fn a_mass_cancel_is_asked_again_where_a_venue_refuses_and_is_refused_without_a_n
     traders.desk.put(mass_cancel(Scope::Global, 0));
     assert_eq!(traders.drain().len(), 1);
     traders.refuse(CxlRejResponseTo::CancelRequest);
-    assert_eq!(traders.drain().len(), 1);
+    traders.desk.now += CANCEL_RETRY_NS;
+    assert_eq!(count::<VenueOrderCancel>(&traders.desk.tick()), 1);
     // Nor is it replaced.
     traders.replaced();
     traders.refuse(CxlRejResponseTo::CancelRequest);

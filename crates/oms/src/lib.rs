@@ -9,6 +9,7 @@
 //! nothing afterwards.
 
 mod accounts;
+mod answers;
 mod chains;
 mod client_orders;
 mod deals;
@@ -30,6 +31,7 @@ mod streams;
 mod timers;
 
 pub use accounts::{Accounts, Entries, Owner};
+pub use answers::{ASKS_MAX, REFUSALS_MAX};
 pub use client_orders::{ClientOrderSlot, ClientOrderState, ClientOrders, Held};
 pub use deals::{DEALS_MAX, Deal, DealSlot, Deals};
 pub use executions::{EXECUTIONS_MAX, ExecutionSlot, Executions, OTHER_REPORTS_MAX, VenueFill};

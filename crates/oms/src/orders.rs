@@ -6,6 +6,7 @@ use pinrail_types::{
     InstrumentId, NewVenueOrder, OpenOrder, OutId, Px, Qty, Replacement, Side, StrategyId, VenueId,
 };
 
+use crate::answers::Answers;
 use crate::life::{OrderEvent, OrderState};
 
 /// Most orders open at once.
@@ -65,12 +66,25 @@ pub struct OrderTable {
     slots: Vec<OpenOrder>,
     /// Beside each slot, where its order is; of no meaning where none stands.
     states: Vec<OrderState>,
+    /// The same for what its venue owes.
+    answers: Answers,
     /// One bit for each slot that is taken.
     taken: [u64; WORDS],
     open: usize,
     /// How many of them buy.
     buys: usize,
     ended: Ended,
+}
+
+/// The places whose bits are set, from the lowest.
+fn places(taken: [u64; WORDS]) -> impl Iterator<Item = usize> {
+    taken.into_iter().enumerate().flat_map(|(word, mut set)| {
+        core::iter::from_fn(move || {
+            let at = (set != 0).then(|| word * 64 + set.trailing_zeros() as usize);
+            set &= set.wrapping_sub(1);
+            at
+        })
+    })
 }
 
 /// Whether what is not traded at once stays in the venue's book.
@@ -93,6 +107,7 @@ impl OrderTable {
         OrderTable {
             slots: vec![EMPTY; OPEN_ORDERS_MAX],
             states: vec![OrderState::PendingNew; OPEN_ORDERS_MAX],
+            answers: Answers::new(OPEN_ORDERS_MAX),
             taken: [0; WORDS],
             open: 0,
             buys: 0,
@@ -152,7 +167,7 @@ impl OrderTable {
     ///
     /// # Panics
     /// If the table is full, the id is for another slot than the next one, or the quantity is not above zero.
-    pub fn open(&mut self, order_id: OutId, order: &NewVenueOrder, parent_id: OutId) {
+    pub fn open(&mut self, order_id: OutId, order: &NewVenueOrder, parent_id: OutId) -> OrderSlot {
         let slot = self.free();
         assert!(order_id.hint() as usize == slot, "an id for another slot");
         assert!(order.qty.is_orderable(), "an order is for something");
@@ -164,9 +179,11 @@ impl OrderTable {
             ..EMPTY
         };
         self.states[slot] = OrderState::PendingNew;
+        self.answers.clear(slot);
         self.taken[slot / 64] |= 1 << (slot % 64);
         self.open += 1;
         self.buys += usize::from(order.side == Side::Buy);
+        OrderSlot(slot as u32)
     }
 
     /// Where the open order with this id stands; `None` if it has ended or never was.
@@ -207,6 +224,9 @@ impl OrderTable {
         assert!(!held.order_id.is_none(), "the order has ended");
         let state = self.states[at].after(event);
         self.states[at] = state;
+        if !matches!(event, OrderEvent::AskCancel | OrderEvent::AskReplace) {
+            self.answers.answered(at);
+        }
         held.is_canceling = state == OrderState::PendingCancel;
         let after = *held;
         assert_eq!(state.is_open(), after.is_open(), "what is open can be filled");
@@ -379,6 +399,67 @@ impl OrderTable {
         self.slots[slot] = EMPTY;
         self.taken[slot / 64] &= !(1 << (slot % 64));
         self.open -= 1;
+        if self.open == 0 {
+            self.answers.rest();
+        }
+    }
+
+    /// Whether its venue owes an answer: whether it has it, whether it is cancelled or replaced, or how it ended where it does
+    /// not rest.
+    pub fn owes_answer(&self, slot: OrderSlot) -> bool {
+        let is_pending = matches!(
+            self.state(slot),
+            OrderState::PendingNew
+                | OrderState::PendingCancel
+                | OrderState::PendingReplace
+                | OrderState::InDoubt
+        );
+        is_pending || !may_rest(&self.get(slot).order)
+    }
+
+    /// It is looked at then, and not before; `u64::MAX` for never.
+    #[inline]
+    pub fn look_at(&mut self, slot: OrderSlot, ts: u64) {
+        self.answers.look_at(slot.0 as usize, ts);
+    }
+
+    /// When an order is to be looked at next, or sooner; `u64::MAX` if none is.
+    #[inline]
+    pub fn next_look(&self) -> u64 {
+        self.answers.next_at()
+    }
+
+    /// The order in the lowest slot whose time has come. Takes a look at each open order.
+    pub fn due(&mut self, now: u64) -> Option<OrderSlot> {
+        let found = self.answers.due(places(self.taken), now);
+        found.map(|at| OrderSlot(at as u32))
+    }
+
+    /// How often its venue was asked what became of it, since it last changed; more than [`ASKS_MAX`](crate::ASKS_MAX) once a person was told.
+    pub fn asked(&self, slot: OrderSlot) -> u8 {
+        self.answers.asked(slot.0 as usize)
+    }
+
+    /// Its venue is asked what became of it, or a person is told.
+    pub fn count_ask(&mut self, slot: OrderSlot) {
+        self.answers.count_ask(slot.0 as usize);
+    }
+
+    /// How often its venue refused what the engine asked by itself: to cancel it; at most [`REFUSALS_MAX`](crate::REFUSALS_MAX).
+    pub fn refusals(&self, slot: OrderSlot) -> u8 {
+        self.answers.refused(slot.0 as usize)
+    }
+
+    /// Counts such a refusal; how many there were.
+    pub fn count_refusal(&mut self, slot: OrderSlot) -> u8 {
+        self.answers.count_refusal(slot.0 as usize)
+    }
+
+    /// A person acted: venues are asked again as if they never had been. Takes a look at each open order.
+    pub fn forgive(&mut self, now: u64) {
+        for at in places(self.taken) {
+            self.answers.forgive(at, now);
+        }
     }
 
     /// The best price of the house's own open orders that `order` could meet at its venue, those that are to be cancelled and what
@@ -434,8 +515,10 @@ impl OrderTable {
         for slot in 0..OPEN_ORDERS_MAX {
             if taken[slot / 64] >> (slot % 64) & 1 == 1 {
                 visit_order(&mut self.slots[slot], &mut self.states[slot], slot, visitor)?;
+                self.answers.visit(slot, visitor)?;
             }
         }
+        self.answers.visit_next(places(taken), visitor)?;
         self.taken = taken;
         self.open = taken.iter().map(|word| word.count_ones() as usize).sum();
         self.buys = self.iter().filter(|held| held.order.side == Side::Buy).count();

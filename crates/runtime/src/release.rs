@@ -17,8 +17,8 @@ use pinrail_types::record::{
     MarketPhaseReport, MassQuoteAck, MultilegExecutionReport, MultilegQuote, MultilegQuoteLeg,
     MultilegQuoteReject, OrderCancelReject, OrderMassCancelReport, OutputHash, ParentOrderReport,
     PositionCost, PositionReport, Quote, QuoteBasis, QuoteHedge, QuoteRequestReject, QuoteStatusReport,
-    QuoteUpdateIds, StateChange, TradeCaptureReport, VenueMassCancelReport, VenueOrder, VenueOrderCancel,
-    VenueOrderReject, VenueOrderReplace,
+    QuoteUpdateIds, StateChange, TradeCaptureReport, VenueMassCancelReport, VenueOrder, VenueOrderAlert,
+    VenueOrderCancel, VenueOrderReject, VenueOrderReplace, VenueOrderStatusRequest,
 };
 use pinrail_types::{Frame, Reason, Record};
 use thiserror::Error;
@@ -40,7 +40,7 @@ pub enum ReleasePoint {
 /// | fills | `ExecutionReport` or `MultilegExecutionReport` of a trade, or that refuses an accept because the quote *was filled* | [`ReleasePolicy::fills`] |
 /// | refusals | `QuoteRequestReject`, `MultilegQuoteReject`, every other report that refuses an accept | always at once |
 /// | requests that wait for a dealer | `DealerRequest` | always at once |
-/// | new venue orders | `VenueOrder`, `VenueOrderReplace` | [`ReleasePolicy::orders`] |
+/// | new venue orders | `VenueOrder`, `VenueOrderReplace`, and `VenueOrderStatusRequest`, which must not overtake what it asks for | [`ReleasePolicy::orders`] |
 /// | cancels | `VenueOrderCancel` | always at once; see below |
 /// | an embedder's own | outputs in its band | as fills |
 /// | the desk's own | `TradeCaptureReport`, `PositionReport`, `BookStatus`, `StateChange`, `VenueOrderReject` and so on | never sent |
@@ -86,7 +86,7 @@ impl ReleasePolicy {
             | MultilegQuoteReject::TYPE
             | DealerRequest::TYPE
             | VenueOrderCancel::TYPE => Some(ReleasePoint::AtOnce),
-            VenueOrder::TYPE | VenueOrderReplace::TYPE => Some(self.orders),
+            VenueOrder::TYPE | VenueOrderReplace::TYPE | VenueOrderStatusRequest::TYPE => Some(self.orders),
             ExecutionReport::TYPE => match frame.get::<ExecutionReport>() {
                 Some(report) if !tells_of_a_fill(report.exec_type, report.reason) => {
                     Some(ReleasePoint::AtOnce)
@@ -125,6 +125,7 @@ impl ReleasePolicy {
             | StateChange::TYPE
             | LimitStatus::TYPE
             | VenueMassCancelReport::TYPE
+            | VenueOrderAlert::TYPE
             | VenueOrderReject::TYPE => None,
             other => other.is_output().then_some(self.fills),
         }

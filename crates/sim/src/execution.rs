@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use bytemuck::Zeroable;
 use pinrail_types::record::{
     BookLevel, CxlRejResponseTo, ExecType, OrdStatus, TimeInForce, VenueBalance, VenueOrder,
-    VenueOrderCancel, VenueOrderReplace, VenueReport,
+    VenueOrderCancel, VenueOrderReplace, VenueOrderStatusRequest, VenueReport,
 };
 use pinrail_types::{
     Amount, AssetId, E8, Frame, Instrument, InstrumentId, OutId, Px, Qty, Side, Text, VenueId,
@@ -66,6 +66,7 @@ impl Held {
 enum Event {
     Order(VenueOrder),
     Cancel(VenueOrderCancel),
+    Status(VenueOrderStatusRequest),
     Replace(VenueOrderReplace),
     /// The trade of this report is taken back.
     Bust(VenueReport),
@@ -173,6 +174,10 @@ impl Execution {
             && replace.venue == self.config.venue
         {
             self.arrives(now, &Event::Replace(*replace));
+        } else if let Some(request) = frame.get::<VenueOrderStatusRequest>()
+            && request.venue == self.config.venue
+        {
+            self.arrives(now, &Event::Status(*request));
         }
     }
 
@@ -200,6 +205,7 @@ impl Execution {
             Event::Order(order) => self.on_order(&order, books, now),
             Event::Cancel(cancel) => self.on_cancel(&cancel, now),
             Event::Replace(replace) => self.on_replace(&replace, books, now),
+            Event::Status(request) => self.on_status_request(&request, now),
             Event::Bust(fill) => self.bust(&fill, now),
             Event::Correct(fill) => self.correct(&fill, now),
             Event::Report(report) => out.push(Frame::of(&VenueReport {
@@ -449,6 +455,15 @@ impl Execution {
                 ..self.report(&held, ExecType::OrderStatus, OrdStatus::Rejected, now)
             };
             self.send(too_late, now);
+        }
+    }
+
+    /// Says that an order rests. How another one ended is on its way: no report is ever lost here.
+    fn on_status_request(&mut self, request: &VenueOrderStatusRequest, now: u64) {
+        let is_it = |held: &&Held| held.order.order_id == request.order_id;
+        if let Some(held) = self.resting.iter().find(is_it).copied() {
+            let report = self.report(&held, ExecType::New, OrdStatus::New, now);
+            self.send(report, now);
         }
     }
 

@@ -290,6 +290,10 @@ reasons! {
     UnknownExecId = 562,
     /// A venue takes back or corrects a trade that it took back before.
     TradeBusted = 563,
+    /// The venue refused to cancel the order as often as it is asked by itself: a person looks.
+    CancelRefused = 564,
+    /// The venue did not say what became of the order, as often as it was asked: a person looks.
+    OrderUnanswered = 565,
     /// A package has fewer legs than two, or more than it may.
     LegCount = 575,
     /// Two legs of a package are in the same instrument.

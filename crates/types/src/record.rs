@@ -50,7 +50,8 @@ pub use multileg::{
 };
 pub use order::{
     ParentOrderReport, ParentState, TimeInForce, VenueBalance, VenueMassCancel, VenueMassCancelReport,
-    VenueOrder, VenueOrderCancel, VenueOrderReject, VenueOrderReplace, VenueReport,
+    VenueOrder, VenueOrderAlert, VenueOrderCancel, VenueOrderReject, VenueOrderReplace,
+    VenueOrderStatusRequest, VenueReport,
 };
 pub use output::{
     BookState, BookStatus, ExecType, ExecutionReport, InputReject, OrdStatus, OutputHash, PartyKind,
@@ -161,6 +162,8 @@ pub const RECORDS: &[Schema] = &[
     LastLookReport::SCHEMA,
     VenueOrderReplace::SCHEMA,
     VenueMassCancelReport::SCHEMA,
+    VenueOrderStatusRequest::SCHEMA,
+    VenueOrderAlert::SCHEMA,
     MarkOut::SCHEMA,
     MarkOutMiss::SCHEMA,
     QuoteHedge::SCHEMA,

@@ -60,6 +60,8 @@ pub(super) fn meaning(record: &str, field: &str) -> Meaning {
             | "VenueOrder"
             | "VenueOrderReject"
             | "VenueOrderReplace"
+            | "VenueOrderStatusRequest"
+            | "VenueOrderAlert"
             | "VenueReport"
             | "ClientOrder"
             | "LastLookReport"
@@ -165,6 +167,7 @@ mod tests {
 
     /// Fields that are plain numbers although their width is that of a code, a price or a quantity.
     const NUMBERS: &[&str] = &[
+        "asked_before",
         "playback",
         "tier",
         "bids",

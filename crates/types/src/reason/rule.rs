@@ -156,6 +156,8 @@ impl Reason {
             | Reason::Own7
             | Reason::Own8
             | Reason::Own9 => "the desk's own",
+            Reason::CancelRefused => "FIX CxlRejResponseTo (434)",
+            Reason::OrderUnanswered => "FIX OrderStatusRequest (H)",
             Reason::JournalShort | Reason::ArchiverFailed | Reason::PoisonInput => MACHINE,
         }
     }

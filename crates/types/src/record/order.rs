@@ -181,6 +181,57 @@ record! {
 }
 
 record! {
+    /// A venue is asked what became of an order (`OrderStatusRequest`, FIX H): it owes an answer and gave none. A session answers
+    /// with what is known of it then: fills that are missing, its end, or [`ExecType::New`](crate::record::ExecType::New) where it
+    /// rests. It is released as orders are, so that it never overtakes the one that it asks for.
+    VenueOrderStatusRequest = 0x1044, version 0, lines 1 {
+        /// The order (`ClOrdID` 11).
+        order_id: OutId = 32,
+        /// In what (`Symbol` 55).
+        instrument: InstrumentId = 48,
+        /// Where.
+        venue: VenueId = 52,
+        /// `Side` 54, the house's.
+        side: u8 = 54,
+        /// How often it was asked before.
+        asked_before: u8 = 55,
+        /// Zero.
+        pad: [u8; 8] = 56,
+    }
+}
+
+record! {
+    /// A person has to look at an order at a venue: nothing more is done about it by itself. It stays open, and what it could cost
+    /// reserved, until the venue says that it ended.
+    VenueOrderAlert = 0x1045, version 0, lines 2 {
+        /// The order.
+        order_id: OutId = 32,
+        /// In what (`Symbol` 55).
+        instrument: InstrumentId = 48,
+        /// Where.
+        venue: VenueId = 52,
+        /// Whose it is.
+        strategy: StrategyId = 54,
+        /// The parent order that it is a part of, and that sends no more; none if it stands alone.
+        parent_id: OutId = 56,
+        /// At which price or better (`Price` 44).
+        px: Px = 72,
+        /// How much was filled, as far as is known (`CumQty` 14).
+        cum_qty: Qty = 80,
+        /// How much may still be filled (`LeavesQty` 151).
+        leaves_qty: Qty = 88,
+        /// [`Reason`](crate::Reason).
+        reason: u16 = 96,
+        /// `Side` 54, the house's.
+        side: u8 = 98,
+        /// [`TimeInForce`].
+        time_in_force: u8 = 99,
+        /// Zero.
+        pad: [u8; 28] = 100,
+    }
+}
+
+record! {
     /// Something that a strategy asked for and that was refused: it never left the house.
     VenueOrderReject = 0x100e, version 0, lines 2 {
         /// The order that was to be cancelled or replaced; none where a new one was asked for.
