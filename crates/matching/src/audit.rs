@@ -31,7 +31,7 @@ impl Matcher {
                         "a level is its ladder's"
                     );
                     last_rank = queue.rank;
-                    strays += u32::from(queue.is_stray());
+                    strays += u32::from(self.shelf.pool.is_stray(level));
                     let (len, bounded) = self.audit_queue(at, ladder, level);
                     orders += len;
                     timed += bounded;

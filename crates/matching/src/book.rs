@@ -280,12 +280,12 @@ impl Shelf {
         let slot = self.slab.add(home);
         let queue = self.pool.level_mut(level);
         let tail = queue.tail;
+        let is_first = tail == NIL;
         queue.shown += shown;
         queue.tail = slot;
-        match tail {
-            NIL => queue.head = slot,
-            tail => self.slab.node_mut(tail).next = slot,
-        }
+        queue.head = if is_first { slot } else { queue.head };
+        // Not a branch: no one can guess it. Of the first its own is written over.
+        self.slab.node_mut(if is_first { slot } else { tail }).next = slot;
         *self.slab.node_mut(slot) = Node {
             order_id: order.order_id,
             px: order.px.0,

@@ -2,78 +2,80 @@
 
 use pinrail_types::Side;
 
-use crate::tree::{Anchor, HEIGHT_MAX, Nodes, Tree};
+use crate::tree::{Anchor, HEIGHT_MAX, Nodes, Tree, above, below, bit_of, highest, lowest, rank_at, word_of};
 
 /// No slot, node or level.
 pub(crate) const NIL: u32 = u32::MAX;
 /// The rank of nothing: behind every price.
 pub(crate) const NO_RANK: i64 = i64::MAX;
 
-/// Levels next to the touch that stand in a row.
-pub(crate) const NEAR: usize = 16;
-
-/// The orders at one price: a queue through [`Slab`](crate::slab::Slab), and what is shown of them together.
+/// The orders at one price: a queue through [`Slab`](crate::slab::Slab), and what is shown of them together. One that is not in use
+/// holds no orders.
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(32))]
 pub(crate) struct Level {
     pub(crate) rank: i64,
     pub(crate) shown: i64,
-    /// Of a level that is not in use, its place among those.
+    /// Meaningful where there is a tail.
     pub(crate) head: u32,
     pub(crate) tail: u32,
     /// Whose it is; [`NIL`] of a level that is not in use.
     owner: u32,
-    /// Whether it stands elsewhere than at home: 1, else 0.
-    stray: u32,
+    /// Of a stray: the next one in its chain.
+    behind: u32,
 }
 
 impl Level {
+    const FREE: Level = Level {
+        rank: NO_RANK,
+        shown: 0,
+        head: NIL,
+        tail: NIL,
+        owner: NIL,
+        behind: NIL,
+    };
+
     pub(crate) const fn owner(&self) -> u32 {
         self.owner
     }
 
-    pub(crate) const fn is_stray(&self) -> bool {
-        self.stray != 0
+    #[inline]
+    const fn is(&self, rank: i64, owner: u32) -> bool {
+        self.rank == rank && self.owner == owner
     }
 }
 
 /// The levels of all sides, and the nodes of their trees.
 ///
 /// A level stands at its **home**, which follows from its ladder and rank, so that it is found at once and neighbours in price lie
-/// side by side. Where another has that place it stands anywhere: it is a stray of its ladder.
+/// side by side. Where another has that place it stands behind all homes, in a chain: it is a stray of its ladder.
 #[derive(Debug)]
 pub(crate) struct Pool {
-    /// A power of two.
+    /// Homes, a power of two of them, and then the places of strays.
     levels: Box<[Level]>,
-    /// Those that are not in use, each of which knows its place here.
+    /// The first stray of each chain.
+    chains: Box<[u32]>,
+    /// Places of strays that are not in use.
     free: Vec<u32>,
     nodes: Nodes,
 }
 
 impl Pool {
     pub(crate) fn new(levels: usize, nodes: usize) -> Pool {
-        let size = levels.next_power_of_two();
-        let last = u32::try_from(size).expect("a bound of 32 bits");
-        // Not zero: memory that was never written would fault when it is first used.
-        let none = |at| Level {
-            rank: NO_RANK,
-            shown: -1,
-            head: at,
-            tail: NIL,
-            owner: NIL,
-            stray: 0,
-        };
+        let homes = levels.next_power_of_two();
+        let size = u32::try_from(homes + levels).expect("a bound of 32 bits");
         Pool {
-            levels: (0..last).map(none).collect(),
-            free: (0..last).collect(),
+            levels: vec![Level::FREE; homes + levels].into_boxed_slice(),
+            chains: vec![NIL; homes].into_boxed_slice(),
+            free: (homes as u32..size).rev().collect(),
             nodes: Nodes::new(nodes),
         }
     }
 
-    /// Whether another price finds room, wherever it is: it may send half of those that stand in a row to the tree.
+    /// Whether another price finds room, wherever it is: it may send words that lie side by side, so below two leaves, to the tree.
     #[inline]
     pub(crate) fn has_room(&self) -> bool {
-        self.nodes.room() >= (NEAR / 2 + 1) * (HEIGHT_MAX + 1)
+        self.nodes.room() >= 3 * (HEIGHT_MAX + 1)
     }
 
     #[inline]
@@ -86,58 +88,80 @@ impl Pool {
         &mut self.levels[level as usize]
     }
 
-    /// Levels in use.
+    pub(crate) fn is_stray(&self, level: u32) -> bool {
+        level as usize >= self.chains.len()
+    }
+
+    /// Levels in use. Linear in the bound.
     pub(crate) fn len(&self) -> usize {
-        self.levels.len() - self.free.len()
+        self.levels.iter().filter(|level| level.owner != NIL).count()
     }
 
     /// The home of a rank's level; `salt` is the ladder's.
     #[inline]
     fn home(&self, rank: i64, salt: u64) -> u32 {
-        let mask = self.levels.len() as u64 - 1;
+        let mask = self.chains.len() as u64 - 1;
         (rank.cast_unsigned().wrapping_add(salt) & mask) as u32
     }
 
-    /// Whether the level is that of a rank.
-    #[inline]
-    fn has(&self, level: u32, rank: i64, owner: u32) -> bool {
-        let level = self.level(level);
-        level.rank == rank && level.owner == owner
+    /// Where the chain of a stray begins. Ranks that have one home are mostly in different ones.
+    fn chain(&self, rank: i64, owner: u32) -> usize {
+        let salted = rank.cast_unsigned().wrapping_add(salt(owner));
+        (salted.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as usize & (self.chains.len() - 1)
+    }
+
+    fn find_stray(&self, rank: i64, owner: u32) -> Option<u32> {
+        let mut level = self.chains[self.chain(rank, owner)];
+        while level != NIL && !self.level(level).is(rank, owner) {
+            level = self.level(level).behind;
+        }
+        (level != NIL).then_some(level)
     }
 
     /// An empty level for a rank that has none: at its home, or it is a stray.
-    #[expect(clippy::inline_always, reason = "once a price")]
-    #[inline(always)]
-    fn add(&mut self, rank: i64, owner: u32, home: u32) -> u32 {
-        let last = self.free.pop().expect("there are no more levels than orders");
-        let mut level = Level {
+    fn add(&mut self, rank: i64, owner: u32) -> u32 {
+        let mut place = self.home(rank, salt(owner));
+        let mut behind = NIL;
+        if self.level(place).owner != NIL {
+            place = self.free.pop().expect("there are no more levels than orders");
+            let chain = self.chain(rank, owner);
+            behind = core::mem::replace(&mut self.chains[chain], place);
+        }
+        *self.level_mut(place) = Level {
             rank,
-            shown: 0,
-            head: NIL,
-            tail: NIL,
             owner,
-            stray: 0,
+            behind,
+            ..Level::FREE
         };
-        let at_home = self.level_mut(home);
-        if at_home.owner != NIL {
-            level.stray = 1;
-            *self.level_mut(last) = level;
-            return last;
-        }
-        let place = at_home.head;
-        *at_home = level;
-        if home != last {
-            self.free[place as usize] = last;
-            self.level_mut(last).head = place;
-        }
-        home
+        place
     }
 
+    /// Takes out a level that holds no orders any more.
     #[inline]
     fn remove(&mut self, level: u32) {
-        let place = self.free.len() as u32;
+        if self.is_stray(level) {
+            self.unchain(level);
+        }
         let it = self.level_mut(level);
-        (it.owner, it.head) = (NIL, place);
+        debug_assert_eq!(it.shown, 0);
+        (it.owner, it.tail) = (NIL, NIL);
+    }
+
+    #[cold]
+    fn unchain(&mut self, level: u32) {
+        let &Level {
+            rank, owner, behind, ..
+        } = self.level(level);
+        let chain = self.chain(rank, owner);
+        let mut before = self.chains[chain];
+        if before == level {
+            self.chains[chain] = behind;
+        } else {
+            while self.level(before).behind != level {
+                before = self.level(before).behind;
+            }
+            self.level_mut(before).behind = behind;
+        }
         self.free.push(level);
     }
 }
@@ -147,26 +171,35 @@ const fn salt(owner: u32) -> u64 {
     (owner as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32
 }
 
+/// Words of a window.
+const WORDS: usize = 8;
+/// Words before the best price where a window is put anew.
+const LEAD: i64 = 2;
+/// Where the best price stands in that word of the window or behind it, the window is put anew.
+const LATE: usize = 6;
+/// The base of a window on nothing: behind every word.
+const NO_WORD: i64 = i64::MAX;
+
 /// The prices of one side that hold orders.
 ///
-/// A price's **rank** rises as it gets worse: the price itself for offers, its negative for bids. The best stand in a row, the
-/// others in a tree behind it; when the row is full its worse half goes to the tree, and when it is empty as many come back.
-/// So a price that comes and goes at the touch moves nothing.
+/// A price's **rank** rises as it gets worse: the price itself for offers, its negative for bids. The prices next to the touch have
+/// a bit each in a **window**, the others in a tree behind it. The window stays where it is while the best price is in it, but for
+/// its last words.
 #[derive(Clone, Debug)]
 #[repr(C, align(64))]
 pub(crate) struct Ladder {
     best_rank: i64,
     best_level: u32,
-    /// Of the row.
-    len: u32,
     owner: u32,
+    salt: u64,
     /// Levels of it that are not at their homes.
     strays: u32,
-    salt: u64,
-    /// The worst first.
-    ranks: [i64; NEAR],
-    levels: [u32; NEAR],
+    /// Which words of the window are not zero.
+    used: u32,
+    /// The first word of the window; no rank is before it.
+    base: i64,
     far: Tree,
+    words: [u64; WORDS],
 }
 
 impl Ladder {
@@ -175,13 +208,13 @@ impl Ladder {
         Ladder {
             best_rank: NO_RANK,
             best_level: NIL,
-            len: 0,
             owner,
-            strays: 0,
             salt: salt(owner),
-            ranks: [NO_RANK; NEAR],
-            levels: [NIL; NEAR],
+            strays: 0,
+            used: 0,
+            base: NO_WORD,
             far: Tree::EMPTY,
+            words: [0; WORDS],
         }
     }
 
@@ -204,34 +237,35 @@ impl Ladder {
 
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.len == 0
+        self.best_level == NIL
     }
 
     /// The level of a rank, if it holds orders.
+    #[inline]
     pub(crate) fn find(&self, pool: &Pool, rank: i64) -> Option<u32> {
         let home = pool.home(rank, self.salt);
-        if pool.has(home, rank, self.owner) {
+        if pool.level(home).is(rank, self.owner) {
             return Some(home);
         }
         if self.strays == 0 {
             return None;
         }
-        self.find_stray(pool, rank)
+        pool.find_stray(rank, self.owner)
     }
 
-    #[cold]
-    fn find_stray(&self, pool: &Pool, rank: i64) -> Option<u32> {
-        if self.is_far(rank) {
-            return self.far.find(&pool.nodes, rank);
-        }
-        let at = self.place(rank);
-        (at > 0 && self.ranks[at - 1] == rank).then(|| self.levels[at - 1])
-    }
-
-    /// Behind the row.
+    /// The level of a rank that is in it.
     #[inline]
-    fn is_far(&self, rank: i64) -> bool {
-        rank > self.ranks[0] && !self.far.is_empty()
+    fn level(&self, pool: &Pool, rank: i64) -> u32 {
+        match rank {
+            NO_RANK => NIL,
+            rank => self.find(pool, rank).expect("a rank with a bit has a level"),
+        }
+    }
+
+    /// The place of a word in the window; behind its end if it is not in it.
+    #[inline]
+    fn place(&self, word: i64) -> usize {
+        word.wrapping_sub(self.base).cast_unsigned() as usize
     }
 
     /// The level of a rank; where it is new, an empty queue. There is room.
@@ -239,221 +273,224 @@ impl Ladder {
     #[inline(always)]
     pub(crate) fn level_at(&mut self, pool: &mut Pool, rank: i64) -> u32 {
         let home = pool.home(rank, self.salt);
-        if pool.has(home, rank, self.owner) {
+        let level = pool.level_mut(home);
+        let is_free = (level.owner == NIL) & (self.strays == 0);
+        let place = self.place(word_of(rank));
+        // Whether it is new is nothing that can be guessed: what is noted then is noted always.
+        if place < WORDS && (level.is(rank, self.owner) | is_free) {
+            (level.rank, level.owner) = (rank, self.owner);
+            self.words[place] |= 1 << bit_of(rank);
+            self.used |= 1 << place;
+            self.best_level = if rank < self.best_rank {
+                home
+            } else {
+                self.best_level
+            };
+            self.best_rank = self.best_rank.min(rank);
             return home;
         }
-        self.level_elsewhere(pool, rank, home)
+        self.level_elsewhere(pool, rank)
     }
 
-    /// The level of a rank, which does not stand at its home.
     #[inline(never)]
-    fn level_elsewhere(&mut self, pool: &mut Pool, rank: i64, home: u32) -> u32 {
-        if self.strays > 0 {
-            return self.level_among_strays(pool, rank, home);
+    fn level_elsewhere(&mut self, pool: &mut Pool, rank: i64) -> u32 {
+        if let Some(level) = self.find(pool, rank) {
+            return level;
         }
-        if rank < self.best_rank && (self.len as usize) < NEAR {
-            let level = self.take(pool, rank, home);
-            let at = self.len as usize;
-            (self.ranks[at], self.levels[at]) = (rank, level);
+        let level = pool.add(rank, self.owner);
+        self.strays += u32::from(pool.is_stray(level));
+        self.mark(&mut pool.nodes, rank);
+        if rank < self.best_rank {
             (self.best_rank, self.best_level) = (rank, level);
-            self.len += 1;
-            return level;
         }
-        self.add_behind(pool, rank, home)
-    }
-
-    #[cold]
-    fn level_among_strays(&mut self, pool: &mut Pool, rank: i64, home: u32) -> u32 {
-        match self.find_stray(pool, rank) {
-            Some(level) => level,
-            None => self.add_behind(pool, rank, home),
-        }
-    }
-
-    /// A level of a rank that has none, where it may have to make room in the row.
-    #[inline(never)]
-    fn add_behind(&mut self, pool: &mut Pool, rank: i64, home: u32) -> u32 {
-        if self.len as usize == NEAR && rank < self.ranks[0] {
-            self.spill(pool);
-        }
-        let level = self.take(pool, rank, home);
-        let mut at = self.len as usize;
-        // It may be among those that went.
-        let is_behind = at == NEAR || !self.far.is_empty();
-        if is_behind && rank > self.ranks[0] {
-            self.far.add(&mut pool.nodes, rank, level);
-            return level;
-        }
-        while at > 0 && self.ranks[at - 1] < rank {
-            (self.ranks[at], self.levels[at]) = (self.ranks[at - 1], self.levels[at - 1]);
-            at -= 1;
-        }
-        (self.ranks[at], self.levels[at]) = (rank, level);
-        self.len += 1;
-        self.note_best();
         level
     }
 
-    /// A level of the pool.
-    #[inline]
-    fn take(&mut self, pool: &mut Pool, rank: i64, home: u32) -> u32 {
-        let level = pool.add(rank, self.owner, home);
-        self.strays += u32::from(level != home);
-        level
-    }
-
-    /// Gives a level back to the pool.
-    #[inline]
-    fn give(&mut self, pool: &mut Pool, level: u32) {
-        self.strays -= pool.level(level).stray;
-        pool.remove(level);
-    }
-
-    /// How many of the row are as bad or worse: the place behind them.
-    #[inline]
-    fn place(&self, rank: i64) -> usize {
-        let mut at = self.len as usize;
-        while at > 0 && self.ranks[at - 1] < rank {
-            at -= 1;
+    /// Notes a rank that is new.
+    fn mark(&mut self, nodes: &mut Nodes, rank: i64) {
+        let word = word_of(rank);
+        if word < self.base {
+            self.rebase(nodes, word - LEAD);
+        } else if self.place(word) >= WORDS && lowest(self.used.into()) >= LATE {
+            self.rebase(nodes, word_of(self.best_rank) - LEAD);
         }
-        at
+        self.put(nodes, word, 1 << bit_of(rank));
     }
 
-    /// Sends the worse half of the row to the tree.
+    /// Notes ranks of a word that is not before the window.
+    fn put(&mut self, nodes: &mut Nodes, word: i64, bits: u64) {
+        let place = self.place(word);
+        if place < WORDS {
+            self.words[place] |= bits;
+            self.used |= 1 << place;
+        } else {
+            self.far.put(nodes, word, bits);
+        }
+    }
+
+    /// Puts the window elsewhere, before all ranks or up to the first.
     #[cold]
-    fn spill(&mut self, pool: &mut Pool) {
-        for at in 0..NEAR / 2 {
-            self.far.add(&mut pool.nodes, self.ranks[at], self.levels[at]);
+    fn rebase(&mut self, nodes: &mut Nodes, base: i64) {
+        let (before, words, used) = (self.base, self.words, self.used);
+        (self.base, self.words, self.used) = (base, [0; WORDS], 0);
+        for place in (0..WORDS).filter(|place| used >> place & 1 == 1) {
+            self.put(nodes, before + place as i64, words[place]);
         }
-        self.ranks.copy_within(NEAR / 2.., 0);
-        self.levels.copy_within(NEAR / 2.., 0);
-        self.len -= NEAR as u32 / 2;
+        while !self.far.is_empty() && self.place(word_of(self.far.first(nodes))) < WORDS {
+            let (word, bits) = self.far.pop_first(nodes);
+            self.put(nodes, word, bits);
+        }
     }
 
     /// Takes out a level that holds no orders any more.
     #[expect(clippy::inline_always, reason = "once a trade")]
     #[inline(always)]
     pub(crate) fn remove(&mut self, pool: &mut Pool, level: u32) {
-        if level == self.best_level {
-            self.give(pool, level);
-            self.len -= 1;
-            if self.len == 0 {
-                self.refill(pool);
-            } else {
-                self.note_best();
-            }
-        } else {
-            self.remove_behind(pool, level);
-        }
-    }
-
-    #[inline]
-    fn note_best(&mut self) {
-        let at = self.len as usize - 1;
-        self.best_rank = self.ranks[at];
-        self.best_level = self.levels[at];
-    }
-
-    /// Brings the best of the tree back to the row, which is empty.
-    #[inline(never)]
-    fn refill(&mut self, pool: &mut Pool) {
-        self.ranks[0] = NO_RANK;
-        if self.far.is_empty() {
-            self.best_rank = NO_RANK;
-            self.best_level = NIL;
-            return;
-        }
-        let mut at = NEAR / 2;
-        while at > 0 && !self.far.is_empty() {
-            at -= 1;
-            let level = self.far.pop_first(&mut pool.nodes);
-            self.ranks[at] = pool.level(level).rank;
-            self.levels[at] = level;
-        }
-        self.ranks.copy_within(at..NEAR / 2, 0);
-        self.levels.copy_within(at..NEAR / 2, 0);
-        self.len = (NEAR / 2 - at) as u32;
-        self.note_best();
-    }
-
-    #[inline(never)]
-    fn remove_behind(&mut self, pool: &mut Pool, level: u32) {
         let rank = pool.level(level).rank;
-        self.give(pool, level);
-        if self.is_far(rank) {
+        self.strays -= u32::from(pool.is_stray(level));
+        pool.remove(level);
+        let place = self.place(word_of(rank));
+        if place >= WORDS {
             self.far.remove(&mut pool.nodes, rank);
             return;
         }
-        let (at, len) = (self.place(rank), self.len as usize);
-        debug_assert_eq!(self.levels[at - 1], level);
-        self.ranks.copy_within(at..len, at - 1);
-        self.levels.copy_within(at..len, at - 1);
-        self.len -= 1;
+        let word = self.words[place] & !(1 << bit_of(rank));
+        self.words[place] = word;
+        self.used &= !(u32::from(word == 0) << place);
+        if rank == self.best_rank {
+            self.find_best(pool);
+        }
     }
 
-    /// How many prices stand in the row, and the tree's anchor: what does not follow from the orders.
-    pub(crate) fn shape(&self) -> (usize, Option<Anchor>) {
-        (self.len as usize, self.far.anchor())
+    /// The best rank is gone.
+    #[inline]
+    fn find_best(&mut self, pool: &mut Pool) {
+        let mut place = lowest(self.used.into());
+        if place >= LATE {
+            self.find_best_late(pool);
+            if self.used == 0 {
+                return;
+            }
+            place = lowest(self.used.into());
+        }
+        self.best_rank = rank_at(self.base + place as i64, lowest(self.words[place]));
+        self.best_level = self.level(pool, self.best_rank);
     }
 
-    /// Makes an empty ladder's tree as it was; false if it can't be.
-    pub(crate) fn restore(&mut self, pool: &mut Pool, anchor: Option<Anchor>) -> bool {
-        anchor.is_none_or(|anchor| self.far.restore(&mut pool.nodes, anchor))
+    /// The best rank is late in the window, or there is none.
+    #[inline(never)]
+    fn find_best_late(&mut self, pool: &mut Pool) {
+        if !self.far.is_empty() {
+            let first = match self.used {
+                0 => word_of(self.far.first(&pool.nodes)),
+                used => self.base + lowest(used.into()) as i64,
+            };
+            self.rebase(&mut pool.nodes, first - LEAD);
+        } else if self.used == 0 {
+            (self.best_rank, self.best_level, self.base) = (NO_RANK, NIL, NO_WORD);
+        }
     }
 
-    /// The level of a rank that is read back: the best come first, `row` of them into the row. [`None`] if there is no room.
-    pub(crate) fn level_read(&mut self, pool: &mut Pool, rank: i64, row: usize) -> Option<u32> {
+    /// Where the window and the tree stand: what does not follow from the orders.
+    pub(crate) fn shape(&self) -> Shape {
+        Shape {
+            base: self.base,
+            anchor: self.far.anchor(),
+        }
+    }
+
+    /// Puts an empty ladder's window and tree where they stood; false if they can't be there.
+    pub(crate) fn restore(&mut self, pool: &mut Pool, shape: Shape) -> bool {
+        self.base = shape.base;
+        shape
+            .anchor
+            .is_none_or(|anchor| self.far.restore(&mut pool.nodes, anchor))
+    }
+
+    /// The level of a rank that is read back. [`None`] if there is no room, or it is before the window.
+    pub(crate) fn level_read(&mut self, pool: &mut Pool, rank: i64) -> Option<u32> {
         if let Some(level) = self.find(pool, rank) {
             return Some(level);
         }
-        let len = self.len as usize;
-        let is_near = len < row;
-        let is_next = len == 0 || rank > self.ranks[0];
-        let fits = is_near || (len > 0 && pool.nodes.room() >= self.far.needs(&pool.nodes, rank));
-        if !is_next || !fits {
+        let word = word_of(rank);
+        let fits = self.place(word) < WORDS || pool.nodes.room() >= self.far.needs(&pool.nodes, word);
+        if word < self.base || !fits {
             return None;
         }
-        let level = self.take(pool, rank, pool.home(rank, self.salt));
-        if is_near {
-            self.ranks.copy_within(..len, 1);
-            self.levels.copy_within(..len, 1);
-            (self.ranks[0], self.levels[0]) = (rank, level);
-            self.len += 1;
-            self.note_best();
-        } else {
-            self.far.add(&mut pool.nodes, rank, level);
+        let level = pool.add(rank, self.owner);
+        self.strays += u32::from(pool.is_stray(level));
+        self.put(&mut pool.nodes, word, 1 << bit_of(rank));
+        if rank < self.best_rank {
+            (self.best_rank, self.best_level) = (rank, level);
         }
         Some(level)
     }
 
+    /// Whether what was read back is what a ladder comes to that began so.
+    pub(crate) fn is_sound(&self, pool: &Pool, shape: Shape) -> bool {
+        let has_base = self.base != NO_WORD;
+        let has_window = self.used != 0;
+        has_base == has_window
+            && (has_window || self.far.is_empty())
+            && shape.anchor.is_some() == !self.far.is_empty()
+            && self.far.is_sound(&pool.nodes)
+    }
+
     /// The next worse level behind one that holds orders, or [`NIL`].
     pub(crate) fn next(&self, pool: &Pool, level: u32) -> u32 {
-        let rank = pool.level(level).rank;
-        if self.is_far(rank) {
-            return self.far.next(&pool.nodes, rank);
+        self.level(pool, self.next_rank(&pool.nodes, pool.level(level).rank))
+    }
+
+    fn next_rank(&self, nodes: &Nodes, rank: i64) -> i64 {
+        let place = self.place(word_of(rank));
+        if place >= WORDS {
+            return self.far.next(nodes, rank);
         }
-        match self.place(rank) - 1 {
-            0 => self.far.first(&pool.nodes),
-            at => self.levels[at - 1],
+        let bits = above(self.words[place], bit_of(rank));
+        if bits != 0 {
+            return rank_at(word_of(rank), lowest(bits));
+        }
+        match above(self.used.into(), place) {
+            0 => self.far.first(nodes),
+            used => self.rank_in(lowest(used), lowest),
         }
     }
 
     /// The next better level before one that holds orders, or [`NIL`].
     pub(crate) fn previous(&self, pool: &Pool, level: u32) -> u32 {
-        let rank = pool.level(level).rank;
-        if self.is_far(rank) {
-            return match self.far.previous(&pool.nodes, rank) {
-                NIL => self.levels[0],
-                level => level,
+        self.level(pool, self.previous_rank(&pool.nodes, pool.level(level).rank))
+    }
+
+    fn previous_rank(&self, nodes: &Nodes, rank: i64) -> i64 {
+        let place = self.place(word_of(rank));
+        if place >= WORDS {
+            return match self.far.previous(nodes, rank) {
+                NO_RANK => self.rank_in(highest(self.used.into()), highest),
+                rank => rank,
             };
         }
-        let at = self.place(rank);
-        if at == self.len as usize {
-            NIL
-        } else {
-            self.levels[at]
+        let bits = below(self.words[place], bit_of(rank));
+        if bits != 0 {
+            return rank_at(word_of(rank), highest(bits));
+        }
+        match below(self.used.into(), place) {
+            0 => NO_RANK,
+            used => self.rank_in(highest(used), highest),
         }
     }
+
+    /// The first or last rank of a word of the window that is not zero.
+    fn rank_in(&self, place: usize, end: fn(u64) -> usize) -> i64 {
+        rank_at(self.base + place as i64, end(self.words[place]))
+    }
+}
+
+/// Where a ladder's prices are noted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shape {
+    /// The first word of its window.
+    pub(crate) base: i64,
+    pub(crate) anchor: Option<Anchor>,
 }
 
 /// The prices at which stops wait: a tree alone.
@@ -472,36 +509,58 @@ impl StopLadder {
         }
     }
 
+    fn find(&self, pool: &Pool, rank: i64) -> Option<u32> {
+        let home = pool.home(rank, salt(self.owner));
+        if pool.level(home).is(rank, self.owner) {
+            return Some(home);
+        }
+        pool.find_stray(rank, self.owner)
+    }
+
+    fn level(&self, pool: &Pool, rank: i64) -> u32 {
+        match rank {
+            NO_RANK => NIL,
+            rank => self.find(pool, rank).expect("a rank with a bit has a level"),
+        }
+    }
+
     /// The nearest level, or [`NIL`].
     pub(crate) fn first(&self, pool: &Pool) -> u32 {
-        self.tree.first(&pool.nodes)
+        self.level(pool, self.tree.first(&pool.nodes))
     }
 
     /// The level of a rank; where it is new, an empty queue. There is room.
     pub(crate) fn level_at(&mut self, pool: &mut Pool, rank: i64) -> u32 {
-        if let Some(level) = self.tree.find(&pool.nodes, rank) {
+        if let Some(level) = self.find(pool, rank) {
             return level;
         }
-        let home = pool.home(rank, salt(self.owner));
-        let level = pool.add(rank, self.owner, home);
-        self.tree.add(&mut pool.nodes, rank, level);
-        level
+        self.tree.put(&mut pool.nodes, word_of(rank), 1 << bit_of(rank));
+        pool.add(rank, self.owner)
     }
 
     /// As [`Ladder::shape`].
-    pub(crate) fn anchor(&self) -> Option<Anchor> {
-        self.tree.anchor()
+    pub(crate) fn shape(&self) -> Shape {
+        Shape {
+            base: NO_WORD,
+            anchor: self.tree.anchor(),
+        }
     }
 
     /// As [`Ladder::restore`].
-    pub(crate) fn restore(&mut self, pool: &mut Pool, anchor: Option<Anchor>) -> bool {
-        anchor.is_none_or(|anchor| self.tree.restore(&mut pool.nodes, anchor))
+    pub(crate) fn restore(&mut self, pool: &mut Pool, shape: Shape) -> bool {
+        let is_restored = |anchor| self.tree.restore(&mut pool.nodes, anchor);
+        shape.base == NO_WORD && shape.anchor.is_none_or(is_restored)
     }
 
     /// As [`Ladder::level_read`].
     pub(crate) fn level_read(&mut self, pool: &mut Pool, rank: i64) -> Option<u32> {
-        let has_room = pool.nodes.room() >= self.tree.needs(&pool.nodes, rank);
-        (self.tree.find(&pool.nodes, rank).is_some() || has_room).then(|| self.level_at(pool, rank))
+        let has_room = pool.nodes.room() >= self.tree.needs(&pool.nodes, word_of(rank));
+        has_room.then(|| self.level_at(pool, rank))
+    }
+
+    /// As [`Ladder::is_sound`].
+    pub(crate) fn is_sound(&self, pool: &Pool, shape: Shape) -> bool {
+        shape.anchor.is_some() == !self.tree.is_empty() && self.tree.is_sound(&pool.nodes)
     }
 
     /// Takes out a level that holds no orders any more.
@@ -513,7 +572,7 @@ impl StopLadder {
 
     /// The next level behind one that holds orders, or [`NIL`].
     pub(crate) fn next(&self, pool: &Pool, level: u32) -> u32 {
-        self.tree.next(&pool.nodes, pool.level(level).rank)
+        self.level(pool, self.tree.next(&pool.nodes, pool.level(level).rank))
     }
 }
 
@@ -600,7 +659,7 @@ mod tests {
                 ladder.remove(&mut pool, level);
             }
             prop_assert!(ladder.is_empty());
-            prop_assert_eq!((pool.free.len(), pool.nodes.room()), (LEVELS, NODES));
+            prop_assert_eq!((pool.len(), pool.free.len(), pool.nodes.room()), (0, LEVELS, NODES));
         }
     }
 }

@@ -5,7 +5,7 @@ use pinrail_types::state::{StateError, Visitor};
 use pinrail_types::{ClientId, InstrumentId, Px, Qty, SessionId, Side};
 
 use crate::book::{Book, Open, Shelf, at, stop_ladder};
-use crate::level::{NEAR, NIL, rank_of};
+use crate::level::{NIL, Shape, rank_of};
 use crate::matcher::Matcher;
 use crate::order::{MassCancel, NewOrder, Phase};
 use crate::reach::Reach;
@@ -58,23 +58,15 @@ impl Matcher {
         ladder: usize,
         visitor: &mut impl Visitor,
     ) -> Result<(), StateError> {
-        let (mut row, anchor) = match ladder {
+        let mut shape = match ladder {
             0 | 1 => self.books[book as usize].sides[ladder].shape(),
-            stop => (0, self.shelf.stops[book as usize][stop - 2].anchor()),
+            stop => self.shelf.stops[book as usize][stop - 2].shape(),
         };
-        visitor.count(&mut row, NEAR)?;
-        let mut has_tree = anchor.is_some();
-        visitor.flag(&mut has_tree)?;
-        let mut anchor = anchor.unwrap_or(Anchor { bias: 0, height: 0 });
-        if has_tree {
-            visitor.word(&mut anchor.bias)?;
-            visitor.u32(&mut anchor.height)?;
-        }
+        shape.visit(visitor)?;
         let is_loading = visitor.is_loading();
-        if is_loading && !self.restore(book as usize, ladder, has_tree.then_some(anchor)) {
-            return Err(visitor.bad(anchor.bias, "the anchor of a tree of prices"));
+        if is_loading && !self.restore(book as usize, ladder, shape) {
+            return Err(visitor.bad(shape.base.cast_unsigned(), "where prices are noted"));
         }
-        let before = self.shelf.pool.len();
         let mut slots = if is_loading {
             Vec::new()
         } else {
@@ -83,24 +75,32 @@ impl Matcher {
         let mut len = slots.len();
         visitor.count(&mut len, self.shelf.slab.capacity())?;
         slots.resize(len, NIL);
+        let mut last_rank = i64::MIN;
         for slot in slots {
             let slot = self.shelf.visit_order(slot, book, visitor)?;
             if is_loading {
-                self.put_back(slot, ladder, row, visitor)?;
+                self.put_back(slot, ladder, &mut last_rank, visitor)?;
             }
         }
-        let prices = self.shelf.pool.len() - before;
-        if is_loading && (prices < row || has_tree != (prices > row)) {
-            return Err(visitor.bad(prices as u64, "as many prices in a row"));
+        if is_loading && !self.is_sound(book as usize, ladder, shape) {
+            return Err(visitor.bad(shape.base.cast_unsigned(), "prices where they are noted"));
         }
         Ok(())
     }
 
-    fn restore(&mut self, book: usize, ladder: usize, anchor: Option<Anchor>) -> bool {
+    fn restore(&mut self, book: usize, ladder: usize, shape: Shape) -> bool {
         let pool = &mut self.shelf.pool;
         match ladder {
-            0 | 1 => self.books[book].sides[ladder].restore(pool, anchor),
-            stop => self.shelf.stops[book][stop - 2].restore(pool, anchor),
+            0 | 1 => self.books[book].sides[ladder].restore(pool, shape),
+            stop => self.shelf.stops[book][stop - 2].restore(pool, shape),
+        }
+    }
+
+    fn is_sound(&self, book: usize, ladder: usize, shape: Shape) -> bool {
+        let pool = &self.shelf.pool;
+        match ladder {
+            0 | 1 => self.books[book].sides[ladder].is_sound(pool, shape),
+            stop => self.shelf.stops[book][stop - 2].is_sound(pool, shape),
         }
     }
 
@@ -120,7 +120,7 @@ impl Matcher {
         &mut self,
         slot: u32,
         ladder: usize,
-        row: usize,
+        last_rank: &mut i64,
         visitor: &impl Visitor,
     ) -> Result<(), StateError> {
         let node = *self.shelf.slab.node(slot);
@@ -131,15 +131,19 @@ impl Matcher {
             ladder == at(side)
         };
         let shelf = &mut self.shelf;
+        let rank = match ladder {
+            0 | 1 => rank_of(side, node.px),
+            _ => stop_rank(side, shelf.slab.rare(slot).stop_px),
+        };
         let level = match ladder {
-            _ if !is_here => None,
-            0 | 1 => self.books[book].sides[ladder].level_read(&mut shelf.pool, rank_of(side, node.px), row),
+            _ if !is_here || rank < *last_rank => None,
+            0 | 1 => self.books[book].sides[ladder].level_read(&mut shelf.pool, rank),
             stop => {
                 self.books[book].stops += 1;
-                let rank = stop_rank(side, shelf.slab.rare(slot).stop_px);
                 shelf.stops[book][stop - 2].level_read(&mut shelf.pool, rank)
             }
         };
+        *last_rank = rank;
         let level = level.ok_or_else(|| visitor.bad(node.order_id, "an order of its side, in order"))?;
         shelf.link(level, slot);
         Ok(())
@@ -175,6 +179,21 @@ impl Matcher {
             canceling.visit(shelf, books as usize, visitor)?;
             work.canceling = Some(canceling);
         }
+        Ok(())
+    }
+}
+
+impl Shape {
+    fn visit(&mut self, visitor: &mut impl Visitor) -> Result<(), StateError> {
+        visitor.signed(&mut self.base)?;
+        let mut has_tree = self.anchor.is_some();
+        visitor.flag(&mut has_tree)?;
+        let mut anchor = self.anchor.unwrap_or(Anchor { bias: 0, height: 0 });
+        if has_tree {
+            visitor.word(&mut anchor.bias)?;
+            visitor.u32(&mut anchor.height)?;
+        }
+        self.anchor = has_tree.then_some(anchor);
         Ok(())
     }
 }

@@ -1,21 +1,40 @@
 //! The prices that lie far from the touch: a tree that is only as high as they lie apart.
 
-use crate::level::NIL;
+use crate::level::{NIL, NO_RANK};
 
 const BITS: u32 = 6;
 const FANOUT: usize = 1 << BITS;
 const DIGIT: u64 = FANOUT as u64 - 1;
-/// Most inner nodes above one leaf: keys of leaves lie within 2^48 of one another, which is eight digits, and a carry.
-pub(crate) const HEIGHT_MAX: usize = 9;
-/// All digits in their middle: the key of the leaf that a tree was begun with, so that prices may go either way for long
+/// Most inner nodes above one leaf: keys lie within 2^48 of one another, which is eight digits, and a carry; the lowest is the
+/// leaf's.
+pub(crate) const HEIGHT_MAX: usize = 8;
+/// All digits in their middle: the key of the word that a tree was begun with, so that prices may go either way for long
 /// before it has to grow.
 const MIDDLE: u64 = 32 * (((1 << 60) - 1) / DIGIT);
 
-/// A node of any tree: which children it has, and they: nodes below it, or levels below a leaf.
+/// The word that has a rank's bit: 64 neighbours share one.
+#[inline]
+pub(crate) const fn word_of(rank: i64) -> i64 {
+    rank >> BITS
+}
+
+/// A rank's bit in its word.
+#[inline]
+pub(crate) const fn bit_of(rank: i64) -> usize {
+    (rank.cast_unsigned() & DIGIT) as usize
+}
+
+/// The rank that has a bit of a word.
+#[inline]
+pub(crate) const fn rank_at(word: i64, bit: usize) -> i64 {
+    word << BITS | bit as i64
+}
+
+/// A node of any tree: which children it has, and they: nodes below it, or words below a leaf. None of the words is zero.
 #[derive(Clone, Copy, Debug)]
 struct Node {
     bits: u64,
-    children: [u32; FANOUT],
+    children: [u64; FANOUT],
 }
 
 /// The nodes of all trees.
@@ -30,7 +49,7 @@ impl Nodes {
         // Not zero: memory that was never written would fault when it is first used.
         let none = Node {
             bits: !0,
-            children: [NIL; FANOUT],
+            children: [!0; FANOUT],
         };
         Nodes {
             nodes: vec![none; nodes].into_boxed_slice(),
@@ -52,34 +71,38 @@ impl Nodes {
         node
     }
 
-    fn put(&mut self, node: u32, digit: usize, child: u32) {
+    fn node(&self, node: u64) -> &Node {
+        &self.nodes[node as usize]
+    }
+
+    fn put(&mut self, node: u32, digit: usize, child: u64) {
         let node = &mut self.nodes[node as usize];
         node.bits |= 1 << digit;
         node.children[digit] = child;
     }
 
-    fn child(&self, node: u32, digit: usize) -> Option<u32> {
+    fn child(&self, node: u32, digit: usize) -> Option<u64> {
         let node = &self.nodes[node as usize];
         (node.bits >> digit & 1 == 1).then(|| node.children[digit])
     }
 }
 
-/// What of a tree does not follow from its levels.
+/// What of a tree does not follow from its ranks.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Anchor {
     pub(crate) bias: u64,
     pub(crate) height: u32,
 }
 
-/// Levels by rank, in order. Where it is empty it holds no node.
+/// Ranks in order. Where it is empty it holds no node.
 #[derive(Clone, Debug)]
 pub(crate) struct Tree {
     root: u32,
     /// Of inner nodes above the leaves.
     height: u32,
-    /// What is above the root's digits in every leaf's key.
+    /// What is above the root's digits in every word's key.
     prefix: u64,
-    /// Added to a rank's leaf to make its key.
+    /// Added to a word to make its key.
     bias: u64,
 }
 
@@ -96,7 +119,12 @@ impl Tree {
         self.root == NIL
     }
 
-    /// What it was begun with and how high it is, which tells how many nodes the same levels take; [`None`] if it is empty.
+    /// Whether there is a rank below its root, if it has one. One that was restored has none at first.
+    pub(crate) fn is_sound(&self, nodes: &Nodes) -> bool {
+        self.is_empty() || nodes.node(self.root.into()).bits != 0
+    }
+
+    /// What it was begun with and how high it is, which tells how many nodes the same ranks take; [`None`] if it is empty.
     pub(crate) fn anchor(&self) -> Option<Anchor> {
         (!self.is_empty()).then_some(Anchor {
             bias: self.bias,
@@ -113,20 +141,20 @@ impl Tree {
         *self = Tree {
             root: nodes.add(),
             height: anchor.height,
-            prefix: MIDDLE >> (BITS * anchor.height),
+            prefix: MIDDLE >> (BITS * (anchor.height + 1)),
             bias: anchor.bias,
         };
         true
     }
 
-    /// How many nodes a level of a rank that has none will take.
-    pub(crate) fn needs(&self, nodes: &Nodes, rank: i64) -> usize {
+    /// How many nodes a word will take.
+    pub(crate) fn needs(&self, nodes: &Nodes, word: i64) -> usize {
         if self.is_empty() {
             return 1;
         }
-        let (_, key) = self.split(rank);
+        let key = self.key(word);
         let (mut height, mut prefix) = (self.height, self.prefix);
-        while key >> (BITS * height) != prefix {
+        while key >> (BITS * (height + 1)) != prefix {
             prefix >>= BITS;
             height += 1;
         }
@@ -135,191 +163,194 @@ impl Tree {
             return roots + height as usize;
         }
         let mut at = self.root;
-        for height in (0..self.height).rev() {
+        for height in (1..=self.height).rev() {
             match nodes.child(at, Tree::digit(key, height)) {
-                Some(child) => at = child,
-                None => return height as usize + 1,
+                Some(child) => at = child as u32,
+                None => return height as usize,
             }
         }
         0
     }
 
-    /// The digit of a rank in its leaf, and the leaf's key.
     #[inline]
-    fn split(&self, rank: i64) -> (usize, u64) {
-        let key = (rank >> BITS).cast_unsigned().wrapping_add(self.bias);
-        ((rank.cast_unsigned() & DIGIT) as usize, key)
+    fn key(&self, word: i64) -> u64 {
+        word.cast_unsigned().wrapping_add(self.bias)
+    }
+
+    #[inline]
+    fn rank(&self, key: u64, bit: usize) -> i64 {
+        rank_at(key.wrapping_sub(self.bias).cast_signed(), bit)
     }
 
     fn digit(key: u64, height: u32) -> usize {
         (key >> (BITS * height) & DIGIT) as usize
     }
 
-    fn leaf(&self, nodes: &Nodes, key: u64) -> Option<u32> {
-        if self.is_empty() || key >> (BITS * self.height) != self.prefix {
-            return None;
-        }
-        let mut at = self.root;
-        for height in (0..self.height).rev() {
-            at = nodes.child(at, Tree::digit(key, height))?;
-        }
-        Some(at)
-    }
-
-    /// The level of a rank.
-    pub(crate) fn find(&self, nodes: &Nodes, rank: i64) -> Option<u32> {
-        let (digit, key) = self.split(rank);
-        nodes.child(self.leaf(nodes, key)?, digit)
-    }
-
-    /// Adds a level of a rank that has none. There is room.
-    pub(crate) fn add(&mut self, nodes: &mut Nodes, rank: i64, level: u32) {
+    /// Adds ranks of one word. There is room.
+    pub(crate) fn put(&mut self, nodes: &mut Nodes, word: i64, bits: u64) {
         if self.is_empty() {
-            self.bias = MIDDLE.wrapping_sub((rank >> BITS).cast_unsigned());
-            self.root = nodes.add();
-            (self.height, self.prefix) = (0, MIDDLE);
+            *self = Tree {
+                root: nodes.add(),
+                height: 0,
+                prefix: MIDDLE >> BITS,
+                bias: MIDDLE.wrapping_sub(word.cast_unsigned()),
+            };
         }
-        let (digit, key) = self.split(rank);
-        while key >> (BITS * self.height) != self.prefix {
+        let key = self.key(word);
+        while key >> (BITS * (self.height + 1)) != self.prefix {
             let root = nodes.add();
-            nodes.put(root, (self.prefix & DIGIT) as usize, self.root);
+            nodes.put(root, (self.prefix & DIGIT) as usize, self.root.into());
             self.root = root;
             self.prefix >>= BITS;
             self.height += 1;
         }
         let mut at = self.root;
-        for height in (0..self.height).rev() {
+        for height in (1..=self.height).rev() {
             let digit = Tree::digit(key, height);
-            at = nodes.child(at, digit).unwrap_or_else(|| {
-                let child = nodes.add();
-                nodes.put(at, digit, child);
-                child
-            });
+            at = match nodes.child(at, digit) {
+                Some(child) => child as u32,
+                None => {
+                    let child = nodes.add();
+                    nodes.put(at, digit, child.into());
+                    child
+                }
+            };
         }
-        nodes.put(at, digit, level);
+        let digit = Tree::digit(key, 0);
+        let there = nodes.child(at, digit).unwrap_or(0);
+        nodes.put(at, digit, there | bits);
     }
 
-    /// Takes out the level of a rank that has one.
-    pub(crate) fn remove(&mut self, nodes: &mut Nodes, rank: i64) {
-        let (digit, key) = self.split(rank);
+    /// The nodes above a key that is in the tree, by height.
+    fn path(&self, nodes: &Nodes, key: u64) -> [u32; HEIGHT_MAX + 1] {
         let mut path = [NIL; HEIGHT_MAX + 1];
         path[self.height as usize] = self.root;
-        for height in (0..self.height as usize).rev() {
-            let above = &nodes.nodes[path[height + 1] as usize];
-            path[height] = above.children[Tree::digit(key, height as u32)];
+        for height in (1..=self.height).rev() {
+            let above = nodes.node(path[height as usize].into());
+            path[height as usize - 1] = above.children[Tree::digit(key, height)] as u32;
         }
-        let mut digit = digit;
-        for (height, &at) in path[..=self.height as usize].iter().enumerate() {
-            let node = &mut nodes.nodes[at as usize];
-            node.bits &= !(1 << digit);
-            if node.bits != 0 {
+        path
+    }
+
+    /// Takes out a rank that is in it.
+    pub(crate) fn remove(&mut self, nodes: &mut Nodes, rank: i64) {
+        let key = self.key(word_of(rank));
+        let path = self.path(nodes, key);
+        let word = &mut nodes.nodes[path[0] as usize].children[Tree::digit(key, 0)];
+        *word &= !(1 << bit_of(rank));
+        if *word == 0 {
+            self.drop_word(nodes, key, &path);
+        }
+    }
+
+    fn drop_word(&mut self, nodes: &mut Nodes, key: u64, path: &[u32; HEIGHT_MAX + 1]) {
+        for height in 0..=self.height {
+            let at = path[height as usize];
+            let bits = &mut nodes.nodes[at as usize].bits;
+            *bits &= !(1 << Tree::digit(key, height));
+            if *bits != 0 {
                 return;
             }
             nodes.free.push(at);
-            digit = Tree::digit(key, height as u32);
         }
         *self = Tree::EMPTY;
     }
 
-    /// Takes out the level of the lowest rank. It is not empty.
-    pub(crate) fn pop_first(&mut self, nodes: &mut Nodes) -> u32 {
-        let mut path = [NIL; HEIGHT_MAX + 1];
-        let mut at = self.root;
-        for height in (0..=self.height as usize).rev() {
-            path[height] = at;
-            let node = &nodes.nodes[at as usize];
-            at = node.children[lowest(node.bits)];
-        }
-        for &node in &path[..=self.height as usize] {
-            let bits = &mut nodes.nodes[node as usize].bits;
-            *bits &= *bits - 1;
-            if *bits != 0 {
-                return at;
-            }
-            nodes.free.push(node);
-        }
-        *self = Tree::EMPTY;
-        at
+    /// Takes out the first word and its ranks. It is not empty.
+    pub(crate) fn pop_first(&mut self, nodes: &mut Nodes) -> (i64, u64) {
+        let word = word_of(self.first(nodes));
+        let key = self.key(word);
+        let path = self.path(nodes, key);
+        let bits = nodes.node(path[0].into()).children[Tree::digit(key, 0)];
+        self.drop_word(nodes, key, &path);
+        (word, bits)
     }
 
-    /// The level of the lowest rank; [`NIL`] if there is none.
-    pub(crate) fn first(&self, nodes: &Nodes) -> u32 {
+    /// The lowest rank; [`NO_RANK`] if there is none.
+    pub(crate) fn first(&self, nodes: &Nodes) -> i64 {
         if self.is_empty() {
-            return NIL;
+            return NO_RANK;
         }
-        Tree::end_below(nodes, self.root, self.height, lowest)
+        let digit = lowest(nodes.node(self.root.into()).bits);
+        self.end_of(nodes, self.root.into(), self.height, digit, self.prefix, lowest)
     }
 
-    /// The level of the next higher rank behind any; [`NIL`] if there is none.
-    pub(crate) fn next(&self, nodes: &Nodes, rank: i64) -> u32 {
+    /// The next higher rank behind one that is in it; [`NO_RANK`] if there is none.
+    pub(crate) fn next(&self, nodes: &Nodes, rank: i64) -> i64 {
         self.beside(nodes, rank, above, lowest)
     }
 
-    /// The level of the next lower rank before any that has a level; [`NIL`] if there is none.
-    pub(crate) fn previous(&self, nodes: &Nodes, rank: i64) -> u32 {
+    /// The next lower rank before one that is in it; [`NO_RANK`] if there is none.
+    pub(crate) fn previous(&self, nodes: &Nodes, rank: i64) -> i64 {
         self.beside(nodes, rank, below, highest)
     }
 
-    /// The first or last level below a node of that height.
-    fn end_below(nodes: &Nodes, mut at: u32, height: u32, end: fn(u64) -> usize) -> u32 {
-        for _ in 0..=height {
-            let node = &nodes.nodes[at as usize];
-            at = node.children[end(node.bits)];
+    /// The first or last rank below a node's child; `prefix` is what stands above the child's digit.
+    fn end_of(
+        &self,
+        nodes: &Nodes,
+        mut at: u64,
+        height: u32,
+        mut digit: usize,
+        mut prefix: u64,
+        end: fn(u64) -> usize,
+    ) -> i64 {
+        for _ in 0..height {
+            prefix = prefix << BITS | digit as u64;
+            at = nodes.node(at).children[digit];
+            digit = end(nodes.node(at).bits);
         }
-        at
+        let word = nodes.node(at).children[digit];
+        self.rank(prefix << BITS | digit as u64, end(word))
     }
 
-    /// The next level on one side of a rank that has one.
-    fn beside(&self, nodes: &Nodes, rank: i64, side: fn(u64, usize) -> u64, end: fn(u64) -> usize) -> u32 {
-        if self.is_empty() {
-            return NIL;
+    /// The next rank on one side of one that is in it.
+    fn beside(&self, nodes: &Nodes, rank: i64, side: fn(u64, usize) -> u64, end: fn(u64) -> usize) -> i64 {
+        let key = self.key(word_of(rank));
+        let path = self.path(nodes, key);
+        let word = nodes.node(path[0].into()).children[Tree::digit(key, 0)];
+        let there = side(word, bit_of(rank));
+        if there != 0 {
+            return self.rank(key, end(there));
         }
-        let (digit, key) = self.split(rank);
-        // The lowest node on the way down that has a child on that side.
-        let (mut at, mut found) = (self.root, None);
-        for height in (0..=self.height).rev() {
-            let digit = match height {
-                0 => digit,
-                _ => Tree::digit(key, height - 1),
-            };
-            let node = &nodes.nodes[at as usize];
-            let there = side(node.bits, digit);
+        for height in 0..=self.height {
+            let at = path[height as usize].into();
+            let there = side(nodes.node(at).bits, Tree::digit(key, height));
             if there != 0 {
-                found = Some((node.children[end(there)], height));
+                return self.end_of(nodes, at, height, end(there), key >> (BITS * (height + 1)), end);
             }
-            at = node.children[digit];
         }
-        match found {
-            None => NIL,
-            Some((level, 0)) => level,
-            Some((child, height)) => Tree::end_below(nodes, child, height - 1, end),
-        }
+        NO_RANK
     }
 }
 
 /// The highest bit.
-fn highest(bits: u64) -> usize {
+#[inline]
+pub(crate) fn highest(bits: u64) -> usize {
     63 - bits.leading_zeros() as usize
 }
 
 /// The lowest bit.
-fn lowest(bits: u64) -> usize {
+#[inline]
+pub(crate) fn lowest(bits: u64) -> usize {
     bits.trailing_zeros() as usize
 }
 
 /// The bits above one.
-fn above(bits: u64, bit: usize) -> u64 {
+#[inline]
+pub(crate) fn above(bits: u64, bit: usize) -> u64 {
     bits & (!1 << bit)
 }
 
 /// The bits below one.
-fn below(bits: u64, bit: usize) -> u64 {
+#[inline]
+pub(crate) fn below(bits: u64, bit: usize) -> u64 {
     bits & ((1 << bit) - 1)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
+    use std::collections::BTreeSet;
 
     use proptest::prelude::*;
 
@@ -337,43 +368,46 @@ mod tests {
         ]
     }
 
-    fn check(tree: &Tree, nodes: &Nodes, model: &BTreeMap<i64, u32>) {
+    fn check(tree: &Tree, nodes: &Nodes, model: &BTreeSet<i64>) {
         assert_eq!(tree.is_empty(), model.is_empty());
-        assert_eq!(
-            tree.first(nodes),
-            model.first_key_value().map_or(NIL, |(_, level)| *level)
-        );
-        let ranks: Vec<i64> = model.keys().copied().collect();
+        assert_eq!(tree.first(nodes), model.first().copied().unwrap_or(NO_RANK));
+        let ranks: Vec<i64> = model.iter().copied().collect();
         for (at, rank) in ranks.iter().enumerate() {
-            assert_eq!(tree.find(nodes, *rank), Some(model[rank]));
-            let level = |at: Option<usize>| at.and_then(|at| ranks.get(at)).map_or(NIL, |rank| model[rank]);
-            assert_eq!(tree.next(nodes, *rank), level(Some(at + 1)));
-            assert_eq!(tree.previous(nodes, *rank), level(at.checked_sub(1)));
+            let there = |at: Option<usize>| at.and_then(|at| ranks.get(at)).copied().unwrap_or(NO_RANK);
+            assert_eq!(tree.next(nodes, *rank), there(Some(at + 1)));
+            assert_eq!(tree.previous(nodes, *rank), there(at.checked_sub(1)));
         }
     }
 
     proptest! {
         #[test]
-        fn a_tree_is_a_sorted_map(ops in prop::collection::vec((ranks(), any::<bool>()), 1..400), offset in ranks()) {
+        fn a_tree_is_a_sorted_set(ops in prop::collection::vec((ranks(), 0..5_u8), 1..400), offset in ranks()) {
             let mut nodes = Nodes::new(NODES);
             let mut tree = Tree::EMPTY;
-            let mut model = BTreeMap::new();
-            let mut level = 0;
-            for (rank, adds) in ops {
+            let mut model = BTreeSet::new();
+            for (rank, op) in ops {
                 let rank = (rank + offset / 2).clamp(-(1 << 52), 1 << 52);
-                let found = tree.find(&nodes, rank);
-                prop_assert_eq!(found, model.get(&rank).copied());
-                if found.is_some() && !adds {
-                    model.remove(&rank);
-                    tree.remove(&mut nodes, rank);
-                } else if found.is_none() && adds && nodes.room() > 2 * HEIGHT_MAX {
-                    level += 1;
-                    model.insert(rank, level);
-                    tree.add(&mut nodes, rank, level);
+                let room = nodes.room();
+                let needs = tree.needs(&nodes, word_of(rank));
+                match op {
+                    0 | 1 if model.remove(&rank) => tree.remove(&mut nodes, rank),
+                    2 if !model.is_empty() => {
+                        let (word, bits) = tree.pop_first(&mut nodes);
+                        let first = model.iter().filter(|rank| word_of(**rank) == word);
+                        prop_assert_eq!(bits, first.fold(0, |bits, rank| bits | 1 << bit_of(*rank)));
+                        model.retain(|rank| word_of(*rank) != word);
+                    }
+                    _ if needs <= room => {
+                        model.insert(rank);
+                        tree.put(&mut nodes, word_of(rank), 1 << bit_of(rank));
+                        prop_assert_eq!(nodes.room(), room - needs);
+                    }
+                    _ => {}
                 }
+                prop_assert!(needs <= 2 * HEIGHT_MAX);
                 check(&tree, &nodes, &model);
             }
-            for rank in model.into_keys() {
+            for rank in model {
                 tree.remove(&mut nodes, rank);
             }
             prop_assert!(tree.is_empty());
@@ -385,10 +419,11 @@ mod tests {
     fn a_tree_is_no_higher_than_its_prices_lie_apart() {
         let mut nodes = Nodes::new(NODES);
         let mut tree = Tree::EMPTY;
-        tree.add(&mut nodes, 1_000_000, 1);
+        tree.put(&mut nodes, 1_000_000, 1);
+        tree.put(&mut nodes, 1_000_000 + 30, 1);
         assert_eq!((tree.height, nodes.room()), (0, NODES - 1));
-        tree.add(&mut nodes, 1_000_000 + 30 * 64, 2);
-        tree.add(&mut nodes, 1_000_000 - 30 * 64, 3);
+        tree.put(&mut nodes, 1_000_000 + 30 * 64, 1);
+        tree.put(&mut nodes, 1_000_000 - 30 * 64, 1);
         assert_eq!((tree.height, nodes.room()), (1, NODES - 4));
     }
 }
