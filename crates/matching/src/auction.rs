@@ -10,12 +10,12 @@ use crate::report::Uncross;
 
 /// All that is open at one price, hidden quantity included.
 fn open_at(shelf: &Shelf, level: u32) -> i128 {
-    let mut slot = shelf.pool.level(level).head;
+    let mut slot = shelf.queues.first(level);
     let mut qty = 0;
     while slot != NIL {
         let node = shelf.slab.node(slot);
         qty += i128::from(node.leaves());
-        slot = node.next;
+        slot = shelf.queues.next(slot);
     }
     qty
 }
@@ -91,7 +91,7 @@ pub(crate) fn uncross(book: &Book, shelf: &Shelf) -> Uncross {
 pub(crate) fn pair(book: &Book, shelf: &Shelf, px: i64) -> Option<[u32; 2]> {
     let first = |side| {
         let ladder = &book.sides[at(side)];
-        (ladder.best_rank() <= rank_of(side, px)).then(|| shelf.pool.level(ladder.best_level()).head)
+        (ladder.best_rank() <= rank_of(side, px)).then(|| shelf.queues.first(ladder.best_level()))
     };
     Some([first(Side::Buy)?, first(Side::Sell)?])
 }

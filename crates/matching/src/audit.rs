@@ -57,12 +57,16 @@ impl Matcher {
     fn audit_queue(&self, book: usize, ladder: usize, level: u32) -> (usize, usize) {
         let queue = self.shelf.pool.level(level);
         let (mut len, mut timed, mut shown, mut last) = (0, 0, 0, NIL);
-        let mut slot = queue.head;
+        let mut slot = self.shelf.queues.first(level);
         while slot != NIL {
             let node = self.shelf.slab.node(slot);
             assert_eq!(node.level, level, "an order knows its level");
             assert_eq!(node.book as usize, book, "an order knows its book");
-            assert_eq!(node.prev, last, "a queue is linked both ways");
+            assert_eq!(
+                self.shelf.queues.previous(slot),
+                last,
+                "a queue is linked both ways"
+            );
             assert_eq!(node.marks.is_stop(), ladder >= 2, "stops wait apart");
             assert!(
                 node.shown > 0 && node.hidden >= 0 && node.qty >= node.leaves(),
@@ -77,14 +81,10 @@ impl Matcher {
             len += 1;
             timed += usize::from(node.marks.is_timed());
             last = slot;
-            slot = node.next;
+            slot = self.shelf.queues.next(slot);
         }
         assert!(len > 0, "no level is empty");
-        assert_eq!(
-            (queue.tail, queue.shown),
-            (last, shown),
-            "a level knows its queue"
-        );
+        assert_eq!(queue.shown, shown, "a level knows its queue");
         (len, timed)
     }
 }

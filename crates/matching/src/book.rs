@@ -6,8 +6,9 @@ use pinrail_types::{InstrumentId, Px, Qty, Reason, Side};
 use crate::config::BookConfig;
 use crate::expiry::Expiries;
 use crate::index::Home;
-use crate::level::{Ladder, Level, NIL, Pool, StopLadder, px_of, rank_of};
+use crate::level::{Ladder, Pool, StopLadder, px_of, rank_of};
 use crate::order::{BookOrder, NewOrder, Phase, PostOnly, Trigger};
+use crate::queue::Queues;
 use crate::report::{LevelDelta, OrderDelta, OrderDeltaKind, Report, Sink, Top, Uncross};
 use crate::slab::{Marks, Node, Slab};
 
@@ -172,6 +173,7 @@ impl Open {
 #[derive(Debug)]
 pub(crate) struct Shelf {
     pub(crate) slab: Slab,
+    pub(crate) queues: Queues,
     pub(crate) pool: Pool,
     pub(crate) expiries: Expiries,
     /// By book, as [`STOP_LADDERS`].
@@ -251,16 +253,10 @@ impl Shelf {
 
     /// Puts an order that is in no queue at the end of a level's.
     pub(crate) fn link(&mut self, level: u32, slot: u32) {
-        let queue = self.pool.level_mut(level);
-        let tail = queue.tail;
-        queue.shown += self.slab.node(slot).shown;
-        queue.tail = slot;
-        match tail {
-            NIL => queue.head = slot,
-            tail => self.slab.node_mut(tail).next = slot,
-        }
         let node = self.slab.node_mut(slot);
-        (node.level, node.prev, node.next) = (level, tail, NIL);
+        node.level = level;
+        self.pool.level_mut(level).shown += node.shown;
+        self.queues.join(level, slot);
     }
 
     /// Writes a new order to the end of a level's queue: its slot.
@@ -278,22 +274,14 @@ impl Shelf {
         level: u32,
     ) -> u32 {
         let slot = self.slab.add(home);
-        let queue = self.pool.level_mut(level);
-        let tail = queue.tail;
-        let is_first = tail == NIL;
-        queue.shown += shown;
-        queue.tail = slot;
-        queue.head = if is_first { slot } else { queue.head };
-        // Not a branch: no one can guess it. Of the first its own is written over.
-        self.slab.node_mut(if is_first { slot } else { tail }).next = slot;
+        self.pool.level_mut(level).shown += shown;
+        self.queues.join(level, slot);
         *self.slab.node_mut(slot) = Node {
             order_id: order.order_id,
             px: order.px.0,
             shown,
             hidden: open.leaves - shown,
             qty: open.qty,
-            next: NIL,
-            prev: tail,
             level,
             book: instrument.0,
             client: order.client,
@@ -307,26 +295,9 @@ impl Shelf {
     #[expect(clippy::inline_always, reason = "once a message")]
     #[inline(always)]
     pub(crate) fn detach(&mut self, slot: u32) -> bool {
-        let &Node {
-            next,
-            prev,
-            level,
-            shown,
-            ..
-        } = self.slab.node(slot);
-        let queue: &mut Level = self.pool.level_mut(level);
-        queue.shown -= shown;
-        if prev == NIL {
-            queue.head = next;
-        } else {
-            self.slab.node_mut(prev).next = next;
-        }
-        if next == NIL {
-            queue.tail = prev;
-        } else {
-            self.slab.node_mut(next).prev = prev;
-        }
-        prev == NIL && next == NIL
+        let &Node { level, shown, .. } = self.slab.node(slot);
+        self.pool.level_mut(level).shown -= shown;
+        self.queues.leave(slot)
     }
 
     /// Takes an order in the market out of the books.

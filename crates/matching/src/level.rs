@@ -9,16 +9,13 @@ pub(crate) const NIL: u32 = u32::MAX;
 /// The rank of nothing: behind every price.
 pub(crate) const NO_RANK: i64 = i64::MAX;
 
-/// The orders at one price: a queue through [`Slab`](crate::slab::Slab), and what is shown of them together. One that is not in use
-/// holds no orders.
+/// The orders at one price: what is shown of them together. Its queue stands in [`Queues`](crate::queue::Queues); of one that is
+/// not in use it is empty.
 #[derive(Clone, Copy, Debug)]
-#[repr(C, align(32))]
+#[repr(C)]
 pub(crate) struct Level {
     pub(crate) rank: i64,
     pub(crate) shown: i64,
-    /// Meaningful where there is a tail.
-    pub(crate) head: u32,
-    pub(crate) tail: u32,
     /// Whose it is; [`NIL`] of a level that is not in use.
     owner: u32,
     /// Of a stray: the next one in its chain.
@@ -29,8 +26,6 @@ impl Level {
     const FREE: Level = Level {
         rank: NO_RANK,
         shown: 0,
-        head: NIL,
-        tail: NIL,
         owner: NIL,
         behind: NIL,
     };
@@ -61,11 +56,17 @@ pub(crate) struct Pool {
 }
 
 impl Pool {
+    /// How many places there are for as many levels.
+    pub(crate) const fn places(levels: usize) -> usize {
+        levels.next_power_of_two() + levels
+    }
+
     pub(crate) fn new(levels: usize, nodes: usize) -> Pool {
-        let homes = levels.next_power_of_two();
-        let size = u32::try_from(homes + levels).expect("a bound of 32 bits");
+        let places = Pool::places(levels);
+        let homes = places - levels;
+        let size = u32::try_from(places).expect("a bound of 32 bits");
         Pool {
-            levels: vec![Level::FREE; homes + levels].into_boxed_slice(),
+            levels: vec![Level::FREE; places].into_boxed_slice(),
             chains: vec![NIL; homes].into_boxed_slice(),
             free: (homes as u32..size).rev().collect(),
             nodes: Nodes::new(nodes),
@@ -144,7 +145,7 @@ impl Pool {
         }
         let it = self.level_mut(level);
         debug_assert_eq!(it.shown, 0);
-        (it.owner, it.tail) = (NIL, NIL);
+        it.owner = NIL;
     }
 
     #[cold]

@@ -17,6 +17,7 @@ mod index;
 mod level;
 mod matcher;
 mod order;
+mod queue;
 mod quote;
 mod reach;
 mod report;

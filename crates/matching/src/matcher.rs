@@ -10,6 +10,7 @@ use crate::entry::{check, is_plain, is_stop};
 use crate::expiry::Expiries;
 use crate::level::{Ladder, NIL, Pool, StopLadder, px_of, rank_of};
 use crate::order::{BookOrder, MassCancel, NewOrder, Phase, PostOnly, Trigger};
+use crate::queue::Queues;
 use crate::reach::Reach;
 use crate::report::{Report, Sink, Top, Uncross};
 use crate::slab::Slab;
@@ -56,6 +57,7 @@ impl Matcher {
             books: (0..books).map(Book::closed).collect(),
             shelf: Shelf {
                 slab: Slab::new(bounds.orders),
+                queues: Queues::new(bounds.orders, Pool::places(bounds.orders)),
                 pool: Pool::new(bounds.orders, bounds.pages),
                 expiries: Expiries::new(bounds.orders),
                 stops: (0..books).map(stop_ladders).collect(),
@@ -579,10 +581,10 @@ impl Matcher {
     /// The orders of a level.
     fn queue(&self, level: u32) -> impl Iterator<Item = BookOrder> + '_ {
         let shelf = &self.shelf;
-        let mut slot = shelf.pool.level(level).head;
+        let mut slot = shelf.queues.first(level);
         core::iter::from_fn(move || {
             let this = (slot != NIL).then_some(slot)?;
-            slot = shelf.slab.node(this).next;
+            slot = shelf.queues.next(this);
             Some(shelf.order(this))
         })
     }

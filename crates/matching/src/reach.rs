@@ -124,7 +124,7 @@ impl Shelf {
             if ladder.best_rank() > worst {
                 return Reached::TooLittle;
             }
-            reach.slot = self.pool.level(ladder.best_level()).head;
+            reach.slot = self.queues.first(ladder.best_level());
         }
         for _ in 0..LOOKS_PER_STEP {
             let node = self.slab.node(reach.slot);
@@ -136,13 +136,13 @@ impl Shelf {
                 reach.left -= node.shown;
                 reach.hidden += node.hidden;
             }
-            let mut next = node.next;
+            let mut next = self.queues.next(reach.slot);
             if next == NIL && reach.left > 0 {
                 reach.left -= reach.hidden;
                 reach.hidden = 0;
                 let level = ladder.next(&self.pool, node.level);
                 if level != NIL && self.pool.level(level).rank <= worst {
-                    next = self.pool.level(level).head;
+                    next = self.queues.first(level);
                 }
             }
             if reach.left <= 0 {

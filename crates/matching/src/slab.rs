@@ -136,9 +136,7 @@ pub(crate) struct Node {
     pub(crate) hidden: i64,
     /// `OrderQty`.
     pub(crate) qty: i64,
-    /// The queue of its price.
-    pub(crate) next: u32,
-    pub(crate) prev: u32,
+    /// Whose queue it is in.
     pub(crate) level: u32,
     pub(crate) book: u32,
     pub(crate) client: ClientId,
@@ -155,8 +153,6 @@ impl Node {
         shown: 0,
         hidden: 0,
         qty: 0,
-        next: NIL,
-        prev: NIL,
         level: NIL,
         book: NIL,
         client: ClientId(0),

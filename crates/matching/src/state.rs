@@ -170,7 +170,7 @@ impl Matcher {
         }
         visit_px(work.uncrossing.get_or_insert(Px::NONE), visitor)?;
         work.uncrossing = work.uncrossing.filter(|px| *px != Px::NONE);
-        work.triggered.visit(shelf, work.book.0, visitor)?;
+        shelf.visit_triggered(work.book.0, visitor)?;
         work.legs.visit(books, visitor)?;
         let mut is_canceling = work.canceling.is_some();
         visitor.flag(&mut is_canceling)?;

@@ -7,81 +7,8 @@ use pinrail_types::{InstrumentId, Px, Qty, Side};
 use crate::book::{Book, Open, STOP_LADDERS, Shelf, stop_ladder};
 use crate::level::{NIL, rank_of};
 use crate::order::{NewOrder, Trigger};
-use crate::slab::{Marks, Node};
+use crate::slab::Marks;
 use crate::work::LOOKS_PER_STEP;
-
-/// Stops that were triggered and have not come to the market yet: a queue through the slab.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Triggered {
-    head: u32,
-    tail: u32,
-}
-
-impl Triggered {
-    pub(crate) const NONE: Triggered = Triggered { head: NIL, tail: NIL };
-
-    /// The first, if there is one; it leaves the queue.
-    pub(crate) fn pop(&mut self, shelf: &mut Shelf) -> Option<u32> {
-        let slot = (self.head != NIL).then_some(self.head)?;
-        self.remove(shelf, slot);
-        Some(slot)
-    }
-
-    /// Whether an open order is in the queue: a stop on no ladder.
-    pub(crate) fn has(self, shelf: &Shelf, slot: u32) -> bool {
-        let node = shelf.slab.node(slot);
-        self.head != NIL && node.marks.is_stop() && node.level == NIL
-    }
-
-    /// Takes a stop out of the queue; it is still an open order.
-    pub(crate) fn remove(&mut self, shelf: &mut Shelf, slot: u32) {
-        let &Node { next, prev, .. } = shelf.slab.node(slot);
-        match prev {
-            NIL => self.head = next,
-            prev => shelf.slab.node_mut(prev).next = next,
-        }
-        match next {
-            NIL => self.tail = prev,
-            next => shelf.slab.node_mut(next).prev = prev,
-        }
-    }
-
-    /// The stops in the queue, all of one book.
-    pub(crate) fn visit(
-        &mut self,
-        shelf: &mut Shelf,
-        book: u32,
-        visitor: &mut impl Visitor,
-    ) -> Result<(), StateError> {
-        let mut slot = self.head;
-        let mut has_next = slot != NIL;
-        visitor.flag(&mut has_next)?;
-        while has_next {
-            slot = shelf.visit_order(slot, book, visitor)?;
-            if visitor.is_loading() {
-                if !shelf.slab.node(slot).marks.is_stop() {
-                    return Err(visitor.bad(shelf.slab.node(slot).order_id, "a stop"));
-                }
-                self.push(shelf, slot);
-            }
-            slot = shelf.slab.node(slot).next;
-            has_next = slot != NIL;
-            visitor.flag(&mut has_next)?;
-        }
-        Ok(())
-    }
-
-    fn push(&mut self, shelf: &mut Shelf, slot: u32) {
-        let node = shelf.slab.node_mut(slot);
-        (node.level, node.prev, node.next) = (NIL, self.tail, NIL);
-        if self.tail == NIL {
-            self.head = slot;
-        } else {
-            shelf.slab.node_mut(self.tail).next = slot;
-        }
-        self.tail = slot;
-    }
-}
 
 /// The ladder of a stop is one of prices that get further away: upwards for a purchase.
 pub(crate) const fn stop_rank(side: Side, stop_px: Px) -> i64 {
@@ -118,12 +45,7 @@ impl Shelf {
 
     /// Looks which stops are reached, and lines them up; false if there may be more than it looks at. The next look goes on then,
     /// as nothing trades before.
-    pub(crate) fn look(
-        &mut self,
-        book: &mut Book,
-        instrument: InstrumentId,
-        triggered: &mut Triggered,
-    ) -> bool {
+    pub(crate) fn look(&mut self, book: &mut Book, instrument: InstrumentId) -> bool {
         let mut looks = LOOKS_PER_STEP;
         for (at, (side, trigger)) in STOP_LADDERS.into_iter().enumerate() {
             let Some(worst) = reached(book, side, trigger) else {
@@ -138,13 +60,59 @@ impl Shelf {
                     return false;
                 }
                 looks -= 1;
-                let slot = self.pool.level(level).head;
+                let slot = self.queues.first(level);
                 self.detach_stop(book, slot);
-                triggered.push(self, slot);
+                self.line_up(slot);
             }
         }
         book.looked();
         true
+    }
+
+    /// A stop that is on no ladder is triggered: it lines up behind those that have not come to the market yet.
+    fn line_up(&mut self, slot: u32) {
+        let level = self.queues.spare();
+        self.slab.node_mut(slot).level = level;
+        self.queues.join(level, slot);
+    }
+
+    /// The first stop that was triggered, if there is one; it leaves the queue, but is still an open order.
+    pub(crate) fn pop_triggered(&mut self) -> Option<u32> {
+        let slot = self.queues.first(self.queues.spare());
+        if slot == NIL {
+            return None;
+        }
+        self.queues.leave(slot);
+        Some(slot)
+    }
+
+    /// Whether an open order is a stop that was triggered.
+    pub(crate) fn is_triggered(&self, slot: u32) -> bool {
+        self.slab.node(slot).level == self.queues.spare()
+    }
+
+    /// The stops that were triggered, all of one book.
+    pub(crate) fn visit_triggered(
+        &mut self,
+        book: u32,
+        visitor: &mut impl Visitor,
+    ) -> Result<(), StateError> {
+        let mut slot = self.queues.first(self.queues.spare());
+        let mut has_next = slot != NIL;
+        visitor.flag(&mut has_next)?;
+        while has_next {
+            slot = self.visit_order(slot, book, visitor)?;
+            if visitor.is_loading() {
+                if !self.slab.node(slot).marks.is_stop() {
+                    return Err(visitor.bad(self.slab.node(slot).order_id, "a stop"));
+                }
+                self.line_up(slot);
+            }
+            slot = self.queues.next(slot);
+            has_next = slot != NIL;
+            visitor.flag(&mut has_next)?;
+        }
+        Ok(())
     }
 
     /// A waiting stop, or one that was triggered, as it came: what is open of it.

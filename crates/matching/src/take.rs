@@ -4,7 +4,7 @@ use pinrail_types::record::{ExecType, OrdStatus, TimeInForce};
 use pinrail_types::{InstrumentId, Px, Qty, Reason, Side};
 
 use crate::book::{Book, Open, Shelf, at, report_of};
-use crate::level::{NIL, rank_of};
+use crate::level::{NIL, px_of, rank_of};
 use crate::order::{NewOrder, SelfTrade};
 use crate::report::{Fill, OrderDeltaKind, Party, Sink};
 use crate::slab::Node;
@@ -61,12 +61,12 @@ impl Shelf {
                 break End::Pauses;
             }
             let level = ladder.best_level();
-            let slot = self.pool.level(level).head;
-            let node = self.slab.node(slot);
-            let mut qty = open.leaves.min(node.shown);
-            if is_special(order, node) {
+            let px = Px(px_of(opposite, ladder.best_rank()));
+            let mut slot = self.queues.first(level);
+            let mut most = open.leaves;
+            if is_special(order, self.slab.node(slot)) {
                 match self.next_of(book, instrument, order, open, slot, steps, sink) {
-                    Next::Trade(most) => qty = most,
+                    Next::Trade(qty) => most = qty,
                     Next::Again => {
                         touched = NIL;
                         continue;
@@ -78,35 +78,58 @@ impl Shelf {
                     }
                 }
             }
-            *steps -= 1;
-            open.leaves -= qty;
-            let node = self.slab.node_mut(slot);
-            node.shown -= qty;
-            last_px = Px(node.px);
             if trades == 0 {
-                first_px = last_px;
+                first_px = px;
             }
-            trades += 1;
-            sink.fill(&Fill {
-                instrument,
-                trade_id: book.trades + trades,
-                px: last_px,
-                qty: Qty(qty),
-                side: order.side,
-                taker: taker(order, *open),
-                maker: party(node),
-                is_auction: false,
-            });
+            last_px = px;
+            // With it and those behind it at this price, as far as there is nothing special about them.
+            let mut filled = 0;
+            let rest = loop {
+                let node = self.slab.node_mut(slot);
+                let qty = most.min(node.shown);
+                *steps -= 1;
+                open.leaves -= qty;
+                filled += qty;
+                node.shown -= qty;
+                trades += 1;
+                sink.fill(&Fill {
+                    instrument,
+                    trade_id: book.trades + trades,
+                    px,
+                    qty: Qty(qty),
+                    side: order.side,
+                    taker: taker(order, *open),
+                    maker: party(node),
+                    is_auction: false,
+                });
+                let &Node { shown, hidden, .. } = self.slab.node(slot);
+                if shown > 0 || hidden > 0 {
+                    break slot;
+                }
+                let next = self.queues.next(slot);
+                self.say_order(slot, OrderDeltaKind::Remove, sink);
+                self.forget(slot);
+                if next == NIL || open.leaves == 0 || *steps == 0 || is_special(order, self.slab.node(next)) {
+                    break next;
+                }
+                (slot, most) = (next, open.leaves);
+            };
+            self.pool.level_mut(level).shown -= filled;
+            self.queues.leave_before(level, rest);
             touched = level;
-            if self.filled(book, slot, qty, sink) {
+            if rest == NIL {
+                book.sides[at(opposite)].remove(&mut self.pool, level);
+                self.say_gone(slot, sink);
                 touched = NIL;
+            } else if rest == slot {
+                self.say_left(slot, sink);
             }
         };
         if trades > 0 {
             book.traded(trades, first_px, last_px);
         }
         if S::LEVELS && touched != NIL {
-            let px = self.slab.node(self.pool.level(touched).head).px;
+            let px = self.slab.node(self.queues.first(touched)).px;
             self.say_level(instrument, opposite, px, touched, sink);
         }
         end
@@ -114,41 +137,47 @@ impl Shelf {
 
     /// Takes a quantity that was filled of the first of a queue off its level; off what it shows it was taken already. True if
     /// the level is gone; else what the level shows is still to be said.
-    #[expect(clippy::inline_always, reason = "once a trade")]
-    #[inline(always)]
     pub(crate) fn filled<S: Sink>(&mut self, book: &mut Book, slot: u32, qty: i64, sink: &mut S) -> bool {
         let &Node {
-            order_id,
             shown,
             hidden,
-            next,
             level,
             marks,
             ..
         } = self.slab.node(slot);
-        let queue = self.pool.level_mut(level);
-        queue.shown -= qty;
-        if shown > 0 {
-            self.say_order(slot, OrderDeltaKind::Change, sink);
+        self.pool.level_mut(level).shown -= qty;
+        if shown > 0 || hidden > 0 {
+            self.say_left(slot, sink);
             return false;
         }
-        if hidden > 0 {
-            self.refresh(slot, sink);
-            return false;
-        }
-        queue.head = next;
         self.say_order(slot, OrderDeltaKind::Remove, sink);
-        if next == NIL {
+        let is_gone = self.queues.leave(slot);
+        if is_gone {
             book.sides[at(marks.side())].remove(&mut self.pool, level);
             self.say_gone(slot, sink);
-        } else {
-            self.slab.node_mut(next).prev = NIL;
         }
+        self.forget(slot);
+        is_gone
+    }
+
+    /// Ends an order that is in no queue any more.
+    #[inline]
+    fn forget(&mut self, slot: u32) {
+        let &Node { order_id, marks, .. } = self.slab.node(slot);
         if marks.is_timed() {
             self.expiries.remove(&mut self.slab, slot);
         }
         self.slab.remove(self.slab.home(order_id), slot);
-        next == NIL
+    }
+
+    /// An order was filled in part: it shows less, or shows more anew.
+    #[inline]
+    fn say_left<S: Sink>(&mut self, slot: u32, sink: &mut S) {
+        if self.slab.node(slot).shown > 0 {
+            self.say_order(slot, OrderDeltaKind::Change, sink);
+        } else {
+            self.refresh(slot, sink);
+        }
     }
 
     /// Shows more of an iceberg, at the end of the queue.

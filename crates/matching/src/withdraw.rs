@@ -41,9 +41,9 @@ impl Matcher {
         self.step_over(slot);
         self.work.reach = self.work.reach.map(Reach::anew);
         let (status, reason) = (OrdStatus::Canceled, Reason::CancelRequested);
-        if self.work.triggered.has(&self.shelf, slot) {
+        if self.shelf.is_triggered(slot) {
             let report = self.shelf.last_report(slot, status, reason);
-            self.work.triggered.remove(&mut self.shelf, slot);
+            self.shelf.queues.leave(slot);
             self.shelf.drop_stop(slot);
             sink.report(&report);
             return Ok(());

@@ -13,7 +13,7 @@ use crate::quote::Legs;
 use crate::reach::{Reach, visit_slot};
 use crate::report::{Fill, Sink};
 use crate::state::visit_which;
-use crate::stops::{Triggered, in_the_market};
+use crate::stops::in_the_market;
 use crate::take::party;
 
 /// Orders, or sides of books, that one step looks at, most.
@@ -73,7 +73,6 @@ pub(crate) struct Work {
     pub(crate) taking: Option<(InstrumentId, NewOrder, Open)>,
     /// It is still looked what that order reaches.
     pub(crate) reach: Option<Reach>,
-    pub(crate) triggered: Triggered,
     /// The price at which a book is being uncrossed.
     pub(crate) uncrossing: Option<Px>,
     pub(crate) legs: Legs,
@@ -87,7 +86,6 @@ impl Work {
             book: InstrumentId(0),
             taking: None,
             reach: None,
-            triggered: Triggered::NONE,
             uncrossing: None,
             legs: Legs::NONE,
             canceling: None,
@@ -159,7 +157,7 @@ impl Matcher {
         if self.look(steps) {
             return true;
         }
-        if let Some(slot) = self.work.triggered.pop(&mut self.shelf) {
+        if let Some(slot) = self.shelf.pop_triggered() {
             self.trigger(slot, steps, sink);
             return true;
         }
@@ -180,7 +178,7 @@ impl Matcher {
         if !book.is_to_look {
             return false;
         }
-        if !self.shelf.look(book, instrument, &mut self.work.triggered) {
+        if !self.shelf.look(book, instrument) {
             *steps -= 1;
         }
         true
@@ -338,7 +336,7 @@ impl Matcher {
     pub(crate) fn head(&self, level: u32) -> u32 {
         match level {
             NIL => NIL,
-            level => self.shelf.pool.level(level).head,
+            level => self.shelf.queues.first(level),
         }
     }
 
@@ -351,11 +349,11 @@ impl Matcher {
 
     /// The order behind one, in its queue or the next; [`NIL`] behind the last.
     pub(crate) fn behind(&self, book: usize, ladder: usize, slot: u32) -> u32 {
-        let node = self.shelf.slab.node(slot);
-        if node.next != NIL {
-            return node.next;
+        let next = self.shelf.queues.next(slot);
+        if next != NIL {
+            return next;
         }
-        let pool = &self.shelf.pool;
+        let (node, pool) = (self.shelf.slab.node(slot), &self.shelf.pool);
         self.head(match ladder {
             0 | 1 => self.books[book].sides[ladder].next(pool, node.level),
             stop => self.shelf.stops[book][stop - 2].next(pool, node.level),
