@@ -273,10 +273,7 @@ impl Shelf {
         marks: Marks,
         level: u32,
     ) -> u32 {
-        let slot = self.slab.add(home);
-        self.pool.level_mut(level).shown += shown;
-        self.queues.join(level, slot);
-        *self.slab.node_mut(slot) = Node {
+        let node = Node {
             order_id: order.order_id,
             px: order.px.0,
             shown,
@@ -287,7 +284,11 @@ impl Shelf {
             client: order.client,
             session: order.session,
             marks,
+            ..Node::FREE
         };
+        let slot = self.slab.add(home, node);
+        self.pool.level_mut(level).shown += shown;
+        self.queues.join(level, slot);
         slot
     }
 
@@ -305,13 +306,7 @@ impl Shelf {
     #[inline(always)]
     pub(crate) fn take_out<S: Sink>(&mut self, book: &mut Book, slot: u32, sink: &mut S) {
         self.say_order(slot, OrderDeltaKind::Remove, sink);
-        let &Node {
-            order_id,
-            level,
-            marks,
-            px,
-            ..
-        } = self.slab.node(slot);
+        let &Node { level, marks, px, .. } = self.slab.node(slot);
         if self.detach(slot) {
             book.sides[at(marks.side())].remove(&mut self.pool, level);
             self.say_gone(slot, sink);
@@ -322,7 +317,7 @@ impl Shelf {
         if marks.is_timed() {
             self.expiries.remove(&mut self.slab, slot);
         }
-        self.slab.remove(self.slab.home(order_id), slot);
+        self.slab.remove(slot);
     }
 
     /// Takes a waiting stop out.
@@ -348,11 +343,11 @@ impl Shelf {
 
     /// Ends a stop that is on no ladder.
     pub(crate) fn drop_stop(&mut self, slot: u32) {
-        let &Node { order_id, marks, .. } = self.slab.node(slot);
+        let marks = self.slab.node(slot).marks;
         if marks.is_timed() {
             self.expiries.remove(&mut self.slab, slot);
         }
-        self.slab.remove(self.slab.home(order_id), slot);
+        self.slab.remove(slot);
     }
 
     #[inline]

@@ -4,7 +4,7 @@ use pinrail_types::record::{OrdType, TimeInForce};
 use pinrail_types::{ClientId, Px, Qty, SessionId, Side};
 
 use crate::book::at;
-use crate::index::{Home, Index};
+use crate::index::{Home, Index, Link};
 use crate::level::NIL;
 use crate::order::{PostOnly, SelfTrade, Trigger};
 
@@ -142,6 +142,9 @@ pub(crate) struct Node {
     pub(crate) client: ClientId,
     pub(crate) session: SessionId,
     pub(crate) marks: Marks,
+    /// Of its id in the index, and which order is behind it there.
+    pub(crate) home: u32,
+    pub(crate) behind: Link,
 }
 
 const _: () = assert!(size_of::<Node>() == 64);
@@ -158,6 +161,8 @@ impl Node {
         client: ClientId(0),
         session: SessionId(0),
         marks: Marks(0),
+        home: 0,
+        behind: Link::NONE,
     };
 
     /// `LeavesQty`.
@@ -264,24 +269,25 @@ impl Slab {
     /// The slot of an open order whose home is known.
     #[inline]
     pub(crate) fn find_at(&self, home: Home, order_id: u64) -> Option<u32> {
-        self.index
-            .find(home, order_id, |slot| self.nodes[slot as usize].order_id)
+        self.index.find(&self.nodes, home, order_id)
     }
 
-    /// A slot for an order whose id has that home, which is to be written. There is room, and no open order has its id.
+    /// An order whose id has that home: its slot. There is room, and no open order has its id.
     #[expect(clippy::inline_always, reason = "once a message")]
     #[inline(always)]
-    pub(crate) fn add(&mut self, home: Home) -> u32 {
+    pub(crate) fn add(&mut self, home: Home, node: Node) -> u32 {
         let slot = self.free.pop().expect("room was looked for");
-        self.index.add(home, slot);
+        let behind = self.index.add(home, slot);
+        let home = home.at;
+        self.nodes[slot as usize] = Node { home, behind, ..node };
         slot
     }
 
-    /// Ends the order in a slot, whose id has that home.
+    /// Ends the order in a slot.
     #[expect(clippy::inline_always, reason = "once a message")]
     #[inline(always)]
-    pub(crate) fn remove(&mut self, home: Home, slot: u32) {
-        self.index.remove(home, slot);
+    pub(crate) fn remove(&mut self, slot: u32) {
+        self.index.remove(&mut self.nodes, slot);
         self.free.push(slot);
     }
 

@@ -361,8 +361,7 @@ impl Shelf {
         if self.slab.find(node.order_id).is_some() || !self.slab.has_room() {
             return Err(visitor.bad(node.order_id, "an order of its own id"));
         }
-        let slot = self.slab.add(self.slab.home(node.order_id));
-        *self.slab.node_mut(slot) = node;
+        let slot = self.slab.add(self.slab.home(node.order_id), node);
         *self.slab.rare_mut(slot) = rare;
         if node.marks.is_timed() {
             self.expiries.add(&mut self.slab, slot);

@@ -163,11 +163,10 @@ impl Shelf {
     /// Ends an order that is in no queue any more.
     #[inline]
     fn forget(&mut self, slot: u32) {
-        let &Node { order_id, marks, .. } = self.slab.node(slot);
-        if marks.is_timed() {
+        if self.slab.node(slot).marks.is_timed() {
             self.expiries.remove(&mut self.slab, slot);
         }
-        self.slab.remove(self.slab.home(order_id), slot);
+        self.slab.remove(slot);
     }
 
     /// An order was filled in part: it shows less, or shows more anew.
