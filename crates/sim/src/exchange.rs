@@ -1,11 +1,10 @@
 //! A simulated venue as a whole: books, orders and the connection.
 
-use bytemuck::Zeroable;
-use pinrail_types::record::{VenueStatus, VenueStatusKind};
-use pinrail_types::{Frame, Instrument, VenueId};
+use pinrail_types::{Frame, Instrument};
 
-use crate::execution::{Execution, ExecutionConfig};
-use crate::fault::{Fault, FaultCounts};
+use crate::connection::Connection;
+use crate::execution::ExecutionConfig;
+use crate::fault::FaultCounts;
 use crate::venue::{VenueConfigError, VenueFlow, VenueFlowConfig};
 
 /// What an [`Exchange`] is.
@@ -24,11 +23,8 @@ pub struct ExchangeConfig {
 /// wait.
 #[derive(Clone, Debug)]
 pub struct Exchange {
-    venue: VenueId,
     flows: Vec<VenueFlow>,
-    execution: Execution,
-    /// When the connection is there again; `None` while it is there.
-    up_at: Option<u64>,
+    connection: Connection,
     /// What nobody sees.
     unseen: Vec<Frame>,
 }
@@ -55,10 +51,8 @@ impl Exchange {
             flows.push(VenueFlow::new(listing, seed.wrapping_add(n), start_ns)?);
         }
         Ok(Exchange {
-            venue,
-            execution: Execution::new(config.execution, instruments, seed, start_ns),
+            connection: Connection::new(config.execution, instruments, seed, start_ns),
             flows,
-            up_at: None,
             unseen: Vec::new(),
         })
     }
@@ -66,67 +60,46 @@ impl Exchange {
     /// When something is due next, in nanoseconds since the epoch; never falls.
     pub fn next_due(&self) -> u64 {
         let books = self.flows.iter().map(VenueFlow::next_due).min();
-        [books, self.up_at, self.execution.next_due()]
-            .into_iter()
-            .flatten()
-            .min()
-            .unwrap_or(u64::MAX)
+        let due = [books, self.connection.next_due()];
+        due.into_iter().flatten().min().unwrap_or(u64::MAX)
     }
 
     /// Does what is due next, and appends what is sent then to `market` and `reports`: either may stay as it is.
     pub fn take(&mut self, market: &mut Vec<Frame>, reports: &mut Vec<Frame>) {
         let due = self.next_due();
-        if self.up_at == Some(due) {
-            self.up_at = None;
-            market.push(self.status(VenueStatusKind::Connected, due));
+        if self.connection.restore(due, market) {
             self.flows.iter_mut().for_each(VenueFlow::restart);
         } else if let Some(at) = self.flows.iter().position(|flow| flow.next_due() == due) {
             self.move_book(at, due, market);
         } else {
-            self.execution.take(&mut self.flows, reports);
+            self.connection.execution.take(&mut self.flows, reports);
         }
     }
 
     fn move_book(&mut self, at: usize, due: u64, market: &mut Vec<Frame>) {
         self.unseen.clear();
-        let out = match self.up_at {
-            None => &mut *market,
-            Some(_) => &mut self.unseen,
+        let out = if self.connection.is_up() {
+            &mut *market
+        } else {
+            &mut self.unseen
         };
         self.flows[at].take(out);
-        self.execution.on_book(&mut self.flows[at], due);
-        if self.up_at.is_none() && self.execution.faults.has(Fault::Disconnect) {
-            let faults = &mut self.execution.faults;
-            let down_ns = faults.random.exponential(faults.config.down_ns_mean);
-            let up_at = due.saturating_add(down_ns).saturating_add(1);
-            self.up_at = Some(up_at);
-            self.execution.hold_until(up_at);
-            market.push(self.status(VenueStatusKind::Disconnected, due));
-        }
-    }
-
-    fn status(&self, kind: VenueStatusKind, now: u64) -> Frame {
-        Frame::of(&VenueStatus {
-            instrument: VenueStatus::ALL,
-            venue: self.venue,
-            kind: kind.byte(),
-            ts_recv: now,
-            ..Zeroable::zeroed()
-        })
+        self.connection.execution.on_book(&mut self.flows[at], due);
+        self.connection.lose(due, market);
     }
 
     /// Shows an output of the desk: orders and cancels for this venue are on their way from its core time on.
     pub fn on_output(&mut self, frame: &Frame) {
-        self.execution.on_output(frame);
+        self.connection.execution.on_output(frame);
     }
 
     /// Whether no order is here or on its way, and nothing is left to be told of one.
     pub fn is_quiet(&self) -> bool {
-        self.execution.is_quiet()
+        self.connection.execution.is_quiet()
     }
 
     /// The faults that it had so far.
     pub fn faults(&self) -> FaultCounts {
-        self.execution.faults.counts
+        self.connection.execution.faults.counts
     }
 }

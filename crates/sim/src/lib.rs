@@ -17,6 +17,7 @@
 //! *Architecture invariant:* a flow never reads a clock, and no float touches what it sends.
 
 mod client;
+mod connection;
 mod exchange;
 mod execution;
 mod fault;

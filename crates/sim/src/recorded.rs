@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use bytemuck::Zeroable;
-use pinrail_types::record::{BookLevel, BookUpdate, LEVELS_MAX, VenueStatus, VenueStatusKind};
-use pinrail_types::{Flags, Frame, Instrument, InstrumentId, Px, Qty, Side, VenueId};
+use pinrail_types::record::{BookLevel, BookUpdate, LEVELS_MAX};
+use pinrail_types::{Flags, Frame, Instrument, InstrumentId, Px, Qty, Side};
 
-use crate::execution::{Execution, ExecutionConfig, Liquidity};
-use crate::fault::{Fault, FaultCounts};
+use crate::connection::Connection;
+use crate::execution::{ExecutionConfig, Liquidity};
+use crate::fault::FaultCounts;
 
 /// A venue whose market data is recorded and given to it, and whose orders are filled against the recorded books as they stand.
 ///
@@ -16,11 +17,8 @@ use crate::fault::{Fault, FaultCounts};
 /// each book is shown whole again with its next update.
 #[derive(Clone, Debug)]
 pub struct RecordedExchange {
-    venue: VenueId,
     books: Vec<RecordedBook>,
-    execution: Execution,
-    /// When the connection is there again; `None` while it is there.
-    up_at: Option<u64>,
+    connection: Connection,
 }
 
 impl RecordedExchange {
@@ -37,37 +35,32 @@ impl RecordedExchange {
         start_ns: u64,
     ) -> RecordedExchange {
         RecordedExchange {
-            venue: config.venue,
             books: listed.iter().copied().map(RecordedBook::new).collect(),
-            execution: Execution::new(config, instruments, seed, start_ns),
-            up_at: None,
+            connection: Connection::new(config, instruments, seed, start_ns),
         }
     }
 
     /// When something of its own is due next, in nanoseconds since the epoch: what was recorded is not its own.
     pub fn next_due(&self) -> u64 {
-        let due = [self.up_at, self.execution.next_due()];
-        due.into_iter().flatten().min().unwrap_or(u64::MAX)
+        self.connection.next_due().unwrap_or(u64::MAX)
     }
 
     /// Does what is due next of its own, and appends what is sent then to `market` and `reports`: either may stay as it is.
     pub fn take(&mut self, market: &mut Vec<Frame>, reports: &mut Vec<Frame>) {
         let due = self.next_due();
-        if self.up_at == Some(due) {
-            self.up_at = None;
-            market.push(self.status(VenueStatusKind::Connected, due));
+        if self.connection.restore(due, market) {
             for book in &mut self.books {
                 book.batch.clear();
                 book.is_hidden = true;
             }
         } else {
-            self.execution.take(&mut self.books, reports);
+            self.connection.execution.take(&mut self.books, reports);
         }
     }
 
     /// Takes a record of the recording that is due at `due`, and appends what of it is seen to `market`.
     pub fn on_market(&mut self, frame: &Frame, due: u64, market: &mut Vec<Frame>) {
-        let is_up = self.up_at.is_none();
+        let is_up = self.connection.is_up();
         let update = frame.get::<BookUpdate>();
         let book =
             update.and_then(|update| self.books.iter_mut().find(|b| b.instrument == update.instrument));
@@ -93,40 +86,23 @@ impl RecordedExchange {
             book.show(update, market);
             market.append(&mut book.batch);
         }
-        self.execution.on_book(book, due);
-        if is_up && self.execution.faults.has(Fault::Disconnect) {
-            let faults = &mut self.execution.faults;
-            let down_ns = faults.random.exponential(faults.config.down_ns_mean);
-            let up_at = due.saturating_add(down_ns).saturating_add(1);
-            self.up_at = Some(up_at);
-            self.execution.hold_until(up_at);
-            market.push(self.status(VenueStatusKind::Disconnected, due));
-        }
-    }
-
-    fn status(&self, kind: VenueStatusKind, now: u64) -> Frame {
-        Frame::of(&VenueStatus {
-            instrument: VenueStatus::ALL,
-            venue: self.venue,
-            kind: kind.byte(),
-            ts_recv: now,
-            ..Zeroable::zeroed()
-        })
+        self.connection.execution.on_book(book, due);
+        self.connection.lose(due, market);
     }
 
     /// Shows an output of the desk: orders and cancels for this venue are on their way from its core time on.
     pub fn on_output(&mut self, frame: &Frame) {
-        self.execution.on_output(frame);
+        self.connection.execution.on_output(frame);
     }
 
     /// Whether no order is here or on its way, and nothing is left to be told of one.
     pub fn is_quiet(&self) -> bool {
-        self.execution.is_quiet()
+        self.connection.execution.is_quiet()
     }
 
     /// The faults that it had so far.
     pub fn faults(&self) -> FaultCounts {
-        self.execution.faults.counts
+        self.connection.execution.faults.counts
     }
 }
 
