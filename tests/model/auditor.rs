@@ -6,13 +6,14 @@ use std::collections::BTreeMap;
 use pinrail_engine::{Engine, Out};
 use pinrail_types::Frame;
 use pinrail_types::record::{
-    Continue, EpochStart, InputReject, OutputHash, Scope, StateChange, TradingState, VenueStatus,
-    VenueStatusKind,
+    Continue, EpochStart, ExecutionReport, InputReject, MultilegExecutionReport, NewOrderMultileg,
+    NewOrderSingle, OutputHash, Scope, StateChange, TradingState, VenueStatus, VenueStatusKind,
 };
 use pinrail_types::{Reason, Record};
 
 use crate::money::Money;
 use crate::orders::Orders;
+use crate::packages::Packages;
 use crate::quotes::Quotes;
 use crate::world::Model;
 
@@ -48,6 +49,7 @@ pub(crate) type Happened = BTreeMap<&'static str, u64>;
 #[derive(Default)]
 pub(crate) struct Auditor {
     quotes: Quotes,
+    packages: Packages,
     orders: Orders,
     money: Money,
     switches: Switches,
@@ -108,7 +110,9 @@ impl Auditor {
                 self.switches.see(&change)?;
             }
         }
-        self.quotes.see(&seen, &mut self.happened)?;
+        self.packages.see(&seen, &mut self.happened)?;
+        self.quotes.see(&seen, &self.packages, &mut self.happened)?;
+        self.answered(&seen)?;
         self.orders.see(&seen, &self.switches, &mut self.happened)?;
         for change in seen.all::<StateChange>() {
             self.switches.see(&change)?;
@@ -116,11 +120,35 @@ impl Auditor {
         }
         self.money.see(&seen, engine, &mut self.happened)?;
         self.quotes.compare(engine)?;
+        self.packages.compare(engine)?;
         self.orders.compare(engine)?;
         if !engine.wants_continue() && engine.next_timer() > seen.now {
             self.quotes.at_rest(seen.now)?;
+            self.packages.at_rest(seen.now)?;
             self.orders.at_rest(&self.switches)?;
         }
+        Ok(())
+    }
+
+    /// An accept has an answer, and no id is an order's and a package's.
+    fn answered(&self, seen: &Seen<'_>) -> Result<(), String> {
+        let alone = seen.all::<ExecutionReport>();
+        let alone = alone.iter().map(|report| (report.client, report.cl_ord_id));
+        let packages = seen.all::<MultilegExecutionReport>();
+        let packages = packages.iter().map(|report| (report.client, report.cl_ord_id));
+        let mut told = alone.chain(packages);
+        let single = seen.input.get::<NewOrderSingle>();
+        let multileg = seen.input.get::<NewOrderMultileg>();
+        let single = single.map(|order| (order.client, order.cl_ord_id));
+        let key = single.or(multileg.map(|order| (order.client, order.cl_ord_id)));
+        let Some(key) = key.filter(|_| seen.refused.is_none()) else {
+            return Ok(());
+        };
+        must!(told.any(|of| of == key), "an accept without an answer: {key:?}");
+        must!(
+            !self.quotes.has_judged(&key) || !self.packages.has_judged(&key),
+            "an order's id is that of a package, too: {key:?}"
+        );
         Ok(())
     }
 

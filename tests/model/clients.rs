@@ -9,6 +9,7 @@ use pinrail_types::record::{
 use pinrail_types::{Amount, ClientId, Frame, InstrumentId, OutId, Px, Qty, SessionId, Text};
 
 use crate::market;
+use crate::package_flow::PackageFlow;
 use crate::random::Random;
 
 /// Clients, their sessions, and one more of each that nobody knows.
@@ -26,10 +27,11 @@ pub(crate) struct Clients {
     accepts: Vec<NewOrderSingle>,
     /// Names of orders in the desk's own book, and whose they are.
     orders: Vec<(Text<24>, u32)>,
+    packages: PackageFlow,
     number: u64,
 }
 
-fn remember<T>(list: &mut Vec<T>, item: T) {
+pub(crate) fn remember<T>(list: &mut Vec<T>, item: T) {
     if list.len() == REMEMBERED {
         list.remove(0);
     }
@@ -42,6 +44,7 @@ impl Clients {
         for quote in out.find::<Quote>() {
             remember(&mut self.quotes, quote);
         }
+        self.packages.hear(out);
         for request in out.find::<DealerRequest>() {
             remember(&mut self.waiting, request);
         }
@@ -200,6 +203,27 @@ impl Clients {
             .byte(),
             ..Zeroable::zeroed()
         })
+    }
+
+    pub(crate) fn ask_package(&mut self, random: &mut Random, now: u64) -> Frame {
+        let name = self.name('P');
+        self.packages.request(random, name, now)
+    }
+
+    /// Takes a package, now and then under the id of an order for something else, or the other way round.
+    pub(crate) fn take_package(&mut self, random: &mut Random, now: u64) -> Option<Frame> {
+        let name = self.name('M');
+        let mut order = self.packages.accept(random, name, now)?;
+        if random.once_in(40)
+            && let Some(other) = random.pick_late(&self.accepts)
+        {
+            (order.cl_ord_id, order.client) = (other.cl_ord_id, other.client);
+        }
+        Some(Frame::of(&order))
+    }
+
+    pub(crate) fn give_back_package(&mut self, random: &mut Random, now: u64) -> Option<Frame> {
+        self.packages.give_back(random, now)
     }
 
     /// What a dealer answers to a request that waits, or that no longer does.

@@ -11,10 +11,13 @@ mod auditor;
 mod clients;
 #[path = "../../crates/engine/tests/desk/mod.rs"]
 mod desk;
+mod executions;
 #[path = "../../crates/engine/tests/desk/market.rs"]
 mod market;
 mod money;
 mod orders;
+mod package_flow;
+mod packages;
 mod quotes;
 mod random;
 mod trader;
@@ -30,11 +33,13 @@ use world::World;
 const DAY_EVENTS: u64 = 10_000;
 
 /// What has to happen in a run of a few days, or the model plays another game than it should.
-const MUST_HAPPEN: [&str; 21] = [
+const MUST_HAPPEN: [&str; 33] = [
     "accept refused",
+    "bust",
     "cancel sent to a venue",
     "cash",
     "continued",
+    "correction",
     "day closed",
     "dealer asked",
     "done away",
@@ -47,9 +52,19 @@ const MUST_HAPPEN: [&str; 21] = [
     "input refused",
     "last look passed",
     "last look refused",
+    "mass cancel at venues",
+    "order replaced",
+    "package ended without a fill",
+    "package filled",
+    "package held",
+    "package quoted",
+    "package refused",
     "parent order",
     "quote",
     "repeated order",
+    "repeated order for a package",
+    "replacement refused",
+    "replacement sent to a venue",
     "report that came twice",
     "trade in an own book",
 ];

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use pinrail_engine::{Engine, Owner};
-use pinrail_types::record::{PartyKind, PositionReport, TradeCaptureReport, TradeSource, VenueReport};
-use pinrail_types::{AssetId, ClientId, VenueId};
+use pinrail_types::record::{
+    ExecType, PartyKind, PositionReport, TradeCaptureReport, TradeSource, VenueReport,
+};
+use pinrail_types::{AssetId, ClientId, Px, Qty, VenueId};
 
 use crate::auditor::{Happened, Seen, must};
 use crate::market::UNIT;
@@ -18,6 +20,11 @@ const QUOTE: u32 = 1;
 
 /// The kind and number of a party; fees are the house's with this kind.
 const FEES: (u8, u32) = (u8::MAX, 0);
+
+/// What so many lots are worth, of either instrument.
+pub(crate) fn worth(px: Px, qty: Qty) -> i128 {
+    i128::from(qty.0) * i128::from(px.0) * UNIT
+}
 
 #[derive(Default)]
 pub(crate) struct Money {
@@ -52,7 +59,8 @@ impl Money {
         if trades.is_empty() {
             return Ok(());
         }
-        if let Some(report) = seen.input.get::<VenueReport>() {
+        let report = seen.input.get::<VenueReport>();
+        if let Some(report) = report.filter(|report| report.exec_type == ExecType::Trade.byte()) {
             let at_venue = trades
                 .iter()
                 .filter(|trade| trade.trade_source == TradeSource::Venue.byte());
@@ -72,7 +80,7 @@ impl Money {
     fn on_trade(&mut self, trade: &TradeCaptureReport, happened: &mut Happened) -> Result<(), String> {
         let (buyer, seller) = ((trade.buyer_kind, trade.buyer), (trade.seller_kind, trade.seller));
         let base = i128::from(trade.qty.0) * LOT_UNITS;
-        let gross = i128::from(trade.qty.0) * i128::from(trade.px.0) * UNIT;
+        let gross = worth(trade.px, trade.qty);
         must!(
             (trade.base_amt.get(), trade.gross_trade_amt.get()) == (base, gross),
             "a trade that is not worth what it says: {trade:?}"

@@ -15,10 +15,11 @@ use pinrail_types::{ClientId, E8, Flags, Frame, OutId, Px, Qty, Reason, SessionI
 use crate::auditor::{Happened, Seen, must};
 use crate::clients::{CLIENTS, Clients};
 use crate::desk::STALE_NS;
+use crate::packages::Packages;
 use crate::world::Model;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Life {
+pub(crate) enum Life {
     Active,
     /// Until then.
     Held(u64),
@@ -62,15 +63,26 @@ fn is_same(one: &ExecutionReport, other: &ExecutionReport) -> bool {
 }
 
 impl Quotes {
-    pub(crate) fn see(&mut self, seen: &Seen<'_>, happened: &mut Happened) -> Result<(), String> {
+    /// Whether an order under this id was judged.
+    pub(crate) fn has_judged(&self, key: &(ClientId, Text<24>)) -> bool {
+        self.reports.contains_key(key)
+    }
+
+    /// Takes an input with its outputs, but for what is told of `packages`.
+    pub(crate) fn see(
+        &mut self,
+        seen: &Seen<'_>,
+        packages: &Packages,
+        happened: &mut Happened,
+    ) -> Result<(), String> {
         self.on_input(seen);
         self.on_request(seen, happened)?;
-        let ordered = seen.input.get::<NewOrderSingle>();
-        let mut answers = 0;
         // In the order in which it was told: what one input opens it may end.
         for frame in seen.out.frames() {
             if let Some(end) = frame.get::<QuoteStatusReport>() {
-                self.end(end.quote_id, "told")?;
+                if !packages.has(end.quote_id) {
+                    self.end(end.quote_id, "told")?;
+                }
                 if Reason::from_code(end.reason) == Some(Reason::DoneAway) {
                     *happened.entry("done away").or_default() += 1;
                 }
@@ -85,15 +97,9 @@ impl Quotes {
                 .get::<ExecutionReport>()
                 .filter(|report| Clients::is_accept(report))
             {
-                let key = (report.client, report.cl_ord_id);
-                answers += usize::from(ordered.is_some_and(|order| (order.client, order.cl_ord_id) == key));
                 self.on_told(report, frame.flags(), seen, happened)?;
             }
         }
-        must!(
-            ordered.is_none() || seen.refused.is_some() || answers >= 1,
-            "an accept without an answer"
-        );
         Ok(())
     }
 
@@ -428,7 +434,7 @@ impl Quotes {
                 self.end(quote_id, "refused")?;
             }
         }
-        let open = engine.open_quotes();
+        let open = engine.open_quotes() - engine.packages();
         must!(
             open == self.live.len(),
             "{open} quotes are open, and {} were told",

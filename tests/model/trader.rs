@@ -61,6 +61,15 @@ impl Strategy for Trader {
                 time_in_force: [TimeInForce::GoodTillCancel, TimeInForce::ImmediateOrCancel]
                     [(turn / 10 % 3 / 2) as usize],
             });
+        } else if turn.is_multiple_of(3) {
+            // Now and then one of which nothing would be left, and one that risk has to refuse.
+            if let Some(held) = alone()
+                .filter(|held| held.replacement.is_none())
+                .nth((turn / 3 % 4) as usize)
+            {
+                let px = held.order.px.0 + (turn / 3 % 9) as i64 - 4;
+                actions.replace(held.order_id, Px(px), Qty(1 + (turn % 70) as i64));
+            }
         } else if turn.is_multiple_of(7) {
             let to_cancel = alone().map(|held| held.order_id).last();
             actions.cancel(to_cancel.unwrap_or(OutId::NONE));

@@ -3,8 +3,8 @@
 use bytemuck::Zeroable;
 use pinrail_engine::Out;
 use pinrail_types::record::{
-    BookLevel, BookUpdate, ExecType, OrdStatus, VenueBalance, VenueOrder, VenueOrderCancel, VenueReport,
-    VenueStatus, VenueStatusKind,
+    BookLevel, BookUpdate, CxlRejResponseTo, ExecType, OrdStatus, TimeInForce, VenueBalance, VenueOrder,
+    VenueOrderCancel, VenueOrderReplace, VenueReport, VenueStatus, VenueStatusKind,
 };
 use pinrail_types::{Amount, AssetId, Flags, Frame, InstrumentId, OutId, Px, Qty, Text, VenueId};
 
@@ -20,9 +20,39 @@ const REMEMBERED: usize = 32;
 #[derive(Clone, Copy, Debug)]
 struct Held {
     order: VenueOrder,
+    cum: i64,
     leaves: i64,
+    /// What it was asked to put in its place.
+    replacement: Option<VenueOrderReplace>,
     is_new: bool,
     is_canceling: bool,
+}
+
+impl Held {
+    /// In the place of an order that has ended, as its last fill left it.
+    fn of_none(fill: &VenueReport) -> Held {
+        Held {
+            order: VenueOrder {
+                order_id: fill.order_id,
+                instrument: fill.instrument,
+                venue: fill.venue,
+                side: fill.side,
+                ..Zeroable::zeroed()
+            },
+            cum: fill.cum_qty.0,
+            leaves: 0,
+            replacement: None,
+            is_new: false,
+            is_canceling: false,
+        }
+    }
+}
+
+fn remember<T>(list: &mut Vec<T>, item: T) {
+    if list.len() == REMEMBERED {
+        list.remove(0);
+    }
+    list.push(item);
 }
 
 pub(crate) struct Venues {
@@ -33,6 +63,8 @@ pub(crate) struct Venues {
     held: Vec<Held>,
     ended: Vec<Held>,
     said: Vec<VenueReport>,
+    /// Fills, as they were corrected.
+    fills: Vec<VenueReport>,
     number: u64,
 }
 
@@ -44,6 +76,7 @@ impl Venues {
             held: Vec::new(),
             ended: Vec::new(),
             said: Vec::new(),
+            fills: Vec::new(),
             number: 0,
         }
     }
@@ -52,10 +85,18 @@ impl Venues {
     pub(crate) fn hear(&mut self, out: &Out) {
         self.held.extend(out.find::<VenueOrder>().map(|order| Held {
             order,
+            cum: 0,
             leaves: order.qty.0,
+            replacement: None,
             is_new: true,
             is_canceling: false,
         }));
+        for replace in out.find::<VenueOrderReplace>() {
+            let mut held = self.held.iter_mut();
+            if let Some(held) = held.find(|held| held.order.order_id == replace.order_id) {
+                held.replacement = Some(replace);
+            }
+        }
         for cancel in out.find::<VenueOrderCancel>() {
             let held = self
                 .held
@@ -171,6 +212,11 @@ impl Venues {
         {
             return Some(Frame::of(&again));
         }
+        if random.once_in(20)
+            && let Some(report) = self.take_back(random, now)
+        {
+            return Some(Frame::of(&report));
+        }
         let lies = random.once_in(40);
         let pool = if lies && random.once_in(2) {
             &self.ended
@@ -186,11 +232,74 @@ impl Venues {
         } else {
             self.keep(at, &report);
         }
-        if self.said.len() == REMEMBERED {
-            self.said.remove(0);
-        }
-        self.said.push(report);
+        self.say(&report);
         Some(Frame::of(&report))
+    }
+
+    fn say(&mut self, report: &VenueReport) {
+        remember(&mut self.said, *report);
+        if report.exec_type == ExecType::Trade.byte() {
+            remember(&mut self.fills, *report);
+        }
+    }
+
+    /// A fill is taken back, or was another one. What is left of its order may be filled again.
+    fn take_back(&mut self, random: &mut Random, now: u64) -> Option<VenueReport> {
+        let fill = random.pick_late(&self.fills)?;
+        let at = self
+            .held
+            .iter()
+            .position(|held| held.order.order_id == fill.order_id);
+        let mut held = at.map_or(Held::of_none(&fill), |at| self.held[at]);
+        let was = fill.last_qty.0;
+        let is_bust = random.once_in(2);
+        let now_qty = if is_bust {
+            0
+        } else {
+            random.between(1, was + held.leaves.min(3))
+        };
+        // A venue that has it cancelled by then leaves it at that.
+        let is_open_again = held.replacement.is_some() || at.is_some() && random.once_in(2);
+        held.cum += now_qty - was;
+        if now_qty > was || is_open_again {
+            held.leaves += was - now_qty;
+        }
+        let sign = if fill.side == b'1' { -1 } else { 1 };
+        let mut report = VenueReport {
+            exec_type: if is_bust {
+                ExecType::TradeCancel
+            } else {
+                ExecType::TradeCorrect
+            }
+            .byte(),
+            order_id: fill.order_id,
+            exec_ref_id: fill.exec_id,
+            last_px: Px(fill.last_px.0 + if is_bust { 0 } else { sign * random.between(0, 2) }),
+            last_qty: Qty(if is_bust { was } else { now_qty }),
+            fee: Amount::new(i128::from(random.between(-50, 500))),
+            fee_asset: fill.fee_asset,
+            ord_status: OrdStatus::PartiallyFilled.byte(),
+            ..self.blank(&held, now)
+        };
+        match random.below(30) {
+            0 => report.exec_ref_id = Text::new("never").unwrap(),
+            1 => report.side = b'1' + b'2' - report.side,
+            2 => report.leaves_qty.0 += random.between(1, 20),
+            3 => report.last_qty.0 += random.between(1, 50),
+            _ => {
+                if let Some(at) = at {
+                    self.held[at] = held;
+                    self.drop_if_over(at);
+                }
+                self.fills
+                    .retain(|known| known.exec_id != fill.exec_id || random.once_in(10));
+                if !is_bust {
+                    remember(&mut self.fills, report);
+                }
+            }
+        }
+        self.say(&report);
+        Some(report)
     }
 
     fn blank(&mut self, held: &Held, now: u64) -> VenueReport {
@@ -205,7 +314,7 @@ impl Venues {
             exec_type: ExecType::New.byte(),
             ord_status: OrdStatus::New.byte(),
             leaves_qty: Qty(held.leaves),
-            cum_qty: Qty(order.qty.0 - held.leaves),
+            cum_qty: Qty(held.cum),
             fee_asset: AssetId(1),
             ts_recv: now,
             ..Zeroable::zeroed()
@@ -220,6 +329,11 @@ impl Venues {
             leaves_qty: Qty::ZERO,
             ..blank
         };
+        if let Some(replace) = held.replacement
+            && (held.leaves == 0 || random.once_in(3))
+        {
+            return Some(Self::answer(random, held, &replace, blank));
+        }
         match random.below(12) {
             0 if held.is_new => Some(ended(ExecType::Rejected, OrdStatus::Rejected)),
             0 | 1 => Some(ended(ExecType::Expired, OrdStatus::Expired)),
@@ -229,8 +343,36 @@ impl Venues {
             }),
             2..=5 if held.is_canceling => Some(ended(ExecType::Canceled, OrdStatus::Canceled)),
             2 if held.is_new => Some(blank),
+            3..=7 if held.is_new && held.order.time_in_force == TimeInForce::GoodTillCancel.byte() => {
+                Some(blank)
+            }
             _ if held.leaves > 0 => Some(Self::filled(random, held, blank)),
             _ => None,
+        }
+    }
+
+    /// What a venue says to a replacement: of an order that is filled there is none.
+    fn answer(
+        random: &mut Random,
+        held: &Held,
+        replace: &VenueOrderReplace,
+        blank: VenueReport,
+    ) -> VenueReport {
+        let answer = VenueReport {
+            replace_id: replace.replace_id,
+            ..blank
+        };
+        if held.leaves == 0 || random.once_in(3) {
+            return VenueReport {
+                exec_type: ExecType::OrderStatus.byte(),
+                response_to: CxlRejResponseTo::CancelReplaceRequest.byte(),
+                ..answer
+            };
+        }
+        VenueReport {
+            exec_type: ExecType::Replaced.byte(),
+            leaves_qty: Qty((replace.qty.0 - held.cum).max(0)),
+            ..answer
         }
     }
 
@@ -261,8 +403,9 @@ impl Venues {
     }
 
     fn lie(random: &mut Random, report: &mut VenueReport) {
-        match random.below(8) {
+        match random.below(9) {
             0 => report.order_id = OutId::NONE,
+            8 => report.replace_id.seq += 1,
             1 => report.order_id.seq += 1,
             2 => report.side = b'1' + b'2' - report.side,
             3 => report.instrument.0 = 1 - report.instrument.0,
@@ -278,15 +421,28 @@ impl Venues {
         let held = &mut self.held[at];
         held.is_new = false;
         held.leaves -= report.last_qty.0;
-        let is_cancel_refused = report.exec_type == ExecType::OrderStatus.byte();
-        held.is_canceling &= !is_cancel_refused;
+        held.cum += report.last_qty.0;
+        if report.replace_id.is_none() {
+            held.is_canceling &= report.exec_type != ExecType::OrderStatus.byte();
+        } else if let Some(replace) = held.replacement.take()
+            && report.exec_type == ExecType::Replaced.byte()
+        {
+            (held.order.px, held.order.qty) = (replace.px, replace.qty);
+            held.leaves = (replace.qty.0 - held.cum).max(0);
+        }
         let has_ended = [ExecType::Canceled, ExecType::Rejected, ExecType::Expired].map(ExecType::byte);
-        if held.leaves == 0 || has_ended.contains(&report.exec_type) {
+        if has_ended.contains(&report.exec_type) {
+            (held.leaves, held.replacement) = (0, None);
+        }
+        self.drop_if_over(at);
+    }
+
+    /// What is filled has ended, once the answer is given that is owed.
+    fn drop_if_over(&mut self, at: usize) {
+        let held = &self.held[at];
+        if held.leaves == 0 && held.replacement.is_none() {
             let ended = self.held.swap_remove(at);
-            if self.ended.len() == REMEMBERED {
-                self.ended.remove(0);
-            }
-            self.ended.push(ended);
+            remember(&mut self.ended, ended);
         }
     }
 
@@ -307,7 +463,9 @@ impl Venues {
     pub(crate) fn unknown(&mut self, order: &VenueOrder, now: u64) -> Frame {
         let held = Held {
             order: *order,
+            cum: 0,
             leaves: 0,
+            replacement: None,
             is_new: false,
             is_canceling: false,
         };

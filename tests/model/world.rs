@@ -6,7 +6,7 @@ use pinrail_pricing::{SweepPricer, WithStrategy};
 use pinrail_types::record::{
     ClientDef, Continue, DealingRule, HedgingParams, InstrumentDef, InstrumentLimits, LastLookDef, LimitKind,
     LimitSet, ListingDef, MarketPhase, MarketPhaseSet, RuntimeEvent, RuntimeEventKind, Scope, StateChange,
-    Tick, TierSpread, TradingState, TradingStateSet, VenueOrder,
+    Tick, TierSpread, TradingState, TradingStateSet, VenueMassCancel, VenueOrder,
 };
 use pinrail_types::{
     Amount, AssetId, ClientId, E8, Frame, InstrumentId, OutId, Qty, StrategyId, Text, VenueId,
@@ -24,6 +24,8 @@ use crate::venues::{VENUES, Venues};
 pub(crate) type Model = WithStrategy<SweepPricer, Trader>;
 
 const FUTURE: InstrumentId = InstrumentId(1);
+/// Quoted in another asset, and nowhere listed.
+const ELSEWHERE: InstrumentId = InstrumentId(2);
 
 /// Inputs in a row after which the desk must have come to rest, if nothing new comes.
 const UNREST_MAX: u64 = 2_000;
@@ -54,7 +56,7 @@ fn actor(name: &str) -> Text<16> {
 
 impl World {
     pub(crate) fn new(seed: u64) -> World {
-        let mut desk = Desk::halted_with(model);
+        let mut desk = Desk::halted_in(3, 64, model);
         for mut frame in configuration() {
             let out = desk.put_again(&mut frame);
             assert_eq!(
@@ -157,7 +159,10 @@ impl World {
         }
         let mut frame = self.draw().unwrap_or_else(|| self.due());
         // Not of those that set the desk up: the auditor takes these as they are meant.
-        let is_of_others = matches!(frame.record_type().0, 0x0202..=0x03ff | 0x0410 | 0x0411);
+        let is_of_others = matches!(
+            frame.record_type().0,
+            0x0202..=0x03ff | 0x0410 | 0x0411 | 0x0420 | 0x0421
+        );
         if is_of_others && self.random.once_in(60) {
             let words = frame.words().len();
             let at = 4 + self.random.below(words as u64 - 4) as usize;
@@ -176,9 +181,12 @@ impl World {
         let random = &mut self.random;
         match random.below(1_000) {
             0..250 => Some(self.venues.feed(random, now)),
-            250..470 => Some(self.clients.request(random, now)),
-            470..640 => self.clients.accept(random, now),
-            640..675 => self.clients.give_back(random, now),
+            250..425 => Some(self.clients.request(random, now)),
+            425..470 => Some(self.clients.ask_package(random, now)),
+            470..600 => self.clients.accept(random, now),
+            600..640 => self.clients.take_package(random, now),
+            640..670 => self.clients.give_back(random, now),
+            670..675 => self.clients.give_back_package(random, now),
             675..685 => Some(Clients::session(random)),
             685..720 => self.clients.dealer(random, self.venues.mids[0]),
             720..890 => self.venues.report(random, now),
@@ -304,9 +312,16 @@ fn configuration() -> Vec<Frame> {
         lot_exponent: -5,
         ..Zeroable::zeroed()
     };
+    let elsewhere = InstrumentDef {
+        instrument: ELSEWHERE,
+        base: AssetId(1),
+        quote: AssetId(0),
+        ..future
+    };
     let mut frames = vec![
         Frame::of(&third),
         Frame::of(&future),
+        Frame::of(&elsewhere),
         Frame::of(&market::book_def()),
     ];
     for venue in 0..VENUES as u16 {
@@ -326,10 +341,12 @@ fn configuration() -> Vec<Frame> {
             ..Zeroable::zeroed()
         }));
     }
-    frames.push(Frame::of(&InstrumentLimits {
-        instrument: FUTURE,
-        ..Desk::limits()
-    }));
+    for instrument in [FUTURE, ELSEWHERE] {
+        frames.push(Frame::of(&InstrumentLimits {
+            instrument,
+            ..Desk::limits()
+        }));
+    }
     frames.push(Frame::of(&look(1, 2_000, 20_000)));
     frames.push(Frame::of(&DealingRule {
         auto_lots_max: Qty(5_000),
@@ -378,6 +395,9 @@ fn phase(phase: MarketPhase) -> Frame {
 
 fn operator(random: &mut Random) -> Frame {
     let scope = random.below(5) as u8;
+    if random.once_in(4) {
+        return mass_cancel(random, scope);
+    }
     let to = match random.below(10) {
         0..4 => TradingState::Active,
         4..6 => TradingState::Reducing,
@@ -389,6 +409,20 @@ fn operator(random: &mut Random) -> Frame {
         random.below(3) as u32
     };
     state((scope, if scope == 0 { 0 } else { target }), to)
+}
+
+fn mass_cancel(random: &mut Random, scope: u8) -> Frame {
+    let target = match Scope::from_byte(scope) {
+        Some(Scope::Global) => 0,
+        Some(Scope::Strategy) => random.pick(&[ALONE, StrategyId(3)]).unwrap().0.into(),
+        _ => random.below(3) as u32,
+    };
+    Frame::of(&VenueMassCancel {
+        scope,
+        target,
+        actor: actor(if random.once_in(20) { "" } else { "op" }),
+        ..Zeroable::zeroed()
+    })
 }
 
 fn parameter(random: &mut Random) -> Frame {
