@@ -86,7 +86,7 @@ impl Deals {
     /// # Panics
     /// If there is no room.
     pub fn add(&mut self, deal: &Deal) {
-        let free = self.entries.iter().position(|entry| entry.is_none());
+        let free = self.entries.iter().position(Option::is_none);
         let at = free.expect("there is room");
         self.entries[at] = Some(*deal);
         self.by_request.insert(hash(deal), at as u32);
