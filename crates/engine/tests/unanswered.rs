@@ -232,7 +232,7 @@ fn whoever_answers_is_asked_no_more() {
     let asks = pass(&mut traders, ANSWER_NS);
     assert_eq!(all::<VenueOrderStatusRequest>(&asks).len(), 1);
     traders.replaced();
-    assert!(pass(&mut traders, DAY_NS).iter().all(|out| out.is_empty()));
+    assert!(pass(&mut traders, DAY_NS).iter().all(Out::is_empty));
     traders.desk.books();
     traders.ask_cancel();
     check_asked(&mut traders);
