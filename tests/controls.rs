@@ -602,6 +602,11 @@ const REACHED: &[(Reason, &str, &str)] = &[
         "a_stale_leg_a_dealers_leg_and_a_leg_with_less_depth_refuse_all",
     ),
     (
+        Reason::AgencyNotOffered,
+        "crates/engine/tests/agency.rs",
+        "a_tier_that_is_not_offered_it_gets_none",
+    ),
+    (
         Reason::PackagesFull,
         "crates/engine/tests/packages.rs",
         "the_bounds_on_packages_and_on_quotes_are_refusals",

@@ -7,7 +7,9 @@
 use std::fmt::{Debug, Write};
 use std::path::{Path, PathBuf};
 
-use pinrail_oms::life::{ORDER_STEPS, OrderState, QUOTE_STEPS, QuoteState, RFQ_STEPS, RfqState, Step};
+use pinrail_oms::life::{
+    AGENCY_STEPS, AgencyState, ORDER_STEPS, OrderState, QUOTE_STEPS, QuoteState, RFQ_STEPS, RfqState, Step,
+};
 
 const HEAD: &str = "\
 # Which test takes which transition
@@ -153,6 +155,18 @@ fn every_transition_is_taken_by_a_test_and_the_list_says_by_which() {
     write!(page, "\n## An order at a venue, in `{file}`\n").expect("writing to a string");
     order.write(&mut page);
     missing.extend(order.missing());
+    let file = "crates/engine/tests/agency_life.rs";
+    let mut agency = Taken::new(AGENCY_STEPS);
+    for row in rows(&source(file)) {
+        let [path, then] = &row.lists;
+        for event in then {
+            let events = [&path[..], core::slice::from_ref(event)].concat();
+            agency.take(&row.name, AgencyState::New, &events);
+        }
+    }
+    write!(page, "\n## A client's agency order, in `{file}`\n").expect("writing to a string");
+    agency.write(&mut page);
+    missing.extend(agency.missing());
     assert!(missing.is_empty(), "no test takes {missing:?}");
     let file = root().join("docs/transitions.md");
     if std::env::var("PINRAIL_GOLDEN").as_deref() == Ok("write") {

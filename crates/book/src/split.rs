@@ -1,7 +1,7 @@
 //! How a quantity is divided among venues: what goes where, and at which limit.
 
 use pinrail_types::money::product;
-use pinrail_types::{Px, Qty, Side};
+use pinrail_types::{E8, Px, Qty, Side};
 
 use crate::consolidated::{VENUES_MAX, View, is_no_worse};
 use crate::ladder::{Ladder, signed_limit};
@@ -165,6 +165,14 @@ impl View<'_> {
         }
     }
 
+    /// The same by what levels cost without fees: for whom no venue's fee is. `limit_px` is no worse than that.
+    pub fn split_gross(&self, side: Side, qty: Qty, limit_px: Px, most: &[Qty; VENUES_MAX]) -> Split {
+        let division = Division::<VENUES_MAX>::new(self, qty, most);
+        let limit_e8 = i128::from(limit_px.0) * i128::from(E8);
+        let steps = Merge::gross(self.consolidated.sources(), self.usable, side);
+        divide_walking(division, steps, side, limit_e8).end(qty)
+    }
+
     fn split_of<const N: usize>(
         &self,
         side: Side,
@@ -184,7 +192,8 @@ impl View<'_> {
         });
         let division = merged.unwrap_or_else(|| {
             let division = Division::<N>::new(self, qty, most);
-            self.divide_walking(division, side, limit_net_e8)
+            let steps = Merge::new(self.consolidated.sources(), self.usable, side);
+            divide_walking(division, steps, side, limit_net_e8)
         });
         division.end(qty)
     }
@@ -222,37 +231,36 @@ impl View<'_> {
             cost,
         })
     }
+}
 
-    /// Takes one level after the other.
-    #[inline(never)]
-    fn divide_walking<const N: usize>(
-        &self,
-        mut division: Division<N>,
-        side: Side,
-        limit_net_e8: i128,
-    ) -> Division<N> {
-        let mut steps = Merge::<N>::new(self.consolidated.sources(), self.usable, side);
-        for source in 0..N {
-            if division.is_full(source) {
-                steps.leave(source);
-            }
+/// Takes one level after the other.
+#[inline(never)]
+fn divide_walking<const N: usize>(
+    mut division: Division<N>,
+    mut steps: Merge<'_, N>,
+    side: Side,
+    limit_net_e8: i128,
+) -> Division<N> {
+    for source in 0..N {
+        if division.is_full(source) {
+            steps.leave(source);
         }
-        while division.looks < LOOKS_MAX
-            && let Some(step) = steps.next()
-        {
-            if division.is_done() || step.px < 0 || !is_no_worse(side, step.net_e8, limit_net_e8) {
-                break;
-            }
-            division.looks += 1;
-            let taken = i128::from(division.take(&step));
-            let cost = step.net_e8.saturating_mul(taken);
-            division.cost = division.cost.saturating_add(cost);
-            if division.is_full(step.source) {
-                steps.leave(step.source);
-            }
-        }
-        division
     }
+    while division.looks < LOOKS_MAX
+        && let Some(step) = steps.next()
+    {
+        if division.is_done() || step.px < 0 || !is_no_worse(side, step.net_e8, limit_net_e8) {
+            break;
+        }
+        division.looks += 1;
+        let taken = i128::from(division.take(&step));
+        let cost = step.net_e8.saturating_mul(taken);
+        division.cost = division.cost.saturating_add(cost);
+        if division.is_full(step.source) {
+            steps.leave(step.source);
+        }
+    }
+    division
 }
 
 /// Takes levels from what was merged; `None` if some behind them may be used.

@@ -274,5 +274,13 @@ proptest! {
             let split = view.split(side, Qty(qty), any, &ALL);
             prop_assert_eq!(split.cost, best_cost(&all, side, split.qty.0));
         }
+        // Where no fee counts it is as if there were none.
+        let limit_px = Px((limit / i128::from(E8)) as i64);
+        let gross = all.view(NOW).map(|view| view.split_gross(side, Qty(qty), limit_px, &most));
+        for at in 0..all.sources().len() {
+            all.source_mut(at).taker_fee_e8 = 0;
+        }
+        let free = all.view(NOW).map(|view| view.split(side, Qty(qty), limit, &most));
+        prop_assert_eq!(gross, free);
     }
 }

@@ -3,7 +3,7 @@
 use pinrail_oms::{Executed, OrderSlot, VenueFill};
 use pinrail_pricing::{Fill, FillFrom, Pricer};
 use pinrail_types::record::{TimeInForce, TradeCaptureReport, TradeReportTransType, VenueReport};
-use pinrail_types::{Amount, AssetId, Instrument, NewVenueOrder, Px, Qty, Reason, Side, StrategyId};
+use pinrail_types::{Amount, AssetId, Instrument, NewVenueOrder, OutId, Px, Qty, Reason, Side, StrategyId};
 
 use crate::orders::{as_of, is_worse, venue_trade};
 use crate::out::Out;
@@ -11,7 +11,7 @@ use crate::rfq::report_position;
 use crate::state::Engine;
 
 /// What a fee is in the quote asset; another asset's is in the accounts and in no position.
-fn in_quote(meta: &Instrument, asset: AssetId, fee: Amount) -> Amount {
+pub(crate) fn in_quote(meta: &Instrument, asset: AssetId, fee: Amount) -> Amount {
     if asset == meta.quote { fee } else { Amount::ZERO }
 }
 
@@ -25,7 +25,7 @@ fn executed(meta: &Instrument, fill: &VenueFill) -> Executed {
 }
 
 /// The trade that takes one back.
-fn reversal(
+pub(crate) fn reversal(
     fill: &VenueFill,
     report: &VenueReport,
     meta: &Instrument,
@@ -39,17 +39,22 @@ fn reversal(
         ..*report
     };
     let trade = venue_trade(&was, fill.side, meta, out)?;
+    Ok(taken_back(trade, fill.trade_id))
+}
+
+/// What takes a trade back that had this id.
+pub(crate) fn taken_back(trade: TradeCaptureReport, trade_id: OutId) -> TradeCaptureReport {
     let back = |amount: Amount| Amount::new(-amount.get());
-    Ok(TradeCaptureReport {
+    TradeCaptureReport {
         trans_type: TradeReportTransType::Cancel.byte(),
         qty: Qty(-trade.qty.0),
         base_amt: back(trade.base_amt),
         gross_trade_amt: back(trade.gross_trade_amt),
         buyer_fee: back(trade.buyer_fee),
         seller_fee: back(trade.seller_fee),
-        ref_id: fill.trade_id,
+        ref_id: trade_id,
         ..trade
-    })
+    }
 }
 
 /// What became of the order that a trade was of.
@@ -79,6 +84,9 @@ impl<P: Pricer> Engine<P> {
         let (slot, fill) = self.executions.fill(report.venue, &report.exec_ref_id)?;
         if (fill.instrument, fill.side.fix()) != (report.instrument, report.side) {
             return Err(Reason::OrderMismatch);
+        }
+        if let Some(passed) = self.agency.passed(fill.trade_id).copied() {
+            return self.take_agency_bust(slot, &fill, &passed, corrected, report, out);
         }
         let mut now = if let Some((qty, px)) = corrected {
             Some(self.correct(&fill, qty, px, report, out)?)
@@ -189,7 +197,7 @@ impl<P: Pricer> Engine<P> {
     }
 
     /// What the venue takes back is not there any more; what it gives back counts when it says so.
-    fn spend_back(&mut self, fill: &VenueFill, report: &VenueReport) {
+    pub(crate) fn spend_back(&mut self, fill: &VenueFill, report: &VenueReport) {
         let fee = Amount::new(-fill.fee.get());
         self.risk.spend(
             &venue_order(fill, fill.side.opposite(), report),
@@ -200,7 +208,7 @@ impl<P: Pricer> Engine<P> {
 
     /// Sets the order and the parent order of a trade right; gives back how much of it counts for the order now, and why the
     /// venue's word does not fit or [`Reason::None`].
-    fn correct_order(
+    pub(crate) fn correct_order(
         &mut self,
         was: &VenueFill,
         now: Option<&VenueFill>,

@@ -6,6 +6,7 @@
 //!
 //! *Architecture invariant:* the engine never sees a ring, a journal, a clock or a socket. Time is what the input says.
 
+mod agency;
 mod busts;
 mod cancels;
 mod config;
@@ -36,7 +37,7 @@ pub use foresee::FORESEEN_MAX;
 pub use hash::RollingHash;
 pub use mark_outs::MARKS_MAX;
 pub use out::{OUT_LINES_MAX, Out};
-pub use pinrail_oms::{EXECUTIONS_MAX, Owner, PARENTS_MAX};
+pub use pinrail_oms::{AGENCY_MAX, EXECUTIONS_MAX, Owner, PARENTS_MAX};
 pub use pinrail_pricing::{Pricer, Strategy};
 #[cfg(feature = "omit")]
 pub use rules::leave_out;

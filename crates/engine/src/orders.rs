@@ -27,7 +27,7 @@ pub(crate) fn as_of(ts_event: u64, ts_recv: u64) -> u64 {
 }
 
 /// Whether a report is about the order that it names.
-fn fits(held: &NewVenueOrder, report: &VenueReport) -> bool {
+pub(crate) fn fits(held: &NewVenueOrder, report: &VenueReport) -> bool {
     (held.venue, held.instrument, held.side.fix()) == (report.venue, report.instrument, report.side)
 }
 
@@ -376,6 +376,9 @@ impl<P: Pricer> Engine<P> {
         if Rule::OnceBooked.holds() && self.executions.has(report.venue, &report.exec_id) {
             return Err(Reason::DuplicateExecId);
         }
+        if self.is_of_agency(report) {
+            return self.take_agency_fill(report, side, out);
+        }
         let meta = &traded.meta;
         let trade = venue_trade(report, side, meta, out)?;
         let cost_before = self.positions.get(report.instrument).cost;
@@ -446,7 +449,7 @@ impl<P: Pricer> Engine<P> {
 
     /// Takes a fill off the order that it names, and gives back how much of it was taken off, and why it does not fit or
     /// [`Reason::None`].
-    fn fill_order(&mut self, report: &VenueReport, fee: Amount, out: &mut Out) -> (Qty, Reason) {
+    pub(crate) fn fill_order(&mut self, report: &VenueReport, fee: Amount, out: &mut Out) -> (Qty, Reason) {
         let Some(slot) = self.orders.find(report.order_id) else {
             return (Qty::ZERO, Reason::UnknownOrder);
         };

@@ -354,6 +354,9 @@ impl<P: Pricer> Engine<P> {
     /// Fills or refuses an order: exactly one report. One that came before is answered with its last report and not judged
     /// again, whatever was said of it: what a client was told of an id stays so.
     pub(crate) fn on_new_order(&mut self, order: &NewOrderSingle, out: &mut Out) {
+        if order.handl_inst != 0 {
+            return self.on_agency_order(order, out);
+        }
         if self.tell_again(order, out) {
             return;
         }

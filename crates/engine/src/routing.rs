@@ -9,9 +9,10 @@ use pinrail_types::record::{
     HedgingParams, ParentOrderReport, ParentState, Scope, TimeInForce, TradingState,
 };
 use pinrail_types::{
-    Amount, E8, NewParentOrder, NewVenueOrder, OutId, ParentOrder, Px, Qty, Reason, Side, worth,
+    Amount, E8, NewParentOrder, NewVenueOrder, OutId, ParentOrder, Px, Qty, Reason, Side, StrategyId, worth,
 };
 
+use crate::agency::is_agency;
 use crate::control::HALT_LINES;
 use crate::orders::Reference;
 use crate::out::{OUT_LINES_MAX, Out};
@@ -22,8 +23,10 @@ use crate::strategy::order_reject;
 
 /// Parts that one try sends at most, as many as a quantity is divided into; what is left waits for the next.
 const PARTS_PER_TRY: usize = SLICES_MAX;
+/// What is said of a parent order that ends, its client told.
+const END_LINES: usize = 2 + 3;
 /// What a try says at most: each part or why it was refused, a state that risk set by it, and what the parent order does.
-const TRY_LINES: usize = PARTS_PER_TRY * 3 + 2;
+const TRY_LINES: usize = PARTS_PER_TRY * 3 + END_LINES;
 /// The longest that an input says behind what its strategy asked for when its time came: a halt with what it withdraws, or the fill
 /// of a package.
 const LONGEST_LINES: usize = {
@@ -130,7 +133,7 @@ impl<P: Pricer> Engine<P> {
             .get(params.instrument.index())
             .and_then(Option::as_ref);
         known.ok_or(Reason::UnknownInstrument)?;
-        if usize::from(params.strategy.0) >= STRATEGIES_MAX {
+        if usize::from(params.strategy.0) >= STRATEGIES_MAX || params.strategy == StrategyId::AGENCY {
             return Err(Reason::UnknownStrategy);
         }
         self.pricer.on_hedging_params(params)
@@ -138,6 +141,18 @@ impl<P: Pricer> Engine<P> {
 
     /// Takes a parent order and sends its first parts.
     pub(crate) fn begin_parent(&mut self, order: &NewParentOrder, out: &mut Out) -> Result<(), Reason> {
+        let slot = self.open_parent(order, out)?;
+        self.work_parent(slot, out);
+        Ok(())
+    }
+
+    /// Takes a parent order.
+    #[inline]
+    pub(crate) fn open_parent(
+        &mut self,
+        order: &NewParentOrder,
+        out: &mut Out,
+    ) -> Result<ParentSlot, Reason> {
         let known = self.traded.get(order.instrument.index()).and_then(Option::as_ref);
         known.ok_or(Reason::UnknownInstrument)?;
         if usize::from(order.strategy.0) >= STRATEGIES_MAX {
@@ -159,8 +174,7 @@ impl<P: Pricer> Engine<P> {
         let parent_id = self.parents.next_id(out.next_id());
         let slot = self.parents.open(parent_id, order, out.now());
         out.push(report(self.parents.get(slot), ParentState::Working, Reason::None));
-        self.work_parent(slot, out);
-        Ok(())
+        Ok(slot)
     }
 
     /// No more is sent for a parent order; it ends when its parts have.
@@ -187,7 +201,14 @@ impl<P: Pricer> Engine<P> {
 
     /// Ends a parent order that is over, or sends more of it, or has it wait. One for which there is no room is looked at again
     /// at the next input.
-    fn work_parent(&mut self, slot: ParentSlot, out: &mut Out) {
+    pub(crate) fn work_parent(&mut self, slot: ParentSlot, out: &mut Out) {
+        if is_agency(self.parents.get(slot)) {
+            if out.lines_left() < END_LINES {
+                self.parents.wait(slot, out.now());
+                return;
+            }
+            self.judge_agency(slot, out.now());
+        }
         let parent = *self.parents.get(slot);
         if parent.in_flight > Qty::ZERO {
             self.parents.wait(slot, u64::MAX);
@@ -209,7 +230,10 @@ impl<P: Pricer> Engine<P> {
         match self.begin_try(slot, &parent, out) {
             Ok(Tried::Sent) => {}
             Ok(Tried::Nothing(reason)) if !is_final(reason) && !self.is_halted(&parent.order) => {
-                let until = out.now().saturating_add(parent.order.retry_ns.max(1));
+                let mut until = out.now().saturating_add(parent.order.retry_ns.max(1));
+                if is_agency(&parent) {
+                    until = self.agency_until(slot, until, out.now());
+                }
                 self.parents.wait(slot, until);
                 out.push(report(self.parents.get(slot), ParentState::Waiting, reason));
             }
@@ -238,7 +262,7 @@ impl<P: Pricer> Engine<P> {
     }
 
     /// Says that a parent order has ended, and for what: for nothing if it was filled.
-    fn end_parent(&mut self, slot: ParentSlot, reason: Reason, out: &mut Out) {
+    pub(crate) fn end_parent(&mut self, slot: ParentSlot, reason: Reason, out: &mut Out) {
         let parent = self.parents.end(slot);
         let reason = if parent.unsent() == Qty::ZERO {
             Reason::None
@@ -246,6 +270,9 @@ impl<P: Pricer> Engine<P> {
             reason
         };
         out.push(report(&parent, ParentState::Done, reason));
+        if is_agency(&parent) {
+            self.end_agency(slot, &parent, reason, out);
+        }
     }
 
     /// Divides what is left of a parent order, and sends the first part; [`Engine::send_rest`] sends the others, so that nobody
@@ -276,7 +303,11 @@ impl<P: Pricer> Engine<P> {
             }
         }
         // A hedger does what its client did.
-        let split = view.split(order.side, unsent, order.limit_net_e8, &most);
+        let split = if is_agency(parent) {
+            view.split_gross(order.side, unsent, limit_px, &most)
+        } else {
+            view.split(order.side, unsent, order.limit_net_e8, &most)
+        };
         if split.qty == Qty::ZERO {
             self.parents.forget_refused(slot);
             return Ok(Tried::Nothing(Reason::InsufficientDepth));
@@ -434,6 +465,11 @@ impl<P: Pricer> Engine<P> {
         } else {
             // Never at the same time again: other parent orders have their turn, too.
             out.now().saturating_add(parent.order.retry_ns.max(1))
+        };
+        let until = if is_agency(parent) {
+            self.agency_until(slot, until, out.now())
+        } else {
+            until
         };
         self.parents.wait(slot, until);
     }

@@ -183,6 +183,7 @@ impl<P: Pricer> Engine<P> {
         if visitor.is_loading() && !self.are_parents_conserved() {
             return Err(visitor.bad(0, "parent orders that their parts make up"));
         }
+        self.visit_agency(visitor)?;
         self.executions.visit(visitor)?;
         self.accounts.visit(visitor)?;
         self.mark_outs.visit(visitor)?;

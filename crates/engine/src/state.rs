@@ -3,25 +3,26 @@
 use pinrail_book::{Book, Consolidated, Estimates, Levels, VENUES_MAX};
 use pinrail_oms::life::{OrderState, QuoteState, RfqState};
 use pinrail_oms::{
-    Accounts, Deals, Executions, Holds, MarkOuts, OrderTable, Owner, Packages, ParentTable, Positions,
-    QuoteTable, Recalls, Reports, Streams,
+    Accounts, AgencyOrders, Deals, Executions, Holds, MarkOuts, OrderTable, Owner, Packages, ParentTable,
+    Positions, QuoteTable, Recalls, Reports, Streams,
 };
 use pinrail_pricing::{Actions, Pricer};
 use pinrail_risk::{Ask, Risk, RiskBounds, SESSIONS_MAX};
 use pinrail_types::record::{
-    AssetDef, BookDef, BookState, BookUpdate, ClientDef, ClientOrder, Continue, DealerPass, DealerQuote,
-    DealingRule, EpochStart, HedgingParams, InputReject, InstrumentDef, InstrumentLimits, LastLookDef,
-    LimitSet, ListingDef, MarkOutDef, MarketPhaseSet, MassQuote, ModelInput, MultilegExecutionReport,
-    MultilegQuoteRequest, NewOrderMultileg, NewOrderSingle, OrderCancelReplaceRequest, OrderCancelRequest,
-    OrderMassCancelRequest, OutputHash, QuoteCancel, QuoteRequest, QuoteResponse, QuotingParams,
-    RuntimeEvent, SessionEvent, Tick, TierSpread, TopOfBook, Trade, TradingState, TradingStateSet,
-    VenueBalance, VenueDef, VenueMassCancel, VenueReport, VenueStatus,
+    AgencyDef, AssetDef, BookDef, BookState, BookUpdate, ClientDef, ClientOrder, Continue, DealerPass,
+    DealerQuote, DealingRule, EpochStart, HedgingParams, InputReject, InstrumentDef, InstrumentLimits,
+    LastLookDef, LimitSet, ListingDef, MarkOutDef, MarketPhaseSet, MassQuote, ModelInput,
+    MultilegExecutionReport, MultilegQuoteRequest, NewOrderMultileg, NewOrderSingle,
+    OrderCancelReplaceRequest, OrderCancelRequest, OrderMassCancelRequest, OutputHash, QuoteCancel,
+    QuoteRequest, QuoteResponse, QuotingParams, RuntimeEvent, SessionEvent, Tick, TierSpread, TopOfBook,
+    Trade, TradingState, TradingStateSet, VenueBalance, VenueDef, VenueMassCancel, VenueReport, VenueStatus,
 };
 use pinrail_types::{
     Amount, AssetId, BEHAVIOUR_VERSION, Cause, ClientId, Frame, Instrument, InstrumentId, OpenOrder, OutId,
     Qty, Reason, Record, RecordHeader, SourceId, VenueId,
 };
 
+use crate::agency::Offers;
 use crate::crossing::Books;
 use crate::dealing::Dealing;
 use crate::explain::Explained;
@@ -217,6 +218,9 @@ pub struct Engine<P> {
     pub(crate) positions: Positions,
     pub(crate) orders: OrderTable,
     pub(crate) parents: ParentTable,
+    pub(crate) agency: AgencyOrders,
+    /// By tier.
+    pub(crate) offers: Box<Offers>,
     pub(crate) executions: Executions,
     /// Apart, since most inputs touch none of it.
     pub(crate) books: Box<Books>,
@@ -284,6 +288,8 @@ impl<P: Pricer> Engine<P> {
             positions: Positions::new(bounds.instruments),
             orders: OrderTable::new(),
             parents: ParentTable::new(),
+            agency: AgencyOrders::new(),
+            offers: Box::default(),
             executions: Executions::new(),
             books: Box::new(Books::new(&bounds)),
             accounts: Accounts::new(bounds.assets, bounds.venues, bounds.clients),
@@ -468,6 +474,7 @@ impl<P: Pricer> Engine<P> {
             }
             QuoteCancel::TYPE => return self.on_quote_cancel(body::<QuoteCancel>(input)?, out),
             SessionEvent::TYPE => return self.on_session_event(body::<SessionEvent>(input)?, out),
+            AgencyDef::TYPE => return self.on_agency_def(body::<AgencyDef>(input)?),
             LastLookDef::TYPE => return self.on_last_look(body::<LastLookDef>(input)?),
             MarkOutDef::TYPE => return self.on_mark_outs(body::<MarkOutDef>(input)?, out),
             DealingRule::TYPE => return self.on_dealing_rule(body::<DealingRule>(input)?),

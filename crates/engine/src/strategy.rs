@@ -5,9 +5,11 @@ use pinrail_pricing::{Action, Desk, Fill, Market, Pricer, Strategy};
 use pinrail_risk::Risk;
 use pinrail_types::record::{TimeInForce, VenueOrderReject};
 use pinrail_types::{
-    InstrumentId, NewParentOrder, NewVenueOrder, OpenOrder, OutId, ParentOrder, Px, Qty, Reason, VenueId,
+    InstrumentId, NewParentOrder, NewVenueOrder, OpenOrder, OutId, ParentOrder, Px, Qty, Reason, StrategyId,
+    VenueId,
 };
 
+use crate::agency::is_agency;
 use crate::out::Out;
 use crate::state::{Engine, Traded};
 
@@ -37,11 +39,12 @@ impl Desk for Seen<'_> {
     }
 
     fn orders(&self) -> impl Iterator<Item = &OpenOrder> {
-        self.orders.iter()
+        let orders = self.orders.iter();
+        orders.filter(|held| held.order.strategy != StrategyId::AGENCY)
     }
 
     fn parents(&self) -> impl Iterator<Item = &ParentOrder> {
-        self.parents.iter()
+        self.parents.iter().filter(|parent| !is_agency(parent))
     }
 }
 
@@ -119,13 +122,23 @@ impl<P: Pricer> Engine<P> {
             self.send_rest(out);
             match self.actions.list()[at] {
                 Action::Order(order) => {
-                    if let Err(reason) = self.place(&order, OutId::NONE, None, out) {
+                    let placed = if order.strategy == StrategyId::AGENCY {
+                        Err(Reason::UnknownStrategy)
+                    } else {
+                        self.place(&order, OutId::NONE, None, out)
+                    };
+                    if let Err(reason) = placed {
                         out.push(order_reject(&order, reason));
                     }
                     self.report_latches(out);
                 }
                 Action::Parent(order) => {
-                    if let Err(reason) = self.begin_parent(&order, out) {
+                    let begun = if order.strategy == StrategyId::AGENCY {
+                        Err(Reason::UnknownStrategy)
+                    } else {
+                        self.begin_parent(&order, out)
+                    };
+                    if let Err(reason) = begun {
                         out.push(parent_reject(&order, reason));
                     }
                 }
@@ -134,6 +147,9 @@ impl<P: Pricer> Engine<P> {
                         out.push(self.replace_reject(order_id, px, qty, reason));
                     }
                     self.report_latches(out);
+                }
+                Action::Cancel(order_id) if self.is_clients(order_id) => {
+                    out.push(reject(order_id, Qty::ZERO, Reason::UnknownOrder));
                 }
                 Action::Cancel(order_id) => {
                     if let Some(slot) = self.parents.find(order_id) {
@@ -150,6 +166,14 @@ impl<P: Pricer> Engine<P> {
             let left_out = Qty(self.actions.left_out().into());
             out.push(reject(OutId::NONE, left_out, Reason::ActionsFull));
         }
+    }
+
+    /// Whether an order, or a parent order, is a client's: no strategy's to cancel.
+    fn is_clients(&self, order_id: OutId) -> bool {
+        let parent = self.parents.find(order_id);
+        let part = self.orders.find(order_id);
+        parent.is_some_and(|slot| is_agency(self.parents.get(slot)))
+            || part.is_some_and(|slot| self.orders.get(slot).order.strategy == StrategyId::AGENCY)
     }
 
     fn replace_reject(&self, order_id: OutId, px: Px, qty: Qty, reason: Reason) -> VenueOrderReject {

@@ -7,10 +7,13 @@ use bytemuck::Zeroable;
 use desk::{Desk, packages};
 use pinrail_engine::OUT_LINES_MAX;
 use pinrail_types::record::{
-    DealerQuote, DealerRequest, DealingRule, LastLookDef, MultilegQuote, Quote, QuoteCancel, RECORDS,
-    SessionEvent,
+    AgencyDef, DealerQuote, DealerRequest, DealingRule, ExecType, LastLookDef, MultilegQuote, NewOrderSingle,
+    OrdStatus, Quote, QuoteCancel, RECORDS, Scope, SessionEvent, TradingState, VenueOrder, VenueReport,
 };
-use pinrail_types::{Amount, Cause, ClientId, Commit, Flags, Frame, Px, Qty, SessionId, SourceId, Text};
+use pinrail_types::{
+    Amount, AssetId, Cause, ClientId, Commit, Flags, Frame, InstrumentId, OutId, Px, Qty, SessionId,
+    SourceId, Text, VenueId,
+};
 use proptest::prelude::*;
 
 /// A frame of a known type whose body is small numbers, boundary values and noise.
@@ -61,7 +64,10 @@ enum Op {
     Cancel(u32),
     Gone(u16, u8),
     Deal(usize, i64),
+    Agency(u32, u8, i64, i64),
+    Venue(usize, u8, i64, i64),
     Book(u16, i64, i64),
+    Resume(u8),
     Time(u64),
     GoOn,
 }
@@ -78,7 +84,10 @@ fn op() -> impl Strategy<Value = Op> {
         1 => (0_u32..4).prop_map(Op::Cancel),
         1 => (8_u16..10, 1_u8..3).prop_map(|(session, kind)| Op::Gone(session, kind)),
         2 => (any::<usize>(), 9_900_i64..10_100).prop_map(|(at, px)| Op::Deal(at, px)),
+        3 => (0_u32..3, 0_u8..8, 9_900_i64..10_100, 1_i64..900).prop_map(|(c, how, px, qty)| Op::Agency(c, how, px, qty)),
+        4 => (any::<usize>(), 0_u8..8, -30_i64..30, 1_i64..400).prop_map(|(at, how, px, qty)| Op::Venue(at, how, px, qty)),
         3 => (0_u16..2, 9_950_i64..10_000, 1_i64..900).prop_map(|(v, px, qty)| Op::Book(v, px, qty)),
+        2 => (0_u8..5).prop_map(Op::Resume),
         2 => (0_u64..6_000).prop_map(Op::Time),
         1 => Just(Op::GoOn),
     ]
@@ -87,6 +96,17 @@ fn op() -> impl Strategy<Value = Op> {
 /// With last look and without, with dealers and without.
 fn configure(desk: &mut Desk, n: usize) {
     let actor = Text::new("ann").unwrap();
+    for balance in desk::strategies::balances() {
+        desk.put(balance);
+    }
+    desk.put(AgencyDef {
+        tries_max: 3,
+        commission_e8: 70_000,
+        retry_ns: 300,
+        life_ns_max: 20_000,
+        actor,
+        ..Zeroable::zeroed()
+    });
     if n.is_multiple_of(2) {
         desk.put(LastLookDef {
             hold_ns: 2_000,
@@ -105,6 +125,56 @@ fn configure(desk: &mut Desk, n: usize) {
     }
 }
 
+/// What a client asks the desk to route for it, with something wrong now and then.
+fn agency_order(n: usize, client: u32, how: u8, px: i64, qty: i64) -> NewOrderSingle {
+    let is_immediate = how & 1 == 0;
+    NewOrderSingle {
+        cl_ord_id: Text::new(&format!("G{}", n % 24)).unwrap(),
+        client: ClientId(client),
+        qty: Qty(qty),
+        px: if how == 2 { Px::NONE } else { Px(px) },
+        side: [b'1', b'2'][n % 2],
+        ord_type: if how == 2 { b'1' } else { b'2' },
+        session: SessionId(9),
+        handl_inst: b'1',
+        time_in_force: if is_immediate { b'3' } else { b'6' },
+        expire_ts: if is_immediate { 0 } else { 1 << 30 },
+        ..Zeroable::zeroed()
+    }
+}
+
+fn report_on(order_id: OutId, venue: VenueId, instrument: InstrumentId, side: u8) -> VenueReport {
+    VenueReport {
+        order_id,
+        venue,
+        instrument,
+        side,
+        exec_type: ExecType::Trade.byte(),
+        ord_status: OrdStatus::PartiallyFilled.byte(),
+        fee_asset: AssetId(1),
+        ..Zeroable::zeroed()
+    }
+}
+
+/// What a venue says of an order: fills, often more than there is or at another price, ends, and trades that it takes back.
+fn venue_report(n: usize, part: &VenueOrder, how: u8, px: i64, qty: i64) -> VenueReport {
+    let exec_type = match how {
+        0..=3 => ExecType::Trade,
+        4 | 5 => ExecType::Canceled,
+        6 => ExecType::TradeCancel,
+        _ => ExecType::TradeCorrect,
+    };
+    VenueReport {
+        exec_id: Text::new(&format!("E{}", n % 64)).unwrap(),
+        exec_ref_id: Text::new(&format!("E{}", (n * 7) % 64)).unwrap(),
+        exec_type: exec_type.byte(),
+        last_px: Px(part.px.0 + if how % 2 == 0 { 0 } else { px }),
+        last_qty: if how == 0 { part.qty } else { Qty(qty) },
+        fee: Amount::new((px * 3).into()),
+        ..report_on(part.order_id, part.venue, part.instrument, part.side)
+    }
+}
+
 /// Runs the operations and gives back everything that came out. In an idle core the engine also does between inputs
 /// what it does while it waits.
 fn run(ops: &[Op], idle: bool) -> (Vec<u64>, u64) {
@@ -113,6 +183,7 @@ fn run(ops: &[Op], idle: bool) -> (Vec<u64>, u64) {
     let mut quotes = Vec::new();
     let mut packages: Vec<MultilegQuote> = Vec::new();
     let mut waiting = Vec::new();
+    let mut parts: Vec<VenueOrder> = Vec::new();
     let mut words = Vec::new();
     let hostile: Vec<Frame> = ops
         .iter()
@@ -181,11 +252,27 @@ fn run(ops: &[Op], idle: bool) -> (Vec<u64>, u64) {
                 actor: Text::new("bob").unwrap(),
                 ..Zeroable::zeroed()
             }),
+            Op::Agency(client, how, px, qty) => desk.put(agency_order(n, *client, *how, *px, *qty)),
+            Op::Venue(at, how, px, qty) if !parts.is_empty() => {
+                let part: &VenueOrder = &parts[at % parts.len()];
+                desk.put(venue_report(n, part, *how, *px, *qty))
+            }
             Op::Book(venue, px, qty) => desk.snapshot(
                 pinrail_types::VenueId(*venue),
                 &[(*px, *qty), (px - 10, 500)],
                 &[(px + 20, *qty), (px + 30, 500)],
             ),
+            Op::Resume(which) => {
+                let scopes = [
+                    Scope::Global,
+                    Scope::Venue,
+                    Scope::Venue,
+                    Scope::Instrument,
+                    Scope::Client,
+                ];
+                let target = u32::from(*which == 2);
+                desk.set_state(scopes[usize::from(*which)], target, TradingState::Active)
+            }
             Op::Time(ns) => {
                 desk.now += ns;
                 desk.tick()
@@ -194,6 +281,7 @@ fn run(ops: &[Op], idle: bool) -> (Vec<u64>, u64) {
         };
         quotes.extend(out.find::<Quote>());
         packages.extend(out.find::<MultilegQuote>());
+        parts.extend(out.find::<VenueOrder>());
         assert!(desk.engine.packages() <= desk.engine.open_quotes());
         waiting.extend(out.find::<DealerRequest>().map(|request| request.request_id));
         if idle {
@@ -206,13 +294,29 @@ fn run(ops: &[Op], idle: bool) -> (Vec<u64>, u64) {
         assert!(out.words().len() <= OUT_LINES_MAX * 8);
         assert!(out.types().all(pinrail_types::RecordType::is_output));
         words.extend_from_slice(out.words());
+        let orders = desk.engine.open_orders().count() + desk.engine.agency_orders().count();
         if desk.engine.open_quotes() == 0 {
             assert_eq!(desk.engine.held_accepts(), 0);
             assert!(
-                desk.engine.nothing_reserved(),
+                desk.engine.nothing_reserved() || orders > 0,
                 "nothing is open and something is reserved"
             );
         }
+    }
+    let open: Vec<_> = desk.engine.open_orders().copied().collect();
+    for (n, held) in open.iter().enumerate() {
+        desk.put(VenueReport {
+            exec_id: Text::new(&format!("end {n}")).unwrap(),
+            cum_qty: held.cum_qty,
+            exec_type: ExecType::Canceled.byte(),
+            ord_status: OrdStatus::Canceled.byte(),
+            ..report_on(
+                held.order_id,
+                held.order.venue,
+                held.order.instrument,
+                held.order.side.fix(),
+            )
+        });
     }
     desk.now += 1 << 40;
     for _ in 0..1_000 {

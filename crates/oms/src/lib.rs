@@ -9,6 +9,7 @@
 //! nothing afterwards.
 
 mod accounts;
+mod agency;
 mod answers;
 mod chains;
 mod client_orders;
@@ -31,6 +32,7 @@ mod streams;
 mod timers;
 
 pub use accounts::{Accounts, Entries, Owner};
+pub use agency::{AGENCY_MAX, AgencyOrder, AgencyOrders, Passed, PassedSum};
 pub use answers::{ASKS_MAX, REFUSALS_MAX};
 pub use client_orders::{ClientOrderSlot, ClientOrderState, ClientOrders, Held};
 pub use deals::{DEALS_MAX, Deal, DealSlot, Deals};

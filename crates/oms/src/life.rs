@@ -381,8 +381,10 @@ macro_rules! machine {
 machine!(RfqState, RfqEvent, RFQ_STEPS);
 machine!(QuoteState, QuoteEvent, QUOTE_STEPS);
 
+mod agency;
 mod orders;
 
+pub use agency::{AGENCY_STEPS, AgencyEvent, AgencyState};
 pub use orders::{ORDER_STEPS, OrderEvent, OrderState};
 
 impl QuoteState {

@@ -32,7 +32,7 @@ const EMPTY: ParentOrder = ParentOrder {
 
 /// A place in the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ParentSlot(u32);
+pub struct ParentSlot(pub(crate) u32);
 
 /// All open parent orders, by id. The id says in which slot one stands and is then compared as a whole; a new one takes the
 /// lowest free slot, so that what the table holds is all its state.

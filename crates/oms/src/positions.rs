@@ -268,6 +268,44 @@ impl Positions {
         Ok(*position)
     }
 
+    /// Books what a venue filled for a client and was passed on to it: nothing but what it `made` where it was passed on at another
+    /// price, and what was charged, the client's part taken off. What of the fill is `beyond` the client's the house did on `side`
+    /// at `px`. Nothing is changed on overflow.
+    ///
+    /// # Errors
+    /// As [`Positions::execute`].
+    ///
+    /// # Panics
+    /// If the instrument is beyond the bound given at construction.
+    pub fn pass_on(
+        &mut self,
+        instrument: &Instrument,
+        (side, beyond, px): (Side, Qty, Px),
+        made: i128,
+        charged: i128,
+    ) -> Result<Position, Reason> {
+        let before = self.get(instrument.id);
+        if beyond > Qty::ZERO {
+            self.execute(instrument, side, beyond, px, Amount::ZERO)?;
+        }
+        let after = self.get(instrument.id).charge(charged).and_then(|charged| {
+            Ok(Position {
+                cash: within(charged.cash.get().checked_add(made))?,
+                ..charged
+            })
+        });
+        self.positions[instrument.id.index()] = after.unwrap_or(before);
+        after
+    }
+
+    /// Makes the position again what it was: what was to follow could not be booked.
+    ///
+    /// # Panics
+    /// If the instrument is beyond the bound given at construction.
+    pub fn put_back(&mut self, instrument: InstrumentId, was: &Position) {
+        self.positions[instrument.index()] = *was;
+    }
+
     /// Goes through the state.
     ///
     /// # Errors

@@ -6,17 +6,17 @@ use std::fmt::{Debug, Write};
 use std::path::Path;
 
 use pinrail_oms::life::{
-    ORDER_STEPS, OrderEvent, OrderState, QUOTE_STEPS, QuoteEvent, QuoteState, RFQ_STEPS, RfqEvent, RfqState,
-    Said, Step, Why,
+    AGENCY_STEPS, AgencyEvent, AgencyState, ORDER_STEPS, OrderEvent, OrderState, QUOTE_STEPS, QuoteEvent,
+    QuoteState, RFQ_STEPS, RfqEvent, RfqState, Said, Step, Why,
 };
 
 const HEAD: &str = "\
-# The states of a request, its quote, and an order at a venue
+# The states of a request, its quote, an order at a venue, and a client's agency order
 
 Made from the tables in `crates/oms/src/life.rs` and the folder beside it by a test, `crates/oms/tests/states_document.rs`, which fails where this page
 differs from them and says how to make it anew. The engine changes a state by these tables only: a step that does not stand here
 is a fault of the program, and what a client or an operator asks for and no step allows is refused and changes nothing.
-`crates/engine/tests/life.rs` and `order_life.rs` reach every step and try every other; [transitions](transitions.md) says
+`crates/engine/tests/life.rs`, `order_life.rs` and `agency_life.rs` reach every step and try every other; [transitions](transitions.md) says
 which test reaches which.
 
 A request of a stream (`SubscriptionRequestType` 263 = 1) is one request for each of its quotes, all under one `QuoteReqID`.
@@ -44,6 +44,18 @@ the name of an event says that some of the order is filled, *Done* that nothing 
   halts its venue. A trade that is taken back is known as long as 4,096 reports: one that is older, or never was, is refused
   (562 `UnknownExecId`) and halts the venue, since its position and ours differ: a person settles that. One that was taken back
   before is refused (563 `TradeBusted`).
+";
+
+const AGENCY_HEAD: &str = "\
+## A client's agency order
+
+As its client sees it; its parts are orders at venues of the table above, and have ended whenever it has. What is refused never was an
+order: `ExecutionReport` with `ExecType` and `OrdStatus` 8.
+
+- What a venue takes back or corrects of one that has ended is told with `ExecType` H or G and no step: it stays ended, and one that was
+  filled and is no longer has `OrdStatus` 4 from then on.
+- A fill that comes when the order has ended is of no order that is open: it is the house's, and halts its venue.
+- An order is not replaced (561 `OrderNotReplaceable`): cancel it and send another.
 ";
 
 fn told(said: Said) -> String {
@@ -114,6 +126,11 @@ fn the_document_is_what_the_tables_say() {
     names(&mut page, "state", OrderState::ALL, OrderState::meaning);
     names(&mut page, "event", OrderEvent::ALL, OrderEvent::meaning);
     steps(&mut page, ORDER_STEPS);
+    page.push('\n');
+    page.push_str(AGENCY_HEAD);
+    names(&mut page, "state", AgencyState::ALL, AgencyState::meaning);
+    names(&mut page, "event", AgencyEvent::ALL, AgencyEvent::meaning);
+    steps(&mut page, AGENCY_STEPS);
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/states.md");
     if std::env::var("PINRAIL_GOLDEN").as_deref() == Ok("write") {
         std::fs::write(&file, &page).expect("the folder of documents is there");

@@ -59,9 +59,12 @@ impl InstrumentRisk {
     /// A fee is rounded up for each trade, and a trade may be of one lot; so what is left of an order holds exactly what it would
     /// hold if it were new.
     fn cost(&self, px: Px, qty: Qty) -> Result<i128, Reason> {
-        let lot_e8 = self
-            .worth(px.0.unsigned_abs(), 1)?
-            .checked_mul(self.book_fee_e8.into());
+        self.cost_with(self.book_fee_e8, px, qty)
+    }
+
+    /// The same for a fee of so much of what is traded.
+    pub(crate) fn cost_with(&self, fee_e8: i32, px: Px, qty: Qty) -> Result<i128, Reason> {
+        let lot_e8 = self.worth(px.0.unsigned_abs(), 1)?.checked_mul(fee_e8.into());
         let fee = -(-lot_e8.ok_or(Reason::Overflow)?).div_euclid(E8.into());
         let fees = fee.checked_mul(qty.0.into()).ok_or(Reason::Overflow)?;
         self.worth(px.0.unsigned_abs(), qty.0)?
@@ -70,7 +73,7 @@ impl InstrumentRisk {
     }
 
     /// Checks the price alone: on the grid, and near the reference, or of a stop near what it waits for.
-    fn check_book_px(
+    pub(crate) fn check_book_px(
         &self,
         order: &BookAsk,
         market: &BookMarket,

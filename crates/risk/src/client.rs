@@ -111,6 +111,12 @@ impl ClientRisk {
         self.derive();
     }
 
+    /// Counts so much less, and never less than nothing: a fill was taken back.
+    pub(crate) fn give_credit_back(&mut self, owed: i128) {
+        self.used = self.used.saturating_sub(owed).max(0);
+        self.derive();
+    }
+
     /// Checks what would be held with so much more.
     ///
     /// # Errors

@@ -20,6 +20,7 @@
 //! | `rate`, `restricted`, `reference`, `duplicates`, `fills`, `exposure`, `profit` | the state of one subject each |
 
 mod admit;
+mod agency;
 mod ask;
 mod asset;
 mod book;

@@ -1,7 +1,9 @@
 //! Orders to venues: what is checked of them, and what they could cost, reserved from when they go out until they end.
 
 use pinrail_types::record::{Scope, TradingState};
-use pinrail_types::{Amount, AssetId, InstrumentId, NewVenueOrder, Px, Qty, Reason, Side, VenueId};
+use pinrail_types::{
+    Amount, AssetId, InstrumentId, NewVenueOrder, Px, Qty, Reason, Side, StrategyId, VenueId,
+};
 
 use crate::asset::Worth;
 use crate::checks::Check;
@@ -33,8 +35,19 @@ pub(crate) struct Cost {
     pub(crate) spent: i128,
 }
 
-pub(crate) fn lots(side: Side, qty: Qty) -> (i64, i64) {
-    match side {
+/// Whether what a venue fills of an order is passed on to a client: it is nothing to the house's position.
+#[inline]
+fn is_passed_on(order: &NewVenueOrder) -> bool {
+    order.strategy == StrategyId::AGENCY
+}
+
+/// Lots that the house would buy and sell by so much of an order.
+#[inline]
+pub(crate) fn lots(order: &NewVenueOrder, qty: Qty) -> (i64, i64) {
+    if is_passed_on(order) {
+        return (0, 0);
+    }
+    match order.side {
         Side::Buy => (qty.0, 0),
         Side::Sell => (0, qty.0),
     }
@@ -130,7 +143,7 @@ impl Risk {
         let is_on_grid = lot_multiple == 1 || order.qty.0 % lot_multiple == 0;
         omitted.require(Check::QtyGrid, is_on_grid)?;
         omitted.require(Check::QtyMax, order.qty <= instrument.limits.qty_max)?;
-        let reduces = instrument.order_reduces(order.side, order.qty);
+        let reduces = !is_passed_on(order) && instrument.order_reduces(order.side, order.qty);
         self.states.check_order(order, reduces, omitted)
     }
 
@@ -160,7 +173,7 @@ impl Risk {
         let asset = &mut self.assets[instrument.quote.index()];
         let limits = &instrument.limits;
         omitted.require(Check::NotionalMax, cost.notional <= limits.notional_max)?;
-        let (buys, sells) = lots(order.side, order.qty);
+        let (buys, sells) = lots(order, order.qty);
         let grows = instrument.check_position(buys, sells, omitted)?;
         if instrument.lot_worth == i64::MAX {
             return Err(Reason::Overflow);
@@ -267,7 +280,7 @@ impl Risk {
     pub(crate) fn move_order(&mut self, order: &NewVenueOrder, released: Qty, was: &Cost, is: &Cost) {
         let instrument = &mut self.instruments[order.instrument.index()];
         let asset = &mut self.assets[instrument.quote.index()];
-        let (buys, sells) = lots(order.side, released);
+        let (buys, sells) = lots(order, released);
         let worst = instrument.worst_with(0, 0);
         instrument.open_buy -= buys;
         instrument.open_sell -= sells;
@@ -312,7 +325,7 @@ impl Risk {
             TradingState::Active => false,
             TradingState::Reducing => {
                 let instrument = &self.instruments[order.instrument.index()];
-                !instrument.order_reduces(order.side, Qty::ZERO)
+                is_passed_on(order) || !instrument.order_reduces(order.side, Qty::ZERO)
             }
             TradingState::Halted => true,
         }

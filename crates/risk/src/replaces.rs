@@ -90,7 +90,7 @@ impl Risk {
         let asset = &mut self.assets[instrument.quote.index()];
         let limits = &instrument.limits;
         omitted.require(Check::NotionalMax, whole.notional <= limits.notional_max)?;
-        let (buys, sells) = lots(order.side, beyond);
+        let (buys, sells) = lots(&order, beyond);
         let grows = instrument.check_position(buys, sells, omitted)?;
         if instrument.lot_worth == i64::MAX {
             return Err(Reason::Overflow);

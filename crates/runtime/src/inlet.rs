@@ -2,8 +2,8 @@
 
 use pinrail_ring::Consumer;
 use pinrail_types::record::{
-    DealerPass, DealerQuote, EpochStart, MarketPhaseSet, TradingStateSet, VenueBalance, VenueMassCancel,
-    VenueReport,
+    AgencyDef, DealerPass, DealerQuote, EpochStart, MarketPhaseSet, TradingStateSet, VenueBalance,
+    VenueMassCancel, VenueReport,
 };
 use pinrail_types::{Cause, Frame, Record, RecordType, SourceId};
 
@@ -34,6 +34,7 @@ impl Role {
                     || record_type.0 == MarketPhaseSet::TYPE.0
                     || record_type.0 == DealerQuote::TYPE.0
                     || record_type.0 == DealerPass::TYPE.0
+                    || record_type.0 == AgencyDef::TYPE.0
                     || record_type.0 == VenueMassCancel::TYPE.0
             }
             Role::Execution => record_type.0 == VenueReport::TYPE.0 || record_type.0 == VenueBalance::TYPE.0,
@@ -147,6 +148,19 @@ impl Inlet {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_an_operator_says_what_clients_are_offered() {
+        for role in [
+            Role::Control,
+            Role::Execution,
+            Role::Client,
+            Role::Model,
+            Role::Venue,
+        ] {
+            assert_eq!(role.may_send(AgencyDef::TYPE), role == Role::Control, "{role:?}");
+        }
+    }
 
     #[test]
     fn only_an_operator_has_orders_at_venues_cancelled_at_once() {

@@ -15,10 +15,10 @@ use pinrail_types::record::{
     AuctionPrice, BookLevelDelta, BookOrderDelta, BookStatus, DealerBasis, DealerRequest, EpochStart,
     ExecType, ExecutionReport, InputReject, InternalTop, LastLookReport, LimitStatus, MarkOut, MarkOutMiss,
     MarketPhaseReport, MassQuoteAck, MultilegExecutionReport, MultilegQuote, MultilegQuoteLeg,
-    MultilegQuoteReject, OrderCancelReject, OrderMassCancelReport, OutputHash, ParentOrderReport,
-    PositionCost, PositionReport, Quote, QuoteBasis, QuoteHedge, QuoteRequestReject, QuoteStatusReport,
-    QuoteUpdateIds, StateChange, TradeCaptureReport, VenueMassCancelReport, VenueOrder, VenueOrderAlert,
-    VenueOrderCancel, VenueOrderReject, VenueOrderReplace, VenueOrderStatusRequest,
+    MultilegQuoteReject, OrderAverage, OrderCancelReject, OrderMassCancelReport, OutputHash,
+    ParentOrderReport, PositionCost, PositionReport, Quote, QuoteBasis, QuoteHedge, QuoteRequestReject,
+    QuoteStatusReport, QuoteUpdateIds, StateChange, TradeCaptureReport, VenueMassCancelReport, VenueOrder,
+    VenueOrderAlert, VenueOrderCancel, VenueOrderReject, VenueOrderReplace, VenueOrderStatusRequest,
 };
 use pinrail_types::{Frame, Reason, Record};
 use thiserror::Error;
@@ -37,7 +37,7 @@ pub enum ReleasePoint {
 /// | class | what | point |
 /// |---|---|---|
 /// | quotes | `Quote`, `MultilegQuote` with its legs, and `QuoteStatusReport`, which ends one | [`ReleasePolicy::quotes`] |
-/// | fills | `ExecutionReport` or `MultilegExecutionReport` of a trade, or that refuses an accept because the quote *was filled* | [`ReleasePolicy::fills`] |
+/// | fills | `OrderAverage`, `ExecutionReport` or `MultilegExecutionReport` of a trade, or that refuses an accept because the quote *was filled* | [`ReleasePolicy::fills`] |
 /// | refusals | `QuoteRequestReject`, `MultilegQuoteReject`, every other report that refuses an accept | always at once |
 /// | requests that wait for a dealer | `DealerRequest` | always at once |
 /// | new venue orders | `VenueOrder`, `VenueOrderReplace`, and `VenueOrderStatusRequest`, which must not overtake what it asks for | [`ReleasePolicy::orders`] |
@@ -100,7 +100,8 @@ impl ReleasePolicy {
                 _ => Some(self.fills),
             },
             // A book of the desk's own tells of its trades in everything that it says, and so does that an order is gone.
-            OrderCancelReject::TYPE
+            OrderAverage::TYPE
+            | OrderCancelReject::TYPE
             | OrderMassCancelReport::TYPE
             | MassQuoteAck::TYPE
             | BookLevelDelta::TYPE

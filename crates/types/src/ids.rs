@@ -58,8 +58,14 @@ id! {
 }
 
 id! {
-    /// A strategy of the desk. Dense from 0.
+    /// A strategy of the desk. Dense from 0; the last is [`StrategyId::AGENCY`].
     StrategyId(u16), "strategy:"
+}
+
+impl StrategyId {
+    /// Under which the parts of clients' agency orders go out. It is no strategy's: what venues fill of them is passed on, so that
+    /// they are nothing to the house's position. A trading state of it stops them alone.
+    pub const AGENCY: StrategyId = StrategyId(15);
 }
 
 impl SourceId {

@@ -206,7 +206,7 @@ reasons! {
     DuplicateQuoteReqId = 505,
     /// The client passed.
     ClientPassed = 506,
-    /// The order type is not taken; only previously quoted orders are.
+    /// The order type, or its time in force, is not taken here.
     OrderTypeUnsupported = 507,
     /// The request's own validity ended before it was taken.
     RequestExpired = 508,
@@ -306,6 +306,8 @@ reasons! {
     LegPartial = 579,
     /// Only a dealer may quote one of the legs, and none quotes packages.
     LegDealerOnly = 580,
+    /// The client's tier is not offered agency execution.
+    AgencyNotOffered = 585,
 
     /// The bound on open quotes is reached.
     OpenQuotesFull = 600,

@@ -9,6 +9,7 @@ use bytemuck::Pod;
 use crate::header::{Commit, Flags, RecordHeader, RecordType};
 use crate::schema::Schema;
 
+mod agency;
 mod book;
 mod client;
 mod config;
@@ -22,6 +23,7 @@ mod order;
 mod output;
 mod quality;
 
+pub use agency::{AgencyDef, OrderAverage};
 pub use book::{
     AuctionPrice, BookDef, BookLevelDelta, BookOrderDelta, ClientOrder, CxlRejResponseTo, ExecInst,
     InternalTop, LastLiquidityInd, MarketPhase, MarketPhaseReport, MarketPhaseSet, MassQuote, MassQuoteAck,
@@ -29,8 +31,8 @@ pub use book::{
     OrderMassCancelRequest, QUOTES_MAX, SelfMatchPrevention, TriggerPriceType,
 };
 pub use client::{
-    NewOrderSingle, OrdType, QuoteCancel, QuoteCancelType, QuoteRequest, QuoteRespType, QuoteResponse,
-    QuoteType, SessionEvent, SessionEventKind, SubscriptionRequestType, TWO_SIDED,
+    HandlInst, NewOrderSingle, OrdType, QuoteCancel, QuoteCancelType, QuoteRequest, QuoteRespType,
+    QuoteResponse, QuoteType, SessionEvent, SessionEventKind, SubscriptionRequestType, TWO_SIDED,
 };
 pub use config::{
     AssetDef, ClientDef, EpochStart, HedgingParams, InstrumentDef, InstrumentLimits, InventoryRule,
@@ -131,6 +133,7 @@ pub const RECORDS: &[Schema] = &[
     DealerPass::SCHEMA,
     MultilegQuoteRequest::SCHEMA,
     NewOrderMultileg::SCHEMA,
+    AgencyDef::SCHEMA,
     ModelInput::SCHEMA,
     Quote::SCHEMA,
     QuoteRequestReject::SCHEMA,
@@ -172,6 +175,7 @@ pub const RECORDS: &[Schema] = &[
     MultilegQuoteLeg::SCHEMA,
     MultilegQuoteReject::SCHEMA,
     MultilegExecutionReport::SCHEMA,
+    OrderAverage::SCHEMA,
 ];
 
 /// Declares a record: its number, layout version, length in lines, and each field with its offset, all checked at

@@ -3,9 +3,9 @@
 use std::fmt::Debug;
 
 use pinrail_types::record::{
-    BookState, CxlRejResponseTo, ExecType, InventoryRule, LastLiquidityInd, LastLookOutcome, LimitKind,
-    LimitOutcome, MarketPhase, MdUpdateAction, MultilegReportingType, OrdStatus, OrdType, ParentState,
-    PartyKind, QuoteCancelType, QuoteRespType, QuoteStatus, QuoteType, RuntimeEventKind, Scope,
+    BookState, CxlRejResponseTo, ExecType, HandlInst, InventoryRule, LastLiquidityInd, LastLookOutcome,
+    LimitKind, LimitOutcome, MarketPhase, MdUpdateAction, MultilegReportingType, OrdStatus, OrdType,
+    ParentState, PartyKind, QuoteCancelType, QuoteRespType, QuoteStatus, QuoteType, RuntimeEventKind, Scope,
     SelfMatchPrevention, SequenceRule, SessionEventKind, StreamState, SubscriptionRequestType, TWO_SIDED,
     TimeInForce, TradeReportTransType, TradeSource, TradingState, TriggerPriceType, VenueStatusKind,
 };
@@ -70,7 +70,8 @@ pub(super) fn meaning(record: &str, field: &str) -> Meaning {
             | "BookOrderDelta"
             | "MultilegQuoteLeg"
             | "NewOrderMultileg"
-            | "MultilegExecutionReport",
+            | "MultilegExecutionReport"
+            | "OrderAverage",
             "side" | "taker_side",
         ) => Meaning::Code(side),
         (_, "side") => Meaning::Code(side_or_both),
@@ -104,6 +105,7 @@ pub(super) fn meaning(record: &str, field: &str) -> Meaning {
         (_, "action") => Meaning::Code(|code| name(code, MdUpdateAction::from_byte)),
         (_, "liquidity") => Meaning::Code(|code| name(code, LastLiquidityInd::from_byte)),
         (_, "response_to") => Meaning::Code(|code| name(code, CxlRejResponseTo::from_byte)),
+        (_, "handl_inst") => Meaning::Code(|code| name(code, HandlInst::from_byte)),
         (_, "time_in_force") => Meaning::Code(|code| name(code, TimeInForce::from_byte)),
         (_, "resp_type") => Meaning::Code(|code| name(code, QuoteRespType::from_byte)),
         (_, "status") => Meaning::Code(|code| name(code, QuoteStatus::from_byte)),

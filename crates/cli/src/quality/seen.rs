@@ -99,6 +99,8 @@ pub(super) struct Seen {
     pub(super) resent: u64,
     /// Trades whose quote or order the journal does not hold, or no longer: they count as traded at their reference.
     pub(super) without_reference: u64,
+    /// Of the last trade at a venue.
+    last_venue_reference: Option<Px>,
     /// Trades and marks that could not be valued.
     pub(super) not_valued: u64,
     /// Marks that were not made.
@@ -368,8 +370,43 @@ impl Seen {
                     self.on_fee(trade, client, fee);
                 }
             }
+            Some(TradeSource::Agency) => self.on_agency_trade(trade),
             None => self.not_valued += 1,
         }
+    }
+
+    /// What a venue filled is passed on to a client: the hedge that it looked like is none, and the house has the commission.
+    fn on_agency_trade(&mut self, trade: &TradeCaptureReport) {
+        let client_buys = trade.buyer_kind == PartyKind::Client.byte();
+        let (client, fee, sign) = if client_buys {
+            (trade.buyer, trade.buyer_fee, -1)
+        } else {
+            (trade.seller, trade.seller_fee, 1)
+        };
+        let who = Who {
+            client: UNKNOWN,
+            instrument: trade.instrument.0,
+        };
+        let reference = self.last_venue_reference.unwrap_or(trade.px);
+        let Some((cost, at_ref)) = self.beyond((who, reference), trade.px, trade.qty, sign) else {
+            self.not_valued += 1;
+            return;
+        };
+        self.on_fee(trade, client, fee);
+        let book = self.books.entry(who.instrument).or_default();
+        book.position += sign * trade.qty.0;
+        book.cash -= i128::from(sign) * trade.gross_trade_amt.get();
+        book.hedging -= cost;
+        book.at_references += i128::from(sign) * at_ref;
+        let mut row = self.inventories.remove(&who.instrument).unwrap_or_default();
+        row.venue(sign * trade.qty.0, [cost, 0], |whose, [cost, fee]| {
+            self.each(whose.unwrap_or(who), |group| {
+                let money = group.money.entry(trade.quote.0).or_default();
+                money.hedge_cost += cost;
+                money.hedge_fees += fee;
+            });
+        });
+        self.inventories.insert(who.instrument, row);
     }
 
     fn on_fee(&mut self, trade: &TradeCaptureReport, client: u32, fee: Amount) {
@@ -438,6 +475,7 @@ impl Seen {
             self.trades.put(trade.trade_id, reference);
         }
         self.without_reference += u64::from(reference.is_none());
+        self.last_venue_reference = reference;
         let who = Who {
             client: UNKNOWN,
             instrument: trade.instrument.0,

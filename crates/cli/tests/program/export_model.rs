@@ -106,6 +106,7 @@ fn is_code(column: &str, dump: &Map<String, Value>) -> bool {
         "ord_status",
         "exec_type",
         "time_in_force",
+        "handl_inst",
         "resp_type",
         "status",
         "state",

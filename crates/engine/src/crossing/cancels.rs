@@ -54,6 +54,18 @@ impl MassCanceling {
     }
 }
 
+impl<P: Pricer> Engine<P> {
+    /// How many orders a client has open in the books.
+    pub(crate) fn open_in_books(&self, client: ClientId) -> u32 {
+        self.books.orders.count_of(client)
+    }
+
+    /// Whether an open order of the client in the books has this id.
+    pub(crate) fn is_named_in_books(&self, client: ClientId, cl_ord_id: &Text<24>) -> bool {
+        self.books.orders.find_named(client, cl_ord_id).is_some()
+    }
+}
+
 impl Books {
     /// The next of a client's orders that its mass cancel means, and how far it got; looks at a bounded number.
     fn next_meant(&self, canceling: &mut MassCanceling, looks: &mut u32) -> Option<ClientOrderSlot> {
@@ -125,8 +137,12 @@ impl<P: Pricer> Engine<P> {
         self.risk
             .count_message(request.session, request.client, out.now());
         let named = self.named(request.client, request.order_id, &request.orig_cl_ord_id);
-        let canceled =
-            named.and_then(|slot| self.ask_books(&Call::Cancel(slot.book_id()), Reason::None, out));
+        let in_agency = self.named_in_agency(request.client, request.order_id, &request.orig_cl_ord_id);
+        let canceled = match (named, in_agency) {
+            (Ok(slot), _) => self.ask_books(&Call::Cancel(slot.book_id()), Reason::None, out),
+            (Err(_), Some(slot)) => self.cancel_agency(slot, request, out),
+            (Err(reason), None) => Err(reason),
+        };
         if let Err(reason) = canceled {
             out.push(OrderCancelReject {
                 cl_ord_id: request.cl_ord_id,
@@ -163,8 +179,10 @@ impl<P: Pricer> Engine<P> {
             return Err(Reason::BadField);
         }
         if request.instrument != OrderMassCancelRequest::ALL {
-            self.books.def(request.instrument)?;
+            let known = self.traded.get(request.instrument.index());
+            known.and_then(Option::as_ref).ok_or(Reason::UnknownInstrument)?;
         }
+        self.mass_cancel_agency(request);
         let Some(first) = self.books.orders.first_of(request.client) else {
             return Ok(());
         };
@@ -202,9 +220,13 @@ impl<P: Pricer> Engine<P> {
         self.books.derive();
     }
 
-    /// Begins to cancel, from the next input on, the orders that are allowed no longer.
+    /// Begins to cancel, from the next input on, the clients' orders that are allowed no longer, those in the desk's own books and
+    /// those that it routes for them.
     #[cold]
     pub(crate) fn cancel_forbidden_in_books(&mut self) {
+        if !self.agency.is_empty() {
+            self.stop_forbidden_agency();
+        }
         if !self.books.orders.is_empty() {
             self.books.cancel_from = Some(0);
             self.books.derive();

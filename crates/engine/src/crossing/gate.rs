@@ -170,7 +170,7 @@ impl<P: Pricer> Engine<P> {
     }
 
     /// Where the market is: the middle of the venues' consolidated best.
-    pub(super) fn reference(&self, instrument: InstrumentId, now: u64) -> Result<Px, Reason> {
+    pub(crate) fn reference(&self, instrument: InstrumentId, now: u64) -> Result<Px, Reason> {
         let traded = self.traded.get(instrument.index()).and_then(Option::as_ref);
         let traded = traded.ok_or(Reason::UnknownInstrument)?;
         Ok(traded.venues.view(now)?.top()?.mid())

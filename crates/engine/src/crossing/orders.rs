@@ -110,14 +110,14 @@ impl<P: Pricer> Engine<P> {
         };
         self.risk.check_book_order(&ask)?;
         let is_open = self.books.orders.find_named(order.client, &order.cl_ord_id);
-        if is_open.is_some() {
+        if is_open.is_some() || self.is_named_in_agency(order.client, &order.cl_ord_id) {
             return Err(Reason::DuplicateOrderId);
         }
         self.risk.check_duplicate(&ask, now)?;
         if self.books.orders.is_full() {
             return Err(Reason::BookFull);
         }
-        let open = self.books.orders.count_of(order.client);
+        let open = self.open_in_books(order.client) + self.agency.count_of(order.client);
         self.risk.check_open_orders(order.client, open)?;
         let passed = self.pass(&ask, Held::NOTHING, now)?;
         if let Err(reason) = self.admit_to_books(order.client, order.instrument) {
@@ -202,12 +202,19 @@ impl<P: Pricer> Engine<P> {
             self.risk.admit_message(request.session, request.client, now)?;
             self.turn_to_books(out)?;
         }
-        let slot = self.named(request.client, request.order_id, &request.orig_cl_ord_id)?;
+        let in_agency = self.named_in_agency(request.client, request.order_id, &request.orig_cl_ord_id);
+        let slot = self.named(request.client, request.order_id, &request.orig_cl_ord_id);
+        if slot.is_err() && in_agency.is_some() {
+            return Err(Reason::OrderNotReplaceable);
+        }
+        let slot = slot?;
         if request.cl_ord_id.is_empty() {
             return Err(Reason::BadField);
         }
         let same_name = self.books.orders.find_named(request.client, &request.cl_ord_id);
-        if same_name.is_some_and(|other| other != slot) {
+        if same_name.is_some_and(|other| other != slot)
+            || self.is_named_in_agency(request.client, &request.cl_ord_id)
+        {
             return Err(Reason::DuplicateOrderId);
         }
         let held = *self.books.orders.get(slot);

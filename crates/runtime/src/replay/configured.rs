@@ -5,7 +5,7 @@ use std::path::Path;
 use pinrail_journal::ReadError;
 use pinrail_journal::archive::Reader;
 use pinrail_types::record::{
-    AssetDef, ClientDef, DealingRule, EpochStart, HedgingParams, InstrumentDef, InstrumentLimits,
+    AgencyDef, AssetDef, ClientDef, DealingRule, EpochStart, HedgingParams, InstrumentDef, InstrumentLimits,
     LastLookDef, LimitSet, ListingDef, MarkOutDef, QuotingParams, RuntimeEvent, RuntimeEventKind, TierSpread,
     TradingStateSet, VenueDef,
 };
@@ -105,6 +105,7 @@ fn is_definition(input: &Frame) -> bool {
             | InstrumentLimits::TYPE
             | QuotingParams::TYPE
             | LastLookDef::TYPE
+            | AgencyDef::TYPE
             | DealingRule::TYPE
             | HedgingParams::TYPE
             | MarkOutDef::TYPE

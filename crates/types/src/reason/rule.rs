@@ -114,6 +114,7 @@ impl Reason {
             Reason::DuplicateQuoteReqId => "FIX QuoteReqID (131)",
             Reason::ClientPassed | Reason::DoneAway => "FIX QuoteRespType (694)",
             Reason::OrderTypeUnsupported => "FIX OrdType (40)",
+            Reason::AgencyNotOffered => "FIX HandlInst (21)",
             Reason::SessionGone => "FIX MsgType 5",
             Reason::QuoteIndicative => "FIX QuoteType (537)",
             Reason::LegCount => "FIX NoLegs (555)",

@@ -81,9 +81,21 @@ byte_enum! {
     }
 }
 
+byte_enum! {
+    /// `HandlInst` (FIX tag 21): who executes an order.
+    HandlInst {
+        /// Automated execution, private, no broker intervention: the desk routes it over its venues for the client, as an agency
+        /// order.
+        Automated = b'1',
+    }
+}
+
 record! {
     /// An order (`NewOrderSingle`, FIX D) with `OrdType` D: it accepts a quote. The price must be the
     /// quote's, and so must the quantity, also where that is for less than was asked for, unless the quote may be taken in part.
+    ///
+    /// With a `handl_inst` it accepts nothing and is an agency order, of `OrdType` 1 or 2: what venues fill is passed on to the client
+    /// at the venue's price, for the commission of its tier ([`AgencyDef`](crate::record::AgencyDef)).
     NewOrderSingle = 0x0302, version 0, lines 2 {
         /// The client's id of the order (`ClOrdID` 11).
         cl_ord_id: Text<24> = 32,
@@ -95,7 +107,7 @@ record! {
         instrument: InstrumentId = 76,
         /// How much (`OrderQty` 38).
         qty: Qty = 80,
-        /// At which price (`Price` 44).
+        /// At which price (`Price` 44). Of an agency order at no worse price; of a market order none, or how far it may go.
         px: Px = 88,
         /// `Side` 54.
         side: u8 = 96,
@@ -103,12 +115,18 @@ record! {
         ord_type: u8 = 97,
         /// Where it came in.
         session: SessionId = 98,
+        /// [`HandlInst`] of an agency order; zero of one that accepts a quote.
+        handl_inst: u8 = 100,
+        /// [`TimeInForce`](crate::record::TimeInForce) of an agency order: 3 (one try) or 6; else zero.
+        time_in_force: u8 = 101,
         /// Zero.
-        pad: [u8; 4] = 100,
+        pad: [u8; 2] = 102,
         /// When we received it.
         ts_recv: u64 = 104,
+        /// With `TimeInForce` 6 the core time from which it is no longer good (`ExpireTime` 126); else zero.
+        expire_ts: u64 = 112,
         /// Zero.
-        pad2: [u8; 16] = 112,
+        pad2: [u8; 8] = 120,
     }
 }
 

@@ -47,7 +47,7 @@ byte_enum! {
         OrderToTrade = 0x24,
         /// Most credit of a client, in its credit asset's smallest unit.
         Credit = 0x25,
-        /// Most orders and quotes that a client has open in the desk's own books together.
+        /// Most orders and quotes that a client has open in the desk's own books together, agency orders counted.
         ClientOpenOrders = 0x26,
         /// Most notional of all open quotes in the asset, the dearer side of each, in its smallest unit.
         AssetUnexecuted = 0x30,

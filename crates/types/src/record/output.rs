@@ -220,7 +220,7 @@ record! {
         liquidity: u8 = 151,
         /// Numbers the trades of such a book (`TrdMatchID` 880); else zero.
         trade_id: u64 = 152,
-        /// Price of an order in such a book (`Price` 44), as it stands; else zero.
+        /// Price of an order in such a book (`Price` 44), as it stands, or of an agency order, the worst; else zero.
         px: Px = 160,
         /// Its whole quantity (`OrderQty` 38); else zero.
         qty: Qty = 168,
@@ -280,6 +280,9 @@ byte_enum! {
         Venue = 1,
         /// Two clients met in a book of the desk's own.
         Book = 2,
+        /// What a venue filled of a client's agency order is passed on to it, at the venue's price (riskless principal, FIX
+        /// `LastCapacity` 29 = 5). It stands behind the trade at the venue.
+        Agency = 3,
     }
 }
 
@@ -341,7 +344,8 @@ record! {
         fee_asset: AssetId = 152,
         /// Zero.
         pad2: [u8; 4] = 156,
-        /// The quote that was taken (`QuoteID` 117), or our order at the venue (`OrderID` 37); none in a book of the desk's own.
+        /// The quote that was taken (`QuoteID` 117), or our order at the venue or the client's agency order (`OrderID` 37); none in a
+        /// book of the desk's own.
         /// In one that takes a trade back, that trade (`TradeReportRefID` 572).
         ref_id: OutId = 160,
         /// The trade's number in a book of the desk's own (`TrdMatchID` 880); zero elsewhere.
