@@ -11,6 +11,7 @@ use pinrail_types::record::{
 };
 use pinrail_types::{Reason, Record};
 
+use crate::agency::Agency;
 use crate::money::Money;
 use crate::orders::Orders;
 use crate::packages::Packages;
@@ -51,6 +52,7 @@ pub(crate) struct Auditor {
     quotes: Quotes,
     packages: Packages,
     orders: Orders,
+    agency: Agency,
     money: Money,
     switches: Switches,
     happened: Happened,
@@ -114,6 +116,7 @@ impl Auditor {
         self.quotes.see(&seen, &self.packages, &mut self.happened)?;
         self.answered(&seen)?;
         self.orders.see(&seen, &self.switches, &mut self.happened)?;
+        self.agency.see(&seen, &mut self.happened)?;
         for change in seen.all::<StateChange>() {
             self.switches.see(&change)?;
             self.quotes.on_switch(&change);
@@ -122,6 +125,7 @@ impl Auditor {
         self.quotes.compare(engine)?;
         self.packages.compare(engine)?;
         self.orders.compare(engine)?;
+        self.agency.compare(engine)?;
         if !engine.wants_continue() && engine.next_timer() > seen.now {
             self.quotes.at_rest(seen.now)?;
             self.packages.at_rest(seen.now)?;

@@ -7,6 +7,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod agency;
 mod auditor;
 mod clients;
 #[path = "../../crates/engine/tests/desk/mod.rs"]
@@ -33,8 +34,9 @@ use world::World;
 const DAY_EVENTS: u64 = 10_000;
 
 /// What has to happen in a run of a few days, or the model plays another game than it should.
-const MUST_HAPPEN: [&str; 33] = [
+const MUST_HAPPEN: [&str; 35] = [
     "accept refused",
+    "agency order",
     "bust",
     "cancel sent to a venue",
     "cash",
@@ -48,6 +50,7 @@ const MUST_HAPPEN: [&str; 33] = [
     "fill at a venue",
     "fill of an order that nobody knows",
     "fill of a part",
+    "fill passed on",
     "held",
     "input refused",
     "last look passed",

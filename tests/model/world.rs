@@ -12,6 +12,7 @@ use pinrail_types::{
     Amount, AssetId, ClientId, E8, Frame, InstrumentId, OutId, Qty, StrategyId, Text, VenueId,
 };
 
+use crate::agency::{Askers, offers};
 use crate::auditor::{Auditor, Happened};
 use crate::clients::Clients;
 use crate::desk::strategies::{balances, hedging};
@@ -41,6 +42,7 @@ pub(crate) struct World {
     desk: Desk<Model>,
     random: Random,
     clients: Clients,
+    askers: Askers,
     venues: Venues,
     /// What is not active, for whoever lifts it.
     halted: Vec<(u8, u32)>,
@@ -70,6 +72,7 @@ impl World {
             desk,
             random: Random::new(seed),
             clients: Clients::default(),
+            askers: Askers::default(),
             venues: Venues::new(),
             halted: Vec::new(),
             auditor: Auditor::default(),
@@ -195,7 +198,8 @@ impl World {
             915..925 => Some(parameter(random)),
             925..928 => Some(runtime(random)),
             928 => Some(self.restart()),
-            929..990 => Some(self.clients.book_flow(random, self.venues.mids[0])),
+            929..955 => Some(self.askers.next(random, &self.venues.mids, now)),
+            955..990 => Some(self.clients.book_flow(random, self.venues.mids[0])),
             _ => Some(phase(if random.once_in(20) {
                 MarketPhase::Auction
             } else {
@@ -355,6 +359,7 @@ fn configuration() -> Vec<Frame> {
         ..Zeroable::zeroed()
     }));
     frames.extend(balances().iter().map(Frame::of));
+    frames.extend(offers());
     for instrument in [INSTRUMENT, FUTURE] {
         frames.push(Frame::of(&HedgingParams {
             instrument,
@@ -404,7 +409,12 @@ fn operator(random: &mut Random) -> Frame {
         _ => TradingState::Halted,
     };
     let target = if scope == Scope::Strategy.byte() {
-        u32::from(random.pick(&[ALONE, StrategyId(3)]).unwrap().0)
+        u32::from(
+            random
+                .pick(&[ALONE, StrategyId(3), StrategyId::AGENCY])
+                .unwrap()
+                .0,
+        )
     } else {
         random.below(3) as u32
     };
