@@ -6,7 +6,7 @@ mod routed;
 
 use bytemuck::Zeroable;
 use desk::{INSTRUMENT, STALE_NS, only};
-use pinrail_engine::{AGENCY_MAX, Owner, PARENTS_MAX};
+use pinrail_engine::{AGENCY_MAX, Owner};
 use pinrail_types::record::{
     AgencyDef, ClientDef, ExecType, ExecutionReport, LimitKind, LimitSet, NewOrderSingle, OrdStatus,
     OrderAverage, OrderCancelReplaceRequest, OrderMassCancelReport, OrderMassCancelRequest, PartyKind,
@@ -757,6 +757,7 @@ fn limits_of_a_client_and_of_the_desk_hold_for_it() {
 
 #[test]
 fn a_tier_that_is_not_offered_it_gets_none() {
+    type Change = fn(&mut AgencyDef);
     let mut routed = Routed::new();
     let none = AgencyDef {
         tries_max: 0,
@@ -767,7 +768,6 @@ fn a_tier_that_is_not_offered_it_gets_none() {
         refused(&routed.put(limit("A", 10_015, 10))),
         Reason::AgencyNotOffered
     );
-    type Change = fn(&mut AgencyDef);
     let cases: [(Change, Reason); 6] = [
         (|d| d.tier = 16, Reason::BadField),
         (|d| d.commission_e8 = -1, Reason::BadField),
@@ -794,7 +794,6 @@ fn agency_orders_leave_half_of_the_parent_orders_to_hedges() {
     for n in 0..AGENCY_MAX {
         assert_eq!(told(&routed.put(limit(&format!("A{n}"), 10_005, 10))).len(), 1);
     }
-    assert!(AGENCY_MAX < PARENTS_MAX);
     assert_eq!(
         refused(&routed.put(limit("B", 10_005, 10))),
         Reason::ParentOrdersFull

@@ -230,21 +230,18 @@ fn what_no_step_allows_changes_nothing() {
             }
             let mut lived = Lived::through(&events);
             let (from, held) = (lived.routed.outs.len(), lived.routed.held());
-            match event {
-                AgencyEvent::AskCancel => {
-                    let out = lived.routed.put(cancel("A"));
-                    let why = if state.is_open() {
-                        Reason::OrderPending
-                    } else {
-                        Reason::UnknownOrder
-                    };
-                    assert_eq!(routed::cancel_refused(&out), why, "{events:?}");
-                }
-                _ => {
-                    lived.routed.desk.now += LIFE_NS;
-                    lived.routed.put(Tick::zeroed());
-                    lived.routed.drain();
-                }
+            if event == AgencyEvent::AskCancel {
+                let out = lived.routed.put(cancel("A"));
+                let why = if state.is_open() {
+                    Reason::OrderPending
+                } else {
+                    Reason::UnknownOrder
+                };
+                assert_eq!(routed::cancel_refused(&out), why, "{events:?}");
+            } else {
+                lived.routed.desk.now += LIFE_NS;
+                lived.routed.put(Tick::zeroed());
+                lived.routed.drain();
             }
             assert!(lived.reports(from).is_empty(), "{events:?} {event:?}");
             let is_same = lived.state() == state.is_open().then_some(state) && lived.routed.held() == held;

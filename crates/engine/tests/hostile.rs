@@ -168,7 +168,7 @@ fn venue_report(n: usize, part: &VenueOrder, how: u8, px: i64, qty: i64) -> Venu
         exec_id: Text::new(&format!("E{}", n % 64)).unwrap(),
         exec_ref_id: Text::new(&format!("E{}", (n * 7) % 64)).unwrap(),
         exec_type: exec_type.byte(),
-        last_px: Px(part.px.0 + if how % 2 == 0 { 0 } else { px }),
+        last_px: Px(part.px.0 + if how.is_multiple_of(2) { 0 } else { px }),
         last_qty: if how == 0 { part.qty } else { Qty(qty) },
         fee: Amount::new((px * 3).into()),
         ..report_on(part.order_id, part.venue, part.instrument, part.side)

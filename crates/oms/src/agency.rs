@@ -9,6 +9,7 @@ use crate::parents::{PARENTS_MAX, ParentSlot};
 
 /// Most agency orders open at once: so many parent orders are always left for hedges.
 pub const AGENCY_MAX: usize = PARENTS_MAX / 2;
+const _: () = assert!(AGENCY_MAX < PARENTS_MAX && PARENTS_MAX == u64::BITS as usize);
 
 /// A client's agency order. What, how much, which side, and how much of it is filled, its parent order says, which has the same id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -379,7 +380,7 @@ mod tests {
             assert!(!table.is_full());
             table.open(ParentSlot(slot * 2), &EMPTY);
         }
-        assert!(table.is_full() && AGENCY_MAX < PARENTS_MAX);
+        assert!(table.is_full());
         assert_eq!(table.count_of(ClientId(0)), AGENCY_MAX as u32);
         table = reloaded(&mut table);
         assert!(table.at(ParentSlot(2)).is_some() && table.at(ParentSlot(1)).is_none());
@@ -392,7 +393,7 @@ mod tests {
         let mut table = AgencyOrders::new();
         let passed = |n: u64| Passed {
             venue_trade_id: id(n),
-            order_id: id(1 << 20 | n % 2),
+            order_id: id((1 << 20) | (n % 2)),
             qty: Qty(3),
             ..NOTHING
         };
@@ -406,7 +407,7 @@ mod tests {
         table = reloaded(&mut table);
         let half = EXECUTIONS_MAX as i64 / 2;
         assert_eq!(table.sum_of(id(1 << 20)).qty, Qty(3 * (half - 1)));
-        assert_eq!(table.sum_of(id(1 << 20 | 1)).qty, Qty(3 * half));
+        assert_eq!(table.sum_of(id((1 << 20) | 1)).qty, Qty(3 * half));
         table.pass(&passed(5_001));
         assert_eq!(table.passed(id(1)), None, "the oldest was forgotten");
         assert!(table.passed(id(3)).is_some() && table.passed(id(5_001)).is_some());

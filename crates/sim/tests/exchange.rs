@@ -584,7 +584,9 @@ fn an_operator_lifts_what_the_desk_halted_and_no_more() {
     };
     operator.on_output(&change(0, TradingState::Halted));
     operator.on_output(&change(513, TradingState::Active));
-    assert_eq!(operator.next_due(), None);
+    operator.on_output(&change(513, TradingState::Halted));
+    assert_eq!(operator.next_due(), None, "a person halted it, too");
+    operator.on_output(&change(0, TradingState::Active));
     operator.on_output(&change(513, TradingState::Halted));
     assert_eq!(operator.next_due(), Some(START_NS + 30 * MS));
     let lifted = operator.take();

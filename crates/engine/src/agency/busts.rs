@@ -56,10 +56,6 @@ fn allowed(side: Side, px: Px, limit_px: Px) -> Px {
 impl<P: Pricer> Engine<P> {
     /// Takes back what was passed on of a fill, or corrects it. One whose order nobody remembers is refused as one that is not known.
     #[cold]
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "what was found out before is not to be found out again"
-    )]
     pub(crate) fn take_agency_bust(
         &mut self,
         at: ExecutionSlot,
@@ -97,7 +93,7 @@ impl<P: Pricer> Engine<P> {
             Of::Open(slot) => Some(*self.parents.get(slot)),
             Of::Ended(..) => None,
         };
-        let trade_id = self.push_trades(&booked.venue, out);
+        let trade_id = push_trades(&booked.venue, out);
         let now_fill = now.map(|now| VenueFill {
             trade_id,
             qty: Qty(now.passing.qty.0 + now.beyond.0),
@@ -123,7 +119,7 @@ impl<P: Pricer> Engine<P> {
         self.carry_passed(fill.instrument, &booked.position);
         let exec_id = self.tell_bust(passed, (&was, now.as_ref(), trade_id), (&of, before), &meta, out);
         let [back, again] = booked.client;
-        self.push_trades(&[back, None], out);
+        push_trades(&[back, None], out);
         if let Some(again) = again {
             // As with a fill, the id of its report.
             out.push(TradeCaptureReport {
@@ -261,16 +257,6 @@ impl<P: Pricer> Engine<P> {
         })
     }
 
-    /// Says the trades that are there, each under an id of its own; gives back the last.
-    fn push_trades(&self, trades: &[Option<TradeCaptureReport>; 2], out: &mut Out) -> OutId {
-        let mut trade_id = OutId::NONE;
-        for trade in trades.iter().flatten() {
-            trade_id = out.next_id();
-            out.push(TradeCaptureReport { trade_id, ..*trade });
-        }
-        trade_id
-    }
-
     /// Moves what is held and used of the client's credit, and tells it; gives back the id of the report.
     fn tell_bust(
         &mut self,
@@ -350,6 +336,16 @@ impl<P: Pricer> Engine<P> {
             ..*passed
         });
     }
+}
+
+/// Says the trades that are there, each under an id of its own; gives back the last.
+fn push_trades(trades: &[Option<TradeCaptureReport>; 2], out: &mut Out) -> OutId {
+    let mut trade_id = OutId::NONE;
+    for trade in trades.iter().flatten() {
+        trade_id = out.next_id();
+        out.push(TradeCaptureReport { trade_id, ..*trade });
+    }
+    trade_id
 }
 
 /// The report on an order that has ended: it stays so, and one that was filled is so no longer.
