@@ -148,7 +148,7 @@ impl Pair {
             _ => self.pick(&[0, 0, 1, 3, 10, 40]),
         };
         self.returns()?;
-        match self.below(49) {
+        match self.below(59) {
             26..32 => self.order()?,
             32..34 => self.end_order(),
             34..37 => self.fill_order(),
@@ -158,6 +158,7 @@ impl Pair {
             45..47 => self.change_in_book()?,
             47 => self.trade_in_book(),
             48 => self.end_in_book(),
+            49..59 => self.replace()?,
             0..10 => self.request()?,
             20 => self.show()?,
             10..13 => self.end(),
@@ -520,8 +521,8 @@ fn lockstep(seed: u64, omitted: Option<Check>) -> Result<(), String> {
     for order in core::mem::take(&mut pair.naive.book) {
         pair.release_in_book(&order);
     }
-    for (order, left) in core::mem::take(&mut pair.naive.orders) {
-        pair.fast.release_order(&order, left, Qty::ZERO);
+    for held in core::mem::take(&mut pair.naive.orders) {
+        pair.release_placed(&held);
     }
     if pair.fast.nothing_reserved() {
         Ok(())

@@ -9,6 +9,8 @@ mod book;
 mod limits;
 mod orders;
 
+pub(super) use orders::Placed;
+
 /// The window of samples where no limit sets one.
 const WINDOW_NS: u64 = 1_600_000_000;
 
@@ -113,8 +115,8 @@ pub(super) struct Naive {
     /// Every state ever set.
     pub(super) states: Vec<State>,
     pub(super) open: Vec<Open>,
-    /// Orders at venues, and what is left of each.
-    pub(super) orders: Vec<(NewVenueOrder, Qty)>,
+    /// Orders at venues.
+    pub(super) orders: Vec<Placed>,
     /// Clients' orders in the desk's own books, and their trades.
     pub(super) book: Vec<BookOrder>,
     book_trades: Vec<book::BookTrade>,
@@ -630,7 +632,7 @@ impl Naive {
     }
 
     /// Notional of all open quotes and orders in an asset.
-    fn unexecuted(&self, quote: AssetId) -> i128 {
+    pub(super) fn unexecuted(&self, quote: AssetId) -> i128 {
         let held = self
             .open
             .iter()
@@ -638,8 +640,8 @@ impl Naive {
         let orders = self
             .orders
             .iter()
-            .filter(|(order, _)| quote_of(order.instrument.0) == quote);
-        let orders = orders.map(|(order, left)| i128::from(order.px.0 * left.0 * 10));
+            .filter(|held| quote_of(held.order.instrument.0) == quote);
+        let orders = orders.map(Placed::notional);
         let in_books = self.held_in_book(|order| quote_of(order.instrument.0) == quote, book::value);
         held.map(Open::notional).sum::<i128>() + orders.sum::<i128>() + in_books
     }

@@ -32,7 +32,94 @@ fn cost(order: &NewVenueOrder, qty: Qty) -> (AssetId, i128) {
     }
 }
 
+/// An order at a venue, and what is to take its place.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::twin) struct Placed {
+    pub(in crate::twin) order: NewVenueOrder,
+    pub(in crate::twin) filled: i64,
+    /// At which price, and how much in all.
+    pub(in crate::twin) replacement: Option<(Px, i64)>,
+}
+
+impl Placed {
+    /// Each of both that may be filled: at which price, and how much more.
+    fn each(&self) -> impl Iterator<Item = (Px, i64)> {
+        let stands = (self.order.px, self.order.qty.0);
+        let both = [Some(stands), self.replacement];
+        let filled = self.filled;
+        both.into_iter()
+            .flatten()
+            .map(move |(px, qty)| (px, (qty - filled).max(0)))
+    }
+
+    /// How much more may be filled.
+    pub(in crate::twin) fn left(&self) -> i64 {
+        self.each().map(|(_, left)| left).max().unwrap()
+    }
+
+    pub(super) fn notional(&self) -> i128 {
+        self.each()
+            .map(|(px, left)| i128::from(px.0 * left * 10))
+            .max()
+            .unwrap()
+    }
+
+    /// What it could take from the venue.
+    fn cost(&self) -> (AssetId, i128) {
+        let costs = self.each().map(|(px, left)| {
+            let order = NewVenueOrder { px, ..self.order };
+            cost(&order, Qty(left))
+        });
+        costs.max_by_key(|(_, amount)| *amount).unwrap()
+    }
+
+    /// The prices at which it may be filled.
+    pub(in crate::twin) fn prices(&self) -> impl Iterator<Item = Px> {
+        self.each().map(|(px, _)| px)
+    }
+}
+
+/// What more there would be.
+struct More {
+    lots: i64,
+    notional: i128,
+    spent: i128,
+}
+
 impl Naive {
+    /// Puts a price and a quantity in the place of those of an open order.
+    pub(in crate::twin) fn replace(
+        &mut self,
+        at: usize,
+        (px, qty): (Px, Qty),
+        market: &OrderMarket,
+        now: u64,
+    ) -> Result<(), Reason> {
+        let before = self.orders[at];
+        let after = Placed {
+            replacement: Some((px, qty.0)),
+            ..before
+        };
+        let order = NewVenueOrder {
+            px,
+            qty,
+            ..before.order
+        };
+        let more = More {
+            lots: after.left() - before.left(),
+            notional: after.notional() - before.notional(),
+            spent: after.cost().1 - before.cost().1,
+        };
+        self.venue_message(order.venue, now).ok_or(Reason::VenueRate)?;
+        self.check_order(&order, more.lots)?;
+        if self.show(order.instrument.0, market.ref_px, now) {
+            self.check_order(&order, more.lots)?;
+        }
+        self.check_in_market(&order, &more, market)?;
+        self.orders[at] = after;
+        Ok(())
+    }
+
     pub(in crate::twin) fn order(
         &mut self,
         order: &NewVenueOrder,
@@ -46,12 +133,22 @@ impl Naive {
             return Err(Reason::UnknownVenue);
         }
         self.venue_message(order.venue, now).ok_or(Reason::VenueRate)?;
-        self.check_order(order)?;
+        self.check_order(order, order.qty.0)?;
         if self.show(order.instrument.0, market.ref_px, now) {
-            self.check_order(order)?;
+            self.check_order(order, order.qty.0)?;
         }
-        self.check_in_market(order, market)?;
-        self.orders.push((*order, order.qty));
+        let placed = Placed {
+            order: *order,
+            filled: 0,
+            replacement: None,
+        };
+        let more = More {
+            lots: order.qty.0,
+            notional: placed.notional(),
+            spent: placed.cost().1,
+        };
+        self.check_in_market(order, &more, market)?;
+        self.orders.push(placed);
         Ok(())
     }
 
@@ -121,7 +218,8 @@ impl Naive {
             .is_err()
     }
 
-    fn check_order(&self, order: &NewVenueOrder) -> Result<(), Reason> {
+    /// An order, or one as it would be, which may be filled for so many lots more.
+    fn check_order(&self, order: &NewVenueOrder, more: i64) -> Result<(), Reason> {
         self.check_order_states(order, true)?;
         if !self.is_defined(order.instrument.0) {
             return Err(Reason::LimitsMissing);
@@ -135,10 +233,15 @@ impl Naive {
         if order.qty.0 > self.most(LimitKind::QtyMax, order.instrument.0) as i64 {
             return Err(Reason::QtyAboveMax);
         }
-        self.check_order_states(order, self.order_reduces(order, order.qty.0))
+        self.check_order_states(order, self.order_reduces(order, more))
     }
 
-    fn check_in_market(&self, order: &NewVenueOrder, market: &OrderMarket) -> Result<(), Reason> {
+    fn check_in_market(
+        &self,
+        order: &NewVenueOrder,
+        more: &More,
+        market: &OrderMarket,
+    ) -> Result<(), Reason> {
         if market.ref_px == Px::NONE || order.px == Px::NONE {
             return Err(Reason::PxUnrepresentable);
         }
@@ -148,14 +251,14 @@ impl Naive {
         if self.is_far(order.instrument, order.px, market.ref_px) {
             return Err(Reason::Collar);
         }
-        let crosses = self.orders.iter().any(|(held, _)| {
-            let there = (held.venue, held.instrument) == (order.venue, order.instrument);
-            there
-                && match (order.side, held.side) {
-                    (Side::Buy, Side::Sell) => order.px >= held.px,
-                    (Side::Sell, Side::Buy) => order.px <= held.px,
-                    _ => false,
-                }
+        let crosses = self.orders.iter().any(|held| {
+            let there = (held.order.venue, held.order.instrument) == (order.venue, order.instrument);
+            let meets = |px| match (order.side, held.order.side) {
+                (Side::Buy, Side::Sell) => order.px >= px,
+                (Side::Sell, Side::Buy) => order.px <= px,
+                _ => false,
+            };
+            there && held.prices().any(meets)
         });
         if crosses {
             return Err(Reason::SelfTrade);
@@ -174,25 +277,29 @@ impl Naive {
         let position = self.position(order.instrument);
         let (buy, sell) = self.worst(order.instrument);
         let (buys, sells) = match order.side {
-            Side::Buy => (order.qty.0, 0),
-            Side::Sell => (0, order.qty.0),
+            Side::Buy => (more.lots, 0),
+            Side::Sell => (0, more.lots),
         };
         let most = self.most(LimitKind::PositionMax, order.instrument.0) as i64;
         if (buys > 0 && position + buy + buys > most) || (sells > 0 && sell + sells - position > most) {
             return Err(Reason::PositionLimit);
         }
         let quote = quote_of(order.instrument.0);
-        let in_asset = notional + self.unexecuted(quote);
+        let in_asset = more.notional + self.unexecuted(quote);
         let most = self.last(LimitKind::AssetUnexecuted, quote.0, 0);
-        if most.is_some_and(|most| in_asset > most.value.get()) {
+        // What adds nothing is not asked.
+        if more.notional > 0 && most.is_some_and(|most| in_asset > most.value.get()) {
             return Err(Reason::AssetUnexecuted);
         }
         self.check_exposure_with(order.instrument, buys, sells)?;
-        self.check_balance(order)
+        self.check_balance(order, more.spent)
     }
 
-    fn check_balance(&self, order: &NewVenueOrder) -> Result<(), Reason> {
-        let (asset, wanted) = cost(order, order.qty);
+    fn check_balance(&self, order: &NewVenueOrder, wanted: i128) -> Result<(), Reason> {
+        if wanted == 0 && order.qty.0 > 0 {
+            return Ok(());
+        }
+        let (asset, _) = cost(order, order.qty);
         let is_said =
             |money: &Money| matches!(money, Money::Said(v, a, _) if (*v, *a) == (order.venue, asset));
         let since = self.money.iter().rposition(is_said);
@@ -205,8 +312,8 @@ impl Naive {
                 _ => {}
             }
         }
-        for (open, left) in self.orders.iter().filter(|(open, _)| open.venue == order.venue) {
-            let (of, amount) = cost(open, *left);
+        for open in self.orders.iter().filter(|open| open.order.venue == order.venue) {
+            let (of, amount) = open.cost();
             if of == asset {
                 held -= amount;
             }
@@ -222,10 +329,10 @@ impl Naive {
         let there = self
             .orders
             .iter()
-            .filter(|(order, _)| order.instrument == instrument);
-        there.fold((0, 0), |(buy, sell), (order, left)| match order.side {
-            Side::Buy => (buy + left.0, sell),
-            Side::Sell => (buy, sell + left.0),
+            .filter(|held| held.order.instrument == instrument);
+        there.fold((0, 0), |(buy, sell), held| match held.order.side {
+            Side::Buy => (buy + held.left(), sell),
+            Side::Sell => (buy, sell + held.left()),
         })
     }
 
