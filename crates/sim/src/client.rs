@@ -8,152 +8,15 @@ use pinrail_types::record::{
     ExecType, ExecutionReport, NewOrderSingle, OrdType, Quote, QuoteRequest, QuoteRequestReject,
     QuoteRespType, QuoteResponse, QuoteStatusReport, TWO_SIDED, TopOfBook,
 };
-use pinrail_types::{ClientId, E8, Frame, InstrumentId, OutId, Px, Qty, SessionId, Side, Text};
-use thiserror::Error;
+use pinrail_types::{ClientId, E8, Frame, InstrumentId, OutId, Px, Qty, Side, Text};
 
 use crate::random::Random;
 
-/// The instrument that some of the bad requests name. No desk lists it.
-pub const UNKNOWN_INSTRUMENT: InstrumentId = InstrumentId(u32::MAX - 1);
+mod config;
+mod packages;
 
-/// An instrument that clients ask for, and how much of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RequestRange {
-    /// The instrument.
-    pub instrument: InstrumentId,
-    /// Least quantity.
-    pub qty_lots_min: Qty,
-    /// Most quantity.
-    pub qty_lots_max: Qty,
-    /// Quantities are multiples of this.
-    pub qty_lots_step: Qty,
-}
-
-/// What a [`ClientFlow`] sends.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ClientFlowConfig {
-    /// Clients 0 to this, less one, ask. Above zero.
-    pub clients: u32,
-    /// The portal session that all of them use. Outputs for other sessions are not looked at.
-    pub session: SessionId,
-    /// What they ask for, each as often as the others. Not empty.
-    pub instruments: Vec<RequestRange>,
-    /// Mean time from one request to the next, of whichever client: a Poisson process. Above zero.
-    pub interval_ns_mean: u64,
-    /// No request is made at or after this time; reactions to quotes still are. `u64::MAX`: never ends.
-    pub end_ns: u64,
-    /// Share of requests for a bid and an offer, times 1e8.
-    pub two_sided_e8: u32,
-    /// Share of requests that must be refused, times 1e8: off the quantity step, for [`UNKNOWN_INSTRUMENT`], or
-    /// for nothing, in equal parts.
-    pub bad_e8: u32,
-    /// Share of quotes that are accepted, times 1e8.
-    pub accept_e8: u32,
-    /// Share of quotes that are passed on, times 1e8. What is left is let expire.
-    pub pass_e8: u32,
-    /// How far from the market the price may be that a client would still accept, as a fraction of it, times 1e8: drawn for
-    /// each request, up to this. One that is further away is passed on, and so is any before [`ClientFlow::on_top`] showed
-    /// the market. Zero: any price is accepted.
-    pub view_e8_max: u32,
-    /// Shortest time from a quote to the client's answer; at least 1.
-    pub reaction_ns_min: u64,
-    /// Longest time.
-    pub reaction_ns_max: u64,
-    /// Most requests that may wait for an answer, and most reactions that may be on their way; 1 to 65,536.
-    pub open_max: usize,
-}
-
-/// A field of a [`ClientFlowConfig`] that no flow can be made of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub enum ClientConfigError {
-    /// Nobody to ask.
-    #[error("clients is 0: expected at least 1")]
-    Clients,
-    /// Nothing to ask for.
-    #[error("instruments is empty: expected at least one")]
-    Instruments,
-    /// Quantities that hold no multiple of the step.
-    #[error("{0:?}: expected 0 < qty_lots_step <= qty_lots_max and a multiple of the step in the range")]
-    Range(RequestRange),
-    /// No rate.
-    #[error("interval_ns_mean is 0: expected at least 1")]
-    Rate,
-    /// More than the whole.
-    #[error("{name} is {value}: expected 0 to 100000000")]
-    Share {
-        /// The field or the sum of fields.
-        name: &'static str,
-        /// What it holds.
-        value: u64,
-    },
-    /// Reaction times that are no range.
-    #[error("reaction times are {min} to {max} ns: expected 1 to 10^18, the least first")]
-    Reaction {
-        /// Shortest.
-        min: u64,
-        /// Longest.
-        max: u64,
-    },
-    /// A bound that is no bound.
-    #[error("open_max is {0}: expected 1 to 65536")]
-    OpenMax(usize),
-}
-
-impl ClientFlowConfig {
-    fn check(&self) -> Result<(), ClientConfigError> {
-        if self.clients == 0 {
-            return Err(ClientConfigError::Clients);
-        }
-        if self.instruments.is_empty() {
-            return Err(ClientConfigError::Instruments);
-        }
-        if let Some(range) = self.instruments.iter().find(|range| !range.is_sound()) {
-            return Err(ClientConfigError::Range(*range));
-        }
-        if self.interval_ns_mean == 0 {
-            return Err(ClientConfigError::Rate);
-        }
-        for (name, value) in [
-            ("two_sided_e8", u64::from(self.two_sided_e8)),
-            ("bad_e8", u64::from(self.bad_e8)),
-            ("view_e8_max", u64::from(self.view_e8_max)),
-            (
-                "accept_e8 + pass_e8",
-                u64::from(self.accept_e8) + u64::from(self.pass_e8),
-            ),
-        ] {
-            if value > E8 as u64 {
-                return Err(ClientConfigError::Share { name, value });
-            }
-        }
-        let (min, max) = (self.reaction_ns_min, self.reaction_ns_max);
-        if min == 0 || min > max || max > 1_000_000_000_000_000_000 {
-            return Err(ClientConfigError::Reaction { min, max });
-        }
-        if !(1..=65_536).contains(&self.open_max) {
-            return Err(ClientConfigError::OpenMax(self.open_max));
-        }
-        Ok(())
-    }
-}
-
-impl RequestRange {
-    fn is_sound(&self) -> bool {
-        let step = self.qty_lots_step;
-        step.is_orderable()
-            && self.qty_lots_max.is_orderable()
-            && self.qty_lots_min.0 > 0
-            && self.steps_min() <= self.steps_max()
-    }
-
-    fn steps_min(&self) -> i64 {
-        (self.qty_lots_min.0 - 1) / self.qty_lots_step.0 + 1
-    }
-
-    fn steps_max(&self) -> i64 {
-        self.qty_lots_max.0 / self.qty_lots_step.0
-    }
-}
+pub use config::{ClientConfigError, ClientFlowConfig, PackageRange, RequestRange, UNKNOWN_INSTRUMENT};
+use packages::Packages;
 
 /// What a [`ClientFlow`] did and was told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -182,6 +45,12 @@ pub struct ClientCounts {
     pub requests_given_up: u64,
     /// Reactions dropped, because `open_max` others were on their way.
     pub reactions_dropped: u64,
+    /// Of the requests, those for packages.
+    pub package_requests: u64,
+    /// Of the fills, those of packages.
+    pub package_fills: u64,
+    /// Of the requests and the orders, those that were sent a second time.
+    pub repeats: u64,
 }
 
 /// What a client will do with the quote that it gets, drawn when it asks.
@@ -201,6 +70,8 @@ struct Asked {
     reaction_ns: u64,
     /// The side to deal on: for a two-sided quote the client's choice.
     side: Side,
+    /// An order is sent twice.
+    again: bool,
     /// How far from the market its price may be, times 1e8.
     view_e8: i64,
 }
@@ -222,6 +93,15 @@ enum Message {
         qty: Qty,
         px: Px,
         side: u8,
+    },
+    Package {
+        quote_id: OutId,
+        client: ClientId,
+        units: Qty,
+        price_units: i128,
+        side: u8,
+        /// Whether it is to be sent once more.
+        again: bool,
     },
     Pass {
         quote_id: OutId,
@@ -252,6 +132,7 @@ pub struct ClientFlow {
     reactions: BinaryHeap<Reverse<Reaction>>,
     /// The market as clients see it: of each of the instruments the sum of the best bid and offer; zero if unknown.
     market: Box<[i64]>,
+    packages: Packages,
     counts: ClientCounts,
 }
 
@@ -269,6 +150,7 @@ impl ClientFlow {
             intent: Intent::LetExpire,
             reaction_ns: 0,
             side: Side::Buy,
+            again: false,
             view_e8: 0,
         };
         Ok(ClientFlow {
@@ -279,6 +161,7 @@ impl ClientFlow {
             asked: vec![never; config.open_max].into_boxed_slice(),
             unanswered: 0,
             reactions: BinaryHeap::with_capacity(config.open_max),
+            packages: Packages::default(),
             counts: ClientCounts::default(),
             random,
             config,
@@ -292,8 +175,8 @@ impl ClientFlow {
         [self.next_request(), reaction].into_iter().flatten().min()
     }
 
-    /// The message that is due next: a [`QuoteRequest`], a [`NewOrderSingle`] or a [`QuoteResponse`]. Its `ts_recv`
-    /// is its due time. A reaction goes before a request of the same time.
+    /// The message that is due next: a [`QuoteRequest`], a [`NewOrderSingle`], the same of a package, or a [`QuoteResponse`]. Its
+    /// `ts_recv` is its due time. A reaction goes before a request of the same time.
     ///
     /// # Panics
     /// If [`ClientFlow::next_due`] is `None`.
@@ -334,6 +217,8 @@ impl ClientFlow {
             && report.session == self.config.session
         {
             self.counts.quotes_ended += 1;
+        } else {
+            self.on_package_output(frame);
         }
     }
 
@@ -376,6 +261,9 @@ impl ClientFlow {
     }
 
     fn ask(&mut self) -> Frame {
+        if !self.config.packages.is_empty() && self.random.chance_e8(self.config.packages_e8) {
+            return self.ask_package();
+        }
         let (number, due) = (self.number, self.now);
         let mut request = self.draw_request(number, due);
         if self.random.chance_e8(self.config.bad_e8) {
@@ -383,17 +271,26 @@ impl ClientFlow {
             self.spoil(&mut request);
         }
         let asked = self.draw_intent(number, request.side);
-        let slot = &mut self.asked[(number % self.config.open_max as u64) as usize];
+        self.await_answer(asked);
+        self.number += 1;
+        self.next_in(due);
+        Frame::of(&request)
+    }
+
+    /// Counts a request, and draws when the next one is due.
+    fn next_in(&mut self, due: u64) {
+        self.counts.requests += 1;
+        self.request_due = due.saturating_add(self.random.exponential(self.config.interval_ns_mean));
+    }
+
+    fn await_answer(&mut self, asked: Asked) {
+        let slot = &mut self.asked[(asked.number % self.config.open_max as u64) as usize];
         if slot.open {
             self.counts.requests_given_up += 1;
         } else {
             self.unanswered += 1;
         }
         *slot = asked;
-        self.number += 1;
-        self.counts.requests += 1;
-        self.request_due = due.saturating_add(self.random.exponential(self.config.interval_ns_mean));
-        Frame::of(&request)
     }
 
     fn draw_request(&mut self, number: u64, due: u64) -> QuoteRequest {
@@ -454,6 +351,7 @@ impl ClientFlow {
             intent,
             reaction_ns,
             side: Side::from_fix(side_asked).unwrap_or(chosen),
+            again: false,
         }
     }
 
@@ -505,16 +403,17 @@ impl ClientFlow {
                 client: quote.client,
             },
         };
+        self.react_with(&asked, message, quote.header.ts_core);
+    }
+
+    /// Sends a message, so long behind the quote at `ts` as the client takes.
+    fn react_with(&mut self, asked: &Asked, message: Message, ts: u64) {
         if self.reactions.len() == self.config.open_max {
             self.counts.reactions_dropped += 1;
             return;
         }
         // A quote that is shown late, as happens live, must not bring a due time behind one already taken.
-        let due = quote
-            .header
-            .ts_core
-            .saturating_add(asked.reaction_ns)
-            .max(self.now);
+        let due = ts.saturating_add(asked.reaction_ns).max(self.now);
         self.reactions.push(Reverse(Reaction {
             due,
             number: asked.number,
@@ -548,6 +447,7 @@ impl ClientFlow {
                     ..NewOrderSingle::zeroed()
                 })
             }
+            Message::Package { .. } => self.order_package(&reaction),
             Message::Pass { quote_id, client } => {
                 self.counts.passes += 1;
                 Frame::of(&QuoteResponse {

@@ -7,7 +7,8 @@
 //!
 //! * [`VenueFlow`]: a venue's book of one instrument, as snapshots and updates, with trades and best prices.
 //! * [`paper`]: a small desk with venues and clients, to try things on.
-//! * [`ClientFlow`]: clients that ask for quotes, accept some, pass on some and let others expire.
+//! * [`ClientFlow`]: clients that ask for quotes, accept some, pass on some and let others expire; now and
+//!   then for several instruments as one.
 //! * [`Exchange`]: a venue's books with an execution side that fills orders against them, and with faults.
 //! * [`RecordedExchange`]: the same on books that somebody recorded.
 //! * [`Operator`]: a person who turns on what was halted, after a while.
@@ -30,7 +31,8 @@ mod recorded;
 mod venue;
 
 pub use client::{
-    ClientConfigError, ClientCounts, ClientFlow, ClientFlowConfig, RequestRange, UNKNOWN_INSTRUMENT,
+    ClientConfigError, ClientCounts, ClientFlow, ClientFlowConfig, PackageRange, RequestRange,
+    UNKNOWN_INSTRUMENT,
 };
 pub use exchange::{Exchange, ExchangeConfig};
 pub use execution::ExecutionConfig;

@@ -12,6 +12,8 @@ use crate::output::Results;
 const LEGEND: &str = "\
 How to read it. Every figure is from the house's side: above zero it gained, but for costs and adverse selection.
   requests, quotes   requests for one quote (FIX R) and quotes of them (FIX S); streams and their quotes apart
+  packages           requests for several instruments as one: each counts once, under (packages) where lines are instruments;
+                     its money is its legs', each in its own instrument with its own reference, hedges and marks
   hit rate           quotes that were filled, of quotes; streams not counted
   time to quote      core time of the quote less receive time of its request, quotes of dealers and streams not counted;
                      says nothing of a playback, whose core time is the recorded one
@@ -48,7 +50,9 @@ fn short(money: &str) -> &str {
 pub(super) fn print(report: &Report, results: &mut Results) -> Result<(), Failure> {
     results.line(facts(report))?;
     for grouped in &report.by {
-        let lines: Vec<&Line> = grouped.lines.iter().chain([&report.all]).collect();
+        let packages = (report.packages.requests > 0).then_some(&report.packages);
+        let lines = grouped.lines.iter().chain([&report.all]).chain(packages);
+        let lines: Vec<&Line> = lines.collect();
         for table in [outcomes(grouped.by, &lines), moneys(grouped.by, &lines)] {
             results.line("")?;
             results.line(table)?;

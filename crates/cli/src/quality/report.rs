@@ -7,7 +7,7 @@ use pinrail_report::Summary;
 use pinrail_types::{Reason, Scaled};
 use serde::Serialize;
 
-use super::seen::{Seen, UNKNOWN, worth};
+use super::seen::{PACKAGES, Seen, UNKNOWN, worth};
 use super::tally::{AtVenue, Counts, Group, Mark, Money};
 use crate::args::QualityBy;
 
@@ -20,6 +20,8 @@ pub(super) struct Report {
     pub(super) last_ts_core: u64,
     /// All together.
     pub(super) all: Line,
+    /// Of these, packages: each counts once, and is worth what its legs are.
+    pub(super) packages: Line,
     /// What was asked for, each with its lines.
     pub(super) by: Vec<Grouped>,
     pub(super) venues: Vec<VenueLine>,
@@ -174,6 +176,7 @@ pub(super) fn of(seen: &Seen, journal_id: String) -> Report {
         first_ts_core: seen.first_ts,
         last_ts_core: seen.last_ts,
         all: line(seen, "all".to_owned(), &seen.all),
+        packages: line(seen, "packages, of all".to_owned(), &seen.packages),
         by: by.collect(),
         venues: venues(seen),
         profit: profit(seen),
@@ -203,6 +206,7 @@ fn name(seen: &Seen, by: QualityBy, id: u32) -> String {
         // What a hedge traded beyond what clients had.
         (UNKNOWN, QualityBy::Client | QualityBy::Tier) => "(desk)".to_owned(),
         (UNKNOWN, _) => "(unknown)".to_owned(),
+        (PACKAGES, QualityBy::Instrument | QualityBy::Venue) => "(packages)".to_owned(),
         _ => known.unwrap_or_else(|| id.to_string()),
     }
 }

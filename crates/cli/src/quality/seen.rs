@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use pinrail_types::record::{
     AssetDef, ClientDef, EpochStart, ExecType, ExecutionReport, InstrumentDef, LastLookOutcome,
-    LastLookReport, MarkOut, MarkOutMiss, ParentOrderReport, ParentState, PartyKind, Quote, QuoteRequest,
-    QuoteRequestReject, QuoteStatusReport, StreamState, SubscriptionRequestType, TradeCaptureReport,
-    TradeReportTransType, TradeSource, VenueDef, VenueOrder,
+    LastLookReport, MarkOut, MarkOutMiss, MultilegExecutionReport, MultilegQuote, MultilegQuoteLeg,
+    MultilegQuoteReject, MultilegQuoteRequest, MultilegReportingType, ParentOrderReport, ParentState,
+    PartyKind, Quote, QuoteRequest, QuoteRequestReject, QuoteStatusReport, StreamState,
+    SubscriptionRequestType, TradeCaptureReport, TradeReportTransType, TradeSource, VenueDef, VenueOrder,
 };
 use pinrail_types::{Amount, Flags, Frame, Instrument, OutId, Px, Qty, Side, schema};
 
@@ -20,12 +21,35 @@ const REMEMBERED_MAX: usize = 1 << 20;
 const RECORDERS_MAX: usize = 1_024;
 /// In the place of an id that the journal does not say.
 pub(super) const UNKNOWN: u32 = u32::MAX;
+/// In the place of an instrument's: all packages, which are of several. Simulated clients name the one between by mistake.
+pub(super) const PACKAGES: u32 = u32::MAX - 2;
 
 /// Whom something is about.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Who {
     client: u32,
     instrument: u32,
+    is_package: bool,
+}
+
+impl Who {
+    /// Of one instrument.
+    fn alone(client: u32, instrument: u32) -> Who {
+        Who {
+            client,
+            instrument,
+            is_package: false,
+        }
+    }
+
+    /// A package as a whole.
+    fn package(client: u32) -> Who {
+        Who {
+            client,
+            instrument: PACKAGES,
+            is_package: true,
+        }
+    }
 }
 
 /// The last things that were put in, by id.
@@ -83,6 +107,8 @@ struct Cause {
 pub(super) struct Seen {
     pub(super) by: Vec<(QualityBy, BTreeMap<u32, Group>)>,
     pub(super) all: Group,
+    /// Of these, packages and their legs.
+    pub(super) packages: Group,
     pub(super) venues: BTreeMap<u32, Venue>,
     /// By instrument.
     pub(super) books: BTreeMap<u32, Book>,
@@ -108,6 +134,8 @@ pub(super) struct Seen {
     pub(super) first_ts: Option<u64>,
     pub(super) last_ts: u64,
     quotes: Recent<Quoted>,
+    /// The references of the legs of packages.
+    legs: Recent<Vec<(u32, Px)>>,
     orders: Recent<Px>,
     /// What trades at venues were measured against, for those that are taken back.
     trades: Recent<Px>,
@@ -160,6 +188,10 @@ impl Seen {
         };
         if let Some(request) = frame.get::<QuoteRequest>() {
             self.on_request(request);
+        } else if let Some(request) = frame.get::<MultilegQuoteRequest>() {
+            self.cause.is_request = true;
+            self.cause.asked_at = Some(request.ts_recv);
+            self.each(Who::package(request.client.0), |group| group.requests += 1);
         } else if let Some(start) = frame.get::<EpochStart>() {
             self.on_epoch(start);
         } else if let Some(def) = frame.get::<AssetDef>() {
@@ -196,11 +228,112 @@ impl Seen {
             self.venues.entry(order.venue.0.into()).or_default().orders += 1;
         } else if let Some(miss) = frame.get::<MarkOutMiss>() {
             self.marks_missed += miss.marks;
-        } else if let Some(look) = frame.get::<LastLookReport>()
-            && look.outcome == LastLookOutcome::Rejected.byte()
-        {
-            self.quotes.held.remove(&look.quote_id);
+        } else if let Some(look) = frame.get::<LastLookReport>() {
+            if look.outcome == LastLookOutcome::Rejected.byte() {
+                self.quotes.held.remove(&look.quote_id);
+            }
+        } else {
+            self.take_package(frame);
         }
+    }
+
+    /// Takes what is told of a package: it counts once, and is worth what its legs are.
+    fn take_package(&mut self, frame: &Frame) {
+        if let Some(quote) = frame.get::<MultilegQuote>() {
+            self.on_package_quote(quote);
+        } else if let Some(leg) = frame.get::<MultilegQuoteLeg>() {
+            self.on_leg(leg);
+        } else if let Some(reject) = frame.get::<MultilegQuoteReject>() {
+            self.each(Who::package(reject.client.0), |group| {
+                *group.refused.entry(reject.reason).or_default() += 1;
+            });
+        } else if let Some(report) = frame.get::<MultilegExecutionReport>()
+            && report.reporting_type == MultilegReportingType::Package.byte()
+        {
+            let who = Who::package(report.client.0);
+            if report.exec_type == ExecType::Trade.byte() {
+                self.each(who, |group| group.fills += 1);
+            } else if report.exec_type == ExecType::Rejected.byte() {
+                self.each(who, |group| {
+                    *group.accepts_refused.entry(report.reason).or_default() += 1;
+                });
+            }
+        }
+    }
+
+    fn on_package_quote(&mut self, quote: &MultilegQuote) {
+        let who = Who::package(quote.client.0);
+        let quoted = Quoted {
+            who,
+            ref_px: Px::NONE,
+            is_streams: false,
+        };
+        self.quotes.put(quote.quote_id, quoted);
+        self.legs.put(quote.quote_id, Vec::new());
+        self.each(who, |group| group.quotes += 1);
+        let is_of_request = self.cause.is_request && self.cause.seq == quote.header.cause;
+        let asked_at = self.cause.asked_at.filter(|_| is_of_request);
+        self.waited(who, asked_at, quote.header.ts_core);
+    }
+
+    fn on_leg(&mut self, leg: &MultilegQuoteLeg) {
+        let Some(legs) = self.legs.held.get_mut(&leg.quote_id) else {
+            self.not_valued += 1;
+            return;
+        };
+        legs.push((leg.instrument.0, leg.ref_px));
+        let client = self
+            .quotes
+            .held
+            .get(&leg.quote_id)
+            .map_or(UNKNOWN, |of| of.who.client);
+        let who = Who {
+            instrument: leg.instrument.0,
+            ..Who::package(client)
+        };
+        self.mark(who.instrument, leg.ref_px);
+        self.quoted(who, leg.ref_px, [leg.bid_px, leg.offer_px], leg.qty);
+    }
+
+    /// The time from a request to its quote.
+    fn waited(&mut self, who: Who, asked_at: Option<u64>, quoted_at: u64) {
+        let Some(ns) = asked_at.map(|asked_at| quoted_at.saturating_sub(asked_at)) else {
+            return;
+        };
+        let mut recorders = self.recorders;
+        self.each(who, |group| {
+            if group.time_to_quote.is_none() && recorders < RECORDERS_MAX {
+                recorders += 1;
+                group.time_to_quote = Some(Box::default());
+            }
+            if let Some(times) = &mut group.time_to_quote {
+                times.record_ns(ns);
+            }
+        });
+        self.recorders = recorders;
+    }
+
+    /// What the sides of a quote are worth beyond its reference.
+    fn quoted(&mut self, who: Who, ref_px: Px, [bid, offer]: [Px; 2], qty: Qty) {
+        let mut spread = 0;
+        let mut notional = 0;
+        for (px, sign) in [(bid, -1), (offer, 1)] {
+            if px == Px::NONE {
+                continue;
+            }
+            let Some((beyond, at_ref)) = self.beyond((who, ref_px), px, qty, sign) else {
+                self.not_valued += 1;
+                continue;
+            };
+            spread += beyond;
+            notional += at_ref.abs();
+        }
+        let asset = self.asset(who.instrument);
+        self.each(who, |group| {
+            let money = group.money.entry(asset).or_default();
+            money.quoted_spread += spread;
+            money.quoted_notional += notional;
+        });
     }
 
     /// Playback begins from nothing: what was held before is worth what it was worth then.
@@ -231,6 +364,9 @@ impl Seen {
     /// Does something to all groups that one is in.
     fn each(&mut self, who: Who, mut change: impl FnMut(&mut Group)) {
         change(&mut self.all);
+        if who.is_package {
+            change(&mut self.packages);
+        }
         for (by, groups) in &mut self.by {
             let key = match by {
                 QualityBy::Client => who.client,
@@ -245,10 +381,7 @@ impl Seen {
     }
 
     fn on_request(&mut self, request: &QuoteRequest) {
-        let who = Who {
-            client: request.client.0,
-            instrument: request.instrument.0,
-        };
+        let who = Who::alone(request.client.0, request.instrument.0);
         let is_once = matches!(request.subscription, 0 | b'0');
         let is_stream = request.subscription == SubscriptionRequestType::Updates.byte();
         self.cause.is_request = true;
@@ -261,10 +394,7 @@ impl Seen {
     }
 
     fn on_quote(&mut self, quote: &Quote) {
-        let who = Who {
-            client: quote.client.0,
-            instrument: quote.instrument.0,
-        };
+        let who = Who::alone(quote.client.0, quote.instrument.0);
         let is_of_request = self.cause.is_request && self.cause.seq == quote.header.cause;
         let is_streams = if is_of_request {
             self.cause.is_stream
@@ -273,7 +403,6 @@ impl Seen {
             quote.by_dealer == 0
         };
         self.mark(who.instrument, quote.ref_px);
-        let of = (who, quote.ref_px);
         self.quotes.put(
             quote.quote_id,
             Quoted {
@@ -282,39 +411,13 @@ impl Seen {
                 is_streams,
             },
         );
-        let sides = [(quote.bid_px, -1), (quote.offer_px, 1)];
-        let asked = sides.into_iter().filter(|(px, _)| *px != Px::NONE);
-        let mut spread = 0;
-        let mut notional = 0;
-        for (px, sign) in asked {
-            let Some((beyond, at_ref)) = self.beyond(of, px, quote.qty, sign) else {
-                self.not_valued += 1;
-                continue;
-            };
-            spread += beyond;
-            notional += at_ref.abs();
-        }
-        let asset = self.asset(who.instrument);
-        let waited = self.cause.asked_at.filter(|_| is_of_request);
-        let waited_ns = waited.map(|asked_at| quote.header.ts_core.saturating_sub(asked_at));
-        let mut recorders = self.recorders;
         self.each(who, |group| {
             group.quotes += u64::from(!is_streams);
             group.stream_quotes += u64::from(is_streams);
-            let money = group.money.entry(asset).or_default();
-            money.quoted_spread += spread;
-            money.quoted_notional += notional;
-            if let Some(ns) = waited_ns {
-                if group.time_to_quote.is_none() && recorders < RECORDERS_MAX {
-                    recorders += 1;
-                    group.time_to_quote = Some(Box::default());
-                }
-                if let Some(times) = &mut group.time_to_quote {
-                    times.record_ns(ns);
-                }
-            }
         });
-        self.recorders = recorders;
+        self.quoted(who, quote.ref_px, [quote.bid_px, quote.offer_px], quote.qty);
+        let asked_at = self.cause.asked_at.filter(|_| is_of_request);
+        self.waited(who, asked_at, quote.header.ts_core);
     }
 
     /// What a price is worth to who sells (`sign` 1) or buys (-1) so much beyond the reference, and what that is worth.
@@ -326,10 +429,7 @@ impl Seen {
     }
 
     fn on_reject(&mut self, reject: &QuoteRequestReject) {
-        let who = Who {
-            client: reject.client.0,
-            instrument: reject.instrument.0,
-        };
+        let who = Who::alone(reject.client.0, reject.instrument.0);
         if reject.stream == StreamState::None.byte() {
             self.each(who, |group| *group.refused.entry(reject.reason).or_default() += 1);
         }
@@ -337,23 +437,15 @@ impl Seen {
 
     fn on_end(&mut self, end: &QuoteStatusReport) {
         let quoted = self.quotes.held.remove(&end.quote_id);
-        let who = quoted.map_or(
-            Who {
-                client: end.client.0,
-                instrument: UNKNOWN,
-            },
-            |quoted| quoted.who,
-        );
+        self.legs.held.remove(&end.quote_id);
+        let who = quoted.map_or(Who::alone(end.client.0, UNKNOWN), |quoted| quoted.who);
         self.each(who, |group| *group.ended.entry(end.reason).or_default() += 1);
     }
 
     fn on_execution(&mut self, report: &ExecutionReport) {
         // Orders of the desk's own books name no quote; accepts that were malformed may not either.
         if report.exec_type == ExecType::Rejected.byte() && !report.quote_id.is_none() {
-            let who = Who {
-                client: report.client.0,
-                instrument: report.instrument.0,
-            };
+            let who = Who::alone(report.client.0, report.instrument.0);
             self.each(who, |group| {
                 *group.accepts_refused.entry(report.reason).or_default() += 1;
             });
@@ -383,10 +475,7 @@ impl Seen {
         } else {
             (trade.seller, trade.seller_fee, 1)
         };
-        let who = Who {
-            client: UNKNOWN,
-            instrument: trade.instrument.0,
-        };
+        let who = Who::alone(UNKNOWN, trade.instrument.0);
         let reference = self.last_venue_reference.unwrap_or(trade.px);
         let Some((cost, at_ref)) = self.beyond((who, reference), trade.px, trade.qty, sign) else {
             self.not_valued += 1;
@@ -410,10 +499,10 @@ impl Seen {
     }
 
     fn on_fee(&mut self, trade: &TradeCaptureReport, client: u32, fee: Amount) {
-        let who = Who {
-            client,
-            instrument: trade.instrument.0,
-        };
+        self.on_fee_of(Who::alone(client, trade.instrument.0), trade, fee);
+    }
+
+    fn on_fee_of(&mut self, who: Who, trade: &TradeCaptureReport, fee: Amount) {
         if trade.fee_asset != trade.quote {
             *self.other_fees.entry(trade.fee_asset.0).or_default() -= fee.get();
             return;
@@ -431,27 +520,39 @@ impl Seen {
         } else {
             (trade.seller, trade.seller_fee, -1)
         };
-        let quoted = self.quotes.held.remove(&trade.ref_id);
-        self.without_reference += u64::from(quoted.is_none());
+        let is_package = self.legs.held.contains_key(&trade.ref_id);
+        let quoted = self.quotes.held.get(&trade.ref_id).copied();
+        let reference = if is_package {
+            let legs = &self.legs.held[&trade.ref_id];
+            let leg = legs
+                .iter()
+                .find(|(instrument, _)| *instrument == trade.instrument.0);
+            leg.map(|(_, ref_px)| *ref_px)
+        } else {
+            // A package's other legs are to come.
+            self.quotes.held.remove(&trade.ref_id);
+            quoted.map(|quoted| quoted.ref_px)
+        };
+        self.without_reference += u64::from(reference.is_none());
         let is_streams = quoted.is_some_and(|quoted| quoted.is_streams);
-        let ref_px = quoted.map_or(trade.px, |quoted| quoted.ref_px);
+        let ref_px = reference.unwrap_or(trade.px);
         let who = Who {
-            client,
-            instrument: trade.instrument.0,
+            is_package,
+            ..Who::alone(client, trade.instrument.0)
         };
         let Some((spread, at_ref)) = self.beyond((who, ref_px), trade.px, trade.qty, sign) else {
             self.not_valued += 1;
             return;
         };
         self.each(who, |group| {
-            group.fills += u64::from(!is_streams);
+            group.fills += u64::from(!is_streams && !is_package);
             group.stream_fills += u64::from(is_streams);
             let money = group.money.entry(trade.quote.0).or_default();
             money.fills += 1;
             money.notional += trade.gross_trade_amt.get().abs();
             money.spread += spread;
         });
-        self.on_fee(trade, client, fee);
+        self.on_fee_of(who, trade, fee);
         let book = self.books.entry(who.instrument).or_default();
         book.position -= sign * trade.qty.0;
         book.cash += i128::from(sign) * trade.gross_trade_amt.get();
@@ -476,10 +577,7 @@ impl Seen {
         }
         self.without_reference += u64::from(reference.is_none());
         self.last_venue_reference = reference;
-        let who = Who {
-            client: UNKNOWN,
-            instrument: trade.instrument.0,
-        };
+        let who = Who::alone(UNKNOWN, trade.instrument.0);
         let of = (who, reference.unwrap_or(trade.px));
         let Some((cost, at_ref)) = self.beyond(of, trade.px, trade.qty, sign) else {
             self.not_valued += 1;
@@ -520,8 +618,8 @@ impl Seen {
 
     fn on_mark(&mut self, mark: &MarkOut) {
         let who = Who {
-            client: mark.client.0,
-            instrument: mark.instrument.0,
+            is_package: self.legs.held.contains_key(&mark.quote_id),
+            ..Who::alone(mark.client.0, mark.instrument.0)
         };
         let Some(side) = Side::from_fix(mark.side) else {
             self.not_valued += 1;

@@ -3,8 +3,9 @@
 use bytemuck::Zeroable;
 use pinrail_types::record::{
     AssetDef, ClientDef, EpochStart, ExecType, ExecutionReport, InstrumentDef, MarkOut, MarkOutMiss,
-    ParentOrderReport, PartyKind, Quote, QuoteRequest, QuoteRequestReject, QuoteStatusReport, StreamState,
-    TradeCaptureReport, TradeSource, VenueDef, VenueOrder,
+    MultilegExecutionReport, MultilegQuote, MultilegQuoteLeg, MultilegQuoteReject, MultilegQuoteRequest,
+    MultilegReportingType, ParentOrderReport, PartyKind, Quote, QuoteRequest, QuoteRequestReject,
+    QuoteStatusReport, StreamState, TradeCaptureReport, TradeSource, VenueDef, VenueOrder,
 };
 use pinrail_types::{
     Amount, AssetId, ClientId, Commit, Flags, Frame, InstrumentId, OutId, Px, Qty, Reason, Record, Text,
@@ -116,6 +117,17 @@ impl Journal {
 
     /// Who buys at first, then who sells, each with its fee.
     fn trade(&mut self, ref_id: u64, parties: [(PartyKind, u32, i128); 2], px: i64, qty: i64) {
+        self.trade_in(0, ref_id, parties, px, qty);
+    }
+
+    fn trade_in(
+        &mut self,
+        instrument: u32,
+        ref_id: u64,
+        parties: [(PartyKind, u32, i128); 2],
+        px: i64,
+        qty: i64,
+    ) {
         let [buyer, seller] = parties;
         let is_venue = parties.iter().any(|(kind, ..)| *kind == PartyKind::Venue);
         let source = if is_venue {
@@ -124,6 +136,7 @@ impl Journal {
             TradeSource::Quote
         };
         self.put(TradeCaptureReport {
+            instrument: InstrumentId(instrument),
             buyer: buyer.1,
             seller: seller.1,
             buyer_kind: buyer.0.byte(),
@@ -430,5 +443,164 @@ fn playback_begins_from_nothing_and_what_was_held_stays_earned() {
     assert_eq!(
         (profit.position_lots, profit.total.as_deref()),
         (0, Some("0.00016161"))
+    );
+}
+
+/// A package of two legs that is filled and one leg of it hedged, one that is passed on, and one that is refused.
+fn packages() -> Journal {
+    let mut journal = Journal::new();
+    journal.put(InstrumentDef {
+        instrument: InstrumentId(1),
+        quote: AssetId(1),
+        tick_mantissa: 1,
+        tick_exponent: -2,
+        lot_mantissa: 1,
+        lot_exponent: -5,
+        symbol: Text::new("BTC-PERP").unwrap(),
+        ..Zeroable::zeroed()
+    });
+    for n in [30, 31] {
+        let ts_recv = journal.now - 700;
+        journal.put(MultilegQuoteRequest {
+            client: ACME,
+            ts_recv,
+            ..Zeroable::zeroed()
+        });
+        journal.put(MultilegQuote {
+            quote_id: id(n),
+            client: ACME,
+            legs: 2,
+            ..Zeroable::zeroed()
+        });
+        for (instrument, prices) in [(0, [9_990, 10_012, 10_000]), (1, [8_995, Px::NONE.0, 9_000])] {
+            let [bid_px, offer_px, ref_px] = prices.map(Px);
+            journal.put(MultilegQuoteLeg {
+                quote_id: id(n),
+                instrument: InstrumentId(instrument),
+                leg: instrument as u8,
+                qty: Qty(100),
+                bid_px,
+                offer_px,
+                ref_px,
+                ..Zeroable::zeroed()
+            });
+        }
+    }
+    let report = MultilegExecutionReport {
+        client: ACME,
+        quote_id: id(30),
+        exec_type: ExecType::Trade.byte(),
+        reporting_type: MultilegReportingType::Package.byte(),
+        legs: 2,
+        ..Zeroable::zeroed()
+    };
+    journal.put(report);
+    for leg in 0..2 {
+        journal.put(MultilegExecutionReport {
+            reporting_type: MultilegReportingType::Leg.byte(),
+            leg,
+            ..report
+        });
+    }
+    journal.put_as(report, Flags::POSS_RESEND);
+    let acme = (PartyKind::Client, ACME.0, 0);
+    journal.trade(30, [acme, HOUSE], 10_012, 100);
+    journal.trade_in(1, 30, [HOUSE, acme], 8_995, 100);
+    journal.put(VenueOrder {
+        order_id: id(40),
+        ref_px: Px(9_000),
+        instrument: InstrumentId(1),
+        ..Zeroable::zeroed()
+    });
+    journal.trade_in(1, 40, [(PartyKind::Venue, 0, 0), HOUSE], 8_998, 100);
+    journal.put(MarkOut {
+        quote_id: id(30),
+        client: ACME,
+        instrument: InstrumentId(1),
+        px: Px(8_995),
+        qty: Qty(100),
+        side: b'2',
+        ref_px: Px(9_000),
+        mid_px: Px(8_990),
+        horizon_ns: 1_000,
+        ..Zeroable::zeroed()
+    });
+    journal.end(ACME, 31, Reason::ClientPassed);
+    journal.put(MultilegExecutionReport {
+        quote_id: id(31),
+        exec_type: ExecType::Rejected.byte(),
+        reason: Reason::QuoteExpired.code(),
+        legs: 0,
+        ..report
+    });
+    journal.put(MultilegQuoteRequest {
+        client: ACME,
+        ..Zeroable::zeroed()
+    });
+    journal.put(MultilegQuoteReject {
+        client: ACME,
+        reason: Reason::LegRepeated.code(),
+        ..Zeroable::zeroed()
+    });
+    // And one that is no package.
+    journal.ask(ACME, 0);
+    journal.quote(ACME, 50, [9_990, 10_012, 10_000], 100);
+    journal
+}
+
+#[test]
+fn a_package_counts_once_and_is_worth_what_its_legs_are() {
+    let report = packages().report();
+    let by_client = line(&report, "client", "acme");
+    let by_instrument = line(&report, "instrument", "(packages)");
+    for (of, others) in [(&report.packages, 0), (by_instrument, 0), (by_client, 1)] {
+        assert_eq!(
+            (of.requests, of.quotes, of.fills, of.passed),
+            (3 + others, 2 + others, 1, 1),
+            "{}",
+            of.name
+        );
+        assert_eq!(
+            (of.refused["LegRepeated"], of.accepts_refused["QuoteExpired"]),
+            (1, 1)
+        );
+        let times = of.time_to_quote.unwrap();
+        assert_eq!((times.count, times.ns_max), (2 + others, Some(700)));
+    }
+    assert_eq!(report.packages.hit_rate_pct.as_deref(), Some("50.00"));
+    // Of each leg apart: 12 and 5 ticks of 100 lots; the second was hedged at 2 ticks, and the market went 10 ticks on.
+    for (symbol, spread, hedge) in [
+        ("BTC-USD", "0.00012000", "0.00000000"),
+        ("BTC-PERP", "0.00005000", "0.00002000"),
+    ] {
+        let of = line(&report, "instrument", symbol);
+        assert_eq!(of.fills, 0, "the package's");
+        let money = &of.money[0];
+        assert_eq!((&money.spread_earned[..], &money.hedge_cost[..]), (spread, hedge));
+    }
+    let [money] = &report.packages.money[..] else {
+        panic!("{:?}", report.packages.money)
+    };
+    assert_eq!(
+        (money.fills, &money.spread_earned[..], &money.hedge_cost[..]),
+        (2, "0.00017000", "0.00002000")
+    );
+    // Twice (10 + 12) ticks of twice 10,000, and 5 of 9,000.
+    assert_eq!(money.spread_quoted_bp.as_deref(), Some("9.31"));
+    let [mark] = &money.mark_outs[..] else {
+        panic!("{:?}", money.mark_outs)
+    };
+    assert_eq!(
+        (&mark.mark_out[..], &mark.adverse_selection[..]),
+        ("-0.00005000", "0.00010000")
+    );
+    let left_out = &report.left_out;
+    assert_eq!(
+        (
+            left_out.trades_without_reference,
+            left_out.not_valued,
+            left_out.resent_reports
+        ),
+        (0, 0, 1)
     );
 }

@@ -3,17 +3,18 @@
 use std::collections::{BTreeMap, HashMap};
 
 use pinrail_types::record::{
-    ExecType, ExecutionReport, InputReject, ParentOrderReport, ParentState, PartyKind, Quote, QuoteRequest,
-    QuoteRequestReject, QuoteStatusReport, Scope, StateChange, TopOfBook, TradeCaptureReport, TradingState,
-    VenueOrder, VenueOrderReject, VenueReport,
+    ExecType, ExecutionReport, InputReject, MultilegExecutionReport, MultilegQuote, MultilegQuoteLeg,
+    MultilegQuoteReject, MultilegQuoteRequest, MultilegReportingType, ParentOrderReport, ParentState,
+    PartyKind, Quote, QuoteRequest, QuoteRequestReject, QuoteStatusReport, Scope, StateChange, TopOfBook,
+    TradeCaptureReport, TradingState, VenueOrder, VenueOrderReject, VenueReport,
 };
-use pinrail_types::{Amount, ClientId, Frame, Instrument, InstrumentId, OutId, Px, Qty, Reason, Side};
+use pinrail_types::{Amount, ClientId, Flags, Frame, Instrument, InstrumentId, OutId, Px, Qty, Reason, Side};
 use serde::Serialize;
 
 /// Counts by the name of a reason or of a state.
 pub(crate) type Counts = BTreeMap<String, u64>;
 
-/// What the clients of a tier did.
+/// What the clients of a tier did, packages included, each of which counts once; or what all did with packages alone.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Tier {
     pub(crate) requests: u64,
@@ -35,6 +36,8 @@ pub(crate) struct Book {
     pub(crate) fees: i128,
     /// What clients paid beyond the reference that their quotes were made at.
     pub(crate) spread: i128,
+    /// The same of this instrument's legs of packages.
+    pub(crate) packages: i128,
     /// What venues paid beyond the reference that hedges began at; mostly negative.
     pub(crate) hedging: i128,
     /// What all that was traded was worth at those references; a fill that nobody asked for at its own price.
@@ -62,11 +65,14 @@ pub(crate) struct Ledger {
     tier_of: Vec<u8>,
     /// The reference of each open quote.
     quotes: HashMap<OutId, Px>,
+    /// Those of the legs of each package that is quoted.
+    legs: HashMap<OutId, Vec<Px>>,
     /// The reference of each parent order, and of each order at a venue.
     references: HashMap<OutId, Px>,
     /// What became of the trades that venues reported.
     executions: HashMap<ExecKey, Told>,
     pub(crate) tiers: BTreeMap<u8, Tier>,
+    pub(crate) packages: Tier,
     pub(crate) books: Vec<Book>,
     pub(crate) request_rejects: Counts,
     pub(crate) accept_rejects: Counts,
@@ -102,9 +108,11 @@ impl Ledger {
             instruments: instruments.to_vec(),
             tier_of,
             quotes: HashMap::new(),
+            legs: HashMap::new(),
             references: HashMap::new(),
             executions: HashMap::new(),
             tiers: BTreeMap::new(),
+            packages: Tier::default(),
             books: vec![Book::default(); instruments.len()],
             request_rejects: Counts::new(),
             accept_rejects: Counts::new(),
@@ -151,6 +159,7 @@ impl Ledger {
             *self.request_rejects.entry(reason).or_default() += 1;
         } else if let Some(end) = frame.get::<QuoteStatusReport>() {
             self.quotes.remove(&end.quote_id);
+            self.legs.remove(&end.quote_id);
             *self.quote_ends.entry(name_of(end.reason)).or_default() += 1;
         } else if let Some(order) = frame.get::<VenueOrder>() {
             self.venue_orders += 1;
@@ -166,7 +175,65 @@ impl Ledger {
             *self.input_rejects.entry(name_of(reject.reason)).or_default() += 1;
         } else if let Some(change) = frame.get::<StateChange>() {
             self.on_state(change);
+        } else {
+            self.see_package(frame);
         }
+    }
+
+    /// Takes a record about a package.
+    fn see_package(&mut self, frame: &Frame) {
+        if let Some(request) = frame.get::<MultilegQuoteRequest>() {
+            self.of_package(request.client, |seen| seen.requests += 1);
+        } else if let Some(quote) = frame.get::<MultilegQuote>() {
+            self.of_package(quote.client, |seen| seen.quotes += 1);
+        } else if let Some(leg) = frame.get::<MultilegQuoteLeg>() {
+            self.legs.entry(leg.quote_id).or_default().push(leg.ref_px);
+        } else if let Some(reject) = frame.get::<MultilegQuoteReject>() {
+            let reason = self.hit(reject.reason);
+            *self.request_rejects.entry(reason).or_default() += 1;
+        } else if let Some(report) = frame.get::<MultilegExecutionReport>()
+            && !frame.flags().has(Flags::POSS_RESEND)
+        {
+            self.on_package(report);
+        }
+    }
+
+    /// Counts something in the client's tier and among packages.
+    fn of_package(&mut self, client: ClientId, count: impl Fn(&mut Tier)) {
+        count(self.tier(client));
+        count(&mut self.packages);
+    }
+
+    fn on_package(&mut self, report: &MultilegExecutionReport) {
+        let is_fill = report.exec_type == ExecType::Trade.byte();
+        if report.exec_type == ExecType::Rejected.byte() {
+            let reason = self.hit(report.reason);
+            *self.accept_rejects.entry(reason).or_default() += 1;
+        } else if is_fill && report.reporting_type == MultilegReportingType::Package.byte() {
+            self.of_package(report.client, |seen| seen.fills += 1);
+        } else if is_fill {
+            self.on_leg(report);
+        }
+    }
+
+    fn on_leg(&mut self, report: &MultilegExecutionReport) {
+        let side = Side::from_fix(report.side).expect("a fill has a side");
+        let references = self.legs.get(&report.quote_id);
+        let reference = references.and_then(|legs| legs.get(usize::from(report.leg)).copied());
+        if references.is_some_and(|legs| usize::from(report.leg) + 1 == legs.len()) {
+            self.legs.remove(&report.quote_id);
+        }
+        let (notional, gain) = self.trade(
+            report.instrument,
+            side.opposite(),
+            (report.last_px, report.last_qty),
+            reference,
+        );
+        self.books[report.instrument.index()].packages += gain;
+        self.of_package(report.client, |seen| {
+            seen.notional += notional;
+            seen.spread += gain;
+        });
     }
 
     fn tier(&mut self, client: ClientId) -> &mut Tier {

@@ -16,6 +16,8 @@ pub(crate) struct ProfitLine {
     pub(crate) name: String,
     /// What clients paid beyond the reference of their quotes.
     pub(crate) spread: String,
+    /// The same of the legs of packages.
+    pub(crate) packages: String,
     /// What fills at venues gained against the reference of their hedges, without fees.
     pub(crate) hedging: String,
     /// What venues took.
@@ -31,6 +33,7 @@ pub(crate) struct ProfitLine {
 #[derive(Clone, Copy, Default)]
 struct Sources {
     spread: i128,
+    packages: i128,
     hedging: i128,
     fees: i128,
     inventory: i128,
@@ -44,6 +47,7 @@ impl Sources {
         ProfitLine {
             name,
             spread: text(self.spread),
+            packages: text(self.packages),
             hedging: text(self.hedging),
             fees: text(self.fees),
             inventory: text(self.inventory),
@@ -55,6 +59,7 @@ impl Sources {
     fn plus(&self, other: &Sources) -> Sources {
         Sources {
             spread: self.spread + other.spread,
+            packages: self.packages + other.packages,
             hedging: self.hedging + other.hedging,
             fees: self.fees + other.fees,
             inventory: self.inventory + other.inventory,
@@ -89,7 +94,13 @@ pub(crate) fn profit(
 ) -> Result<Vec<ProfitLine>, Failure> {
     let mut lines = Vec::new();
     let mut by_asset: BTreeMap<u32, Sources> = BTreeMap::new();
-    for (id, def) in &definitions.instruments {
+    let is_listed = |id: u32| {
+        definitions
+            .listings
+            .keys()
+            .any(|(_, instrument)| *instrument == id)
+    };
+    for (id, def) in definitions.instruments.iter().filter(|(id, _)| is_listed(**id)) {
         let meta = &instruments[InstrumentId(*id).index()];
         let sources = sources(ledger, meta, held(meta.id)).ok_or_else(|| {
             Failure::Check(format!("{}: the profit's sources do not sum to it", def.symbol))
@@ -114,13 +125,14 @@ fn sources(ledger: &Ledger, meta: &Instrument, (lots, cash): (i64, i128)) -> Opt
     };
     let sources = Sources {
         spread: book.spread,
+        packages: book.packages,
         hedging: book.hedging,
         fees: -book.fees,
         inventory: book.inventory(meta)?,
         total: cash + worth,
         parent_cost: ledger.parents_cost[meta.id.index()],
     };
-    let sum = sources.spread + sources.hedging + sources.fees + sources.inventory;
+    let sum = sources.spread + sources.packages + sources.hedging + sources.fees + sources.inventory;
     (sum == sources.total).then_some(sources)
 }
 
@@ -129,6 +141,7 @@ pub(crate) fn profit_table(lines: &[ProfitLine]) -> Table {
     let mut table = Table::figures(&[
         "profit by source",
         "spread",
+        "packages",
         "hedging",
         "fees",
         "inventory",
@@ -138,6 +151,7 @@ pub(crate) fn profit_table(lines: &[ProfitLine]) -> Table {
     for line in lines {
         let amounts = [
             &line.spread,
+            &line.packages,
             &line.hedging,
             &line.fees,
             &line.inventory,

@@ -6,7 +6,7 @@ use pinrail_report::table::{Table, count, ns};
 use pinrail_sim::Fault;
 use serde::Serialize;
 
-use super::ledger::{Counts, Named};
+use super::ledger::{Counts, Named, Tier};
 use super::profit::{ProfitLine, money, profit, profit_table, short};
 use super::setup::Setup;
 use super::venues::Survey;
@@ -40,7 +40,9 @@ pub(super) struct Report {
     pub(super) accept_rejects: Counts,
     pub(super) quote_ends: Counts,
     pub(super) input_rejects: Counts,
+    /// Packages included, each of which counts once.
     pub(super) tiers: Vec<TierLine>,
+    pub(super) packages: PackagesLine,
     pub(super) hedging: HedgingLine,
     /// By instrument, and last for each asset that is quoted in.
     pub(super) profit: Vec<ProfitLine>,
@@ -67,6 +69,18 @@ pub(super) struct RecordedLine {
 #[derive(Debug, Serialize)]
 pub(super) struct TierLine {
     pub(super) tier: u8,
+    pub(super) requests: u64,
+    pub(super) quotes: u64,
+    pub(super) fills: u64,
+    /// Fills of quotes, in hundredths of a percent.
+    pub(super) hit_rate_e4: u64,
+    pub(super) notional: String,
+    pub(super) spread: String,
+}
+
+/// What all clients did with packages.
+#[derive(Debug, Serialize)]
+pub(super) struct PackagesLine {
     pub(super) requests: u64,
     pub(super) quotes: u64,
     pub(super) fills: u64,
@@ -133,6 +147,7 @@ pub(super) fn of(
         quote_ends: ledger.quote_ends.clone(),
         input_rejects: ledger.input_rejects.clone(),
         tiers: tiers.collect(),
+        packages: packages(&ledger.packages, exponent),
         hedging: HedgingLine {
             parent_orders: ledger.parents,
             ended: ledger.parents_done.clone(),
@@ -157,6 +172,17 @@ pub(super) fn of(
     })
 }
 
+fn packages(seen: &Tier, exponent: i8) -> PackagesLine {
+    PackagesLine {
+        requests: seen.requests,
+        quotes: seen.quotes,
+        fills: seen.fills,
+        hit_rate_e4: seen.fills * 10_000 / seen.quotes.max(1),
+        notional: money(seen.notional, exponent),
+        spread: money(seen.spread, exponent),
+    }
+}
+
 fn recorded(survey: &Survey, day: &Day) -> RecordedLine {
     let per_s_x10 = |n: u64, ns: u64| (u128::from(n) * 10_000_000_000 / u128::from(ns.max(1))) as u64;
     let recorded_ns = survey.last_ns - survey.first_ns;
@@ -179,6 +205,7 @@ fn check_end(setup: &Setup, day: &Day) -> Result<(), Failure> {
     require(engine.is_balanced(), "the accounts do not balance");
     require(engine.nothing_reserved(), "a reservation is open");
     require(engine.open_quotes() == 0, "a quote is open");
+    require(engine.packages() == 0, "a package is quoted");
     require(engine.open_orders().next().is_none(), "an order is open");
     require(engine.parent_orders().next().is_none(), "a parent order is open");
     require(engine.are_parents_conserved(), "a parent order is not conserved");
@@ -206,6 +233,7 @@ pub(super) fn print(report: &Report, results: &mut Results) -> Result<(), Failur
     results.line(day_table(report))?;
     for table in [
         tiers_table(report),
+        packages_table(&report.packages),
         profit_table(&report.profit),
         hedging_table(report),
     ] {
@@ -275,7 +303,7 @@ fn tiers_table(report: &Report) -> Table {
         "spread earned",
     ]);
     for tier in &report.tiers {
-        let hit_rate = format!("{}.{:02} %", tier.hit_rate_e4 / 100, tier.hit_rate_e4 % 100);
+        let hit_rate = percent(tier.hit_rate_e4);
         table.row([
             tier.tier.to_string(),
             count(tier.requests),
@@ -286,6 +314,32 @@ fn tiers_table(report: &Report) -> Table {
             short(&tier.spread).to_owned(),
         ]);
     }
+    table
+}
+
+fn percent(e4: u64) -> String {
+    format!("{}.{:02} %", e4 / 100, e4 % 100)
+}
+
+fn packages_table(packages: &PackagesLine) -> Table {
+    let mut table = Table::figures(&[
+        "of these",
+        "requests",
+        "quotes",
+        "fills",
+        "hit rate",
+        "notional",
+        "spread earned",
+    ]);
+    table.row([
+        "packages".to_owned(),
+        count(packages.requests),
+        count(packages.quotes),
+        count(packages.fills),
+        percent(packages.hit_rate_e4),
+        short(&packages.notional).to_owned(),
+        short(&packages.spread).to_owned(),
+    ]);
     table
 }
 

@@ -4,9 +4,11 @@ use std::path::{Path, PathBuf};
 
 use pinrail_engine::Bounds;
 use pinrail_sim::{
-    ClientFlowConfig, ExchangeConfig, ExecutionConfig, Fault, FaultConfig, FundamentalConfig, VenueFlowConfig,
+    ClientFlowConfig, ExchangeConfig, ExecutionConfig, Fault, FaultConfig, FundamentalConfig, PackageRange,
+    VenueFlowConfig,
 };
-use pinrail_types::{AssetId, Decimal, Grid, Instrument, InstrumentId, Px, Qty, Scaled, VenueId};
+use pinrail_types::record::LEGS_MAX;
+use pinrail_types::{AssetId, Decimal, Grid, Instrument, InstrumentId, Px, Qty, Scaled, Side, VenueId};
 use serde::Deserialize;
 
 use super::venues::{self, Survey};
@@ -34,6 +36,8 @@ struct File {
     close: Close,
     balance: Vec<Balance>,
     #[serde(default)]
+    package: Vec<Package>,
+    #[serde(default)]
     market: Vec<Market>,
     faults: Faults,
 }
@@ -52,6 +56,17 @@ struct Clients {
     view_bps_max: u16,
     /// Most that is asked for, of what the limits let pass. Left out: all of it.
     qty_max_pct: Option<u16>,
+    /// Of ten thousand requests, those for packages. Left out: none.
+    #[serde(default)]
+    packages: u16,
+}
+
+/// A unit is one step of the quantity of each leg.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Package {
+    buy: Vec<String>,
+    sell: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -77,6 +92,8 @@ struct Balance {
 #[serde(deny_unknown_fields)]
 struct Market {
     instrument: String,
+    /// The instrument whose price it follows. Left out: its price is its own.
+    follows: Option<String>,
     px: String,
     qty_mean: String,
     levels: u16,
@@ -112,7 +129,8 @@ pub(super) struct Setup {
     pub(super) config: Config,
     /// What its records say.
     pub(super) definitions: Definitions,
-    /// How venues take orders, and the books of simulated ones; seeds of fundamental prices are zero.
+    /// How venues take orders, and the books of simulated ones; the seed of a fundamental price is the id of the instrument whose
+    /// price it is.
     pub(super) exchanges: Vec<ExchangeConfig>,
     /// The clients.
     pub(super) clients: ClientFlowConfig,
@@ -175,10 +193,16 @@ impl File {
             view_e8_max: u32::from(self.clients.view_bps_max) * E8_PER_BPS as u32,
             ..flow.clients.clone()
         };
+        let is_listed = |instrument| {
+            let mut listings = config.venues.iter().flat_map(|venue| &venue.listings);
+            listings.any(|listing| listing.instrument == instrument)
+        };
+        clients.instruments.retain(|range| is_listed(range.instrument));
         for range in &mut clients.instruments {
             let most = range.qty_lots_max.0 / 100 * i64::from(self.clients.qty_max_pct.unwrap_or(100));
             range.qty_lots_max = Qty(most.min(range.qty_lots_max.0).max(range.qty_lots_min.0));
         }
+        self.packages(&mut clients, &definitions)?;
         let exchanges = self.exchanges(&definitions, &config, with_faults, recording.is_some())?;
         let levels = self.market.iter().map(|market| market.levels).max().unwrap_or(0);
         Ok(Setup {
@@ -194,6 +218,32 @@ impl File {
             definitions,
             config,
         })
+    }
+
+    /// Has clients ask for packages.
+    fn packages(&self, clients: &mut ClientFlowConfig, definitions: &Definitions) -> Result<(), String> {
+        if self.clients.packages > 10_000 {
+            let share = self.clients.packages;
+            return Err(format!("[clients] packages is {share}: expected 0 to 10000"));
+        }
+        if self.clients.packages > 0 && self.package.is_empty() {
+            return Err("[clients] packages: expected a [[package]], found none".to_owned());
+        }
+        clients.packages_e8 = u32::from(self.clients.packages) * E8_PER_BPS as u32;
+        for package in &self.package {
+            let of = package.range(clients, definitions)?;
+            clients.packages.push(of);
+        }
+        let quote_of = |instrument: &InstrumentId| definitions.instruments[&instrument.0].quote;
+        let quote = clients
+            .packages
+            .first()
+            .map(|package| quote_of(&package.legs[0].0));
+        let mut known = definitions.instruments.values();
+        clients.odd_leg = known
+            .find(|def| quote.is_some_and(|quote| quote != def.quote))
+            .map(|def| def.instrument);
+        Ok(())
     }
 
     fn exchanges(
@@ -254,6 +304,9 @@ impl File {
         let market = self.market.iter().find(|market| market.instrument == symbol);
         let market = market.ok_or_else(|| format!("expected a [[market]] of {symbol}, found none"))?;
         let meta = &instruments[instrument.index()];
+        let follows = market.follows.as_ref().unwrap_or(&symbol);
+        let moved_by = instrument_of(follows, definitions)
+            .ok_or_else(|| format!("[[market]] of {symbol} follows {follows}: expected an instrument"))?;
         Ok(VenueFlowConfig {
             venue,
             instrument,
@@ -264,11 +317,51 @@ impl File {
             trade_e8: TRADE_E8,
             own_ticks_max: market.own_ticks_max.into(),
             fundamental: FundamentalConfig {
-                seed: 0,
+                seed: moved_by.0.into(),
                 px_start: Px(steps(&meta.tick, &market.px, "px")?),
                 step_ns: u64::from(market.step_ms) * NS_PER_MS,
                 step_ticks_max: market.step_ticks_max.into(),
             },
+        })
+    }
+}
+
+/// The instrument of this symbol.
+fn instrument_of(symbol: &str, definitions: &Definitions) -> Option<InstrumentId> {
+    let mut known = definitions.instruments.values();
+    let found = known.find(|def| def.symbol.to_string() == symbol);
+    found.map(|def| def.instrument)
+}
+
+impl Package {
+    fn range(&self, clients: &ClientFlowConfig, definitions: &Definitions) -> Result<PackageRange, String> {
+        let sides = [(Side::Buy, &self.buy), (Side::Sell, &self.sell)];
+        let named = sides
+            .into_iter()
+            .flat_map(|(side, of)| of.iter().map(move |of| (side, of)));
+        let mut legs = Vec::new();
+        let mut units_max = i64::MAX;
+        for (side, symbol) in named {
+            let id = instrument_of(symbol, definitions);
+            let range = clients
+                .instruments
+                .iter()
+                .find(|range| Some(range.instrument) == id);
+            let range = range.ok_or_else(|| {
+                format!("[[package]] {symbol}: expected an instrument that is listed and has limits")
+            })?;
+            units_max = units_max.min(range.qty_lots_max.0 / range.qty_lots_step.0);
+            legs.push((range.instrument, side, range.qty_lots_step));
+        }
+        if !(2..=LEGS_MAX).contains(&legs.len()) {
+            return Err(format!(
+                "[[package]] has {} legs: expected 2 to {LEGS_MAX}",
+                legs.len()
+            ));
+        }
+        Ok(PackageRange {
+            legs,
+            units_max: Qty(units_max.max(1)),
         })
     }
 }

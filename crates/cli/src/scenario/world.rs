@@ -251,7 +251,7 @@ fn others(setup: &Setup, args: &ScenarioArgs, plan: &Plan) -> Result<Others, Fai
     })
 }
 
-/// A simulated venue. All share the price of an instrument.
+/// A simulated venue. All share the price of an instrument, and so do those that follow it.
 fn simulated(
     config: &ExchangeConfig,
     instruments: &[Instrument],
@@ -260,7 +260,7 @@ fn simulated(
 ) -> Result<Exchange, Failure> {
     let mut config = config.clone();
     for listing in &mut config.listings {
-        listing.fundamental.seed = apart(seed, 1_000 + u64::from(listing.instrument.0));
+        listing.fundamental.seed = apart(seed, 1_000 + listing.fundamental.seed);
     }
     Exchange::new(config, instruments, venue_seed, START_NS)
         .map_err(|e| Failure::Usage(format!("[[market]]: {e}")))

@@ -70,15 +70,26 @@ fn a_days_quality_is_what_its_ledger_says() {
         assert_eq!(text(money, "notional"), text(tier, "notional"));
         assert_eq!(text(money, "spread_earned"), text(tier, "spread"));
     }
+    let packages = &quality["packages"];
+    for count in ["requests", "quotes", "fills"] {
+        assert_eq!(packages[count], day["packages"][count], "{count} of packages");
+    }
+    assert_eq!(
+        text(&packages["money"][0], "spread_earned"),
+        text(&day["packages"], "spread")
+    );
     for told in quality["profit"].as_array().unwrap() {
         let ledger = day["profit"].as_array().unwrap().iter();
         let ledger = ledger
             .clone()
             .find(|line| line["name"] == told["instrument"])
             .unwrap();
-        for source in ["spread", "hedging", "fees"] {
+        for source in ["hedging", "fees"] {
             assert_eq!(text(told, source), text(ledger, source), "{source}");
         }
+        // The ledger tells packages apart.
+        let spread = units(text(ledger, "spread")) + units(text(ledger, "packages"));
+        assert_eq!(units(text(told, "spread")), spread);
         let sources = ["spread", "hedging", "fees", "inventory"].map(|source| units(text(told, source)));
         assert_eq!(sources.iter().sum::<i128>(), units(text(told, "total")), "{told}");
     }
@@ -102,14 +113,14 @@ fn a_days_quality_is_what_its_ledger_says() {
         sum(paid, |venue| units(text(venue, "fees"))),
         money(all, "hedge_fees")
     );
-    // Every fill has each mark of the desk's four, or none was to be had.
+    // Every fill has each mark of the desk's four, or none was to be had; of a package every leg.
     let marks = all["money"][0]["mark_outs"].as_array().unwrap();
     assert_eq!(marks.len(), 4);
     for mark in marks {
         let count = |key: &str| mark[key].as_u64().unwrap();
         assert_eq!(
             count("fills") + count("missing"),
-            all["fills"].as_u64().unwrap(),
+            all["money"][0]["fills"].as_u64().unwrap(),
             "{mark}"
         );
         assert!(count("fills") > 0);

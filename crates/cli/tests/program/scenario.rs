@@ -75,18 +75,26 @@ fn check(day: &Value) {
         let all = of(if key == "requests" { "rfqs" } else { key });
         assert_eq!(by_tier, all, "{key}");
     }
+    let of_packages = |key: &str| day["packages"][key].as_u64().unwrap();
+    assert!(
+        of_packages("quotes") <= of_packages("requests") && of_packages("fills") <= of_packages("quotes")
+    );
     let hedging = &day["hedging"];
     assert_eq!(hedging["parent_orders"].as_u64().unwrap(), sum(&hedging["ended"]));
     let profit = day["profit"].as_array().unwrap();
     let mut totals = 0;
     for line in profit {
         let of = |key: &str| units(&line[key]);
-        let sources = of("spread") + of("hedging") + of("fees") + of("inventory");
+        let sources = of("spread") + of("packages") + of("hedging") + of("fees") + of("inventory");
         assert_eq!(sources, of("total"), "{line}");
-        assert!(of("spread") > 0 && of("fees") < 0, "{line}");
+        assert!(
+            of("spread") > 0 && of("fees") < 0 && of("packages") >= 0,
+            "{line}"
+        );
         totals += of("total");
     }
     let last = profit.last().unwrap();
+    assert_eq!(units(&last["packages"]), units(&day["packages"]["spread"]));
     assert_eq!(
         (last["name"].as_str(), totals),
         (Some("all in USDT"), 2 * units(&last["total"]))
@@ -102,6 +110,8 @@ fn a_day_closes_out_with_faults_and_without_and_a_seed_makes_it_again() {
         assert_eq!(one["rfqs"], 2_000);
         assert!(one["fills"].as_u64() > Some(200), "{one}");
         assert!(one["hedging"]["venue_fills"].as_u64() > Some(200));
+        assert!(one["packages"]["requests"].as_u64() > Some(50), "{one}");
+        assert!(one["packages"]["fills"].as_u64() > Some(10), "{one}");
         let mut again = day(7, 2_000, on_or_off);
         again["elapsed_ns"] = one["elapsed_ns"].clone();
         assert_eq!(one, again);
@@ -113,6 +123,44 @@ fn a_day_closes_out_with_faults_and_without_and_a_seed_makes_it_again() {
     hashes.push(day(8, 2_000, "off")["output_hash"].clone());
     hashes.dedup();
     assert_eq!(hashes.len(), 3, "others for other faults and another seed");
+}
+
+#[test]
+fn packages_go_wrong_in_every_way_that_clients_know_and_are_left_out_if_nobody_asks() {
+    let built_in = include_str!("../../src/scenario/scenario.toml");
+    let dir = TempDir::new().unwrap();
+    let file = dir.path().join("mine.toml");
+    let run = |packages: &str, bad: &str| -> Value {
+        let desk = include_str!("../../src/scenario/desk.toml").replace("bad_pct = 1", bad);
+        fs::write(dir.path().join("own.toml"), desk).unwrap();
+        let scenario = built_in.replace("packages = 500", packages);
+        fs::write(&file, format!("desk = \"own.toml\"\n{scenario}")).unwrap();
+        let file = file.to_str().unwrap();
+        let args = [
+            "scenario", "--rfqs", "3000", "--hours", "1", "--json", "--config", file,
+        ];
+        let (code, stdout, stderr) = ended(&args);
+        assert_eq!(code, 0, "{stderr}");
+        serde_json::from_str(&stdout).unwrap()
+    };
+    let day = run("packages = 9000", "bad_pct = 30");
+    check(&day);
+    assert!(day["packages"]["fills"].as_u64() > Some(100), "{day}");
+    for reason in [
+        "UnknownInstrument",
+        "LegQuoteAsset",
+        "LegRatio",
+        "DuplicateQuoteReqId",
+    ] {
+        assert!(
+            day["request_rejects"][reason].as_u64() > Some(10),
+            "{reason}: {day}"
+        );
+    }
+    let none = run("packages = 0", "bad_pct = 1");
+    check(&none);
+    assert_eq!(none["packages"]["requests"], 0);
+    assert_eq!(units(&none["packages"]["spread"]), 0);
 }
 
 #[test]
@@ -177,7 +225,12 @@ fn a_journal_that_is_kept_is_one_and_is_not_gone_on_with() {
     let (code, stdout, stderr) = ended(&["journal", "stat", journal.to_str().unwrap(), "--json"]);
     assert_eq!(code, 0, "{stderr}");
     let stat: Value = serde_json::from_str(&stdout).unwrap();
-    assert_eq!(stat["types"]["QuoteRequest"]["records"], day["rfqs"], "{stat}");
+    let records = |of: &str| stat["types"][of]["records"].as_u64().unwrap_or(0);
+    assert_eq!(
+        records("QuoteRequest") + records("MultilegQuoteRequest"),
+        day["rfqs"].as_u64().unwrap(),
+        "{stat}"
+    );
     let hedging = &day["hedging"];
     assert_eq!(
         stat["types"]["VenueOrder"]["records"], hedging["venue_orders"],
@@ -191,7 +244,7 @@ fn a_journal_that_is_kept_is_one_and_is_not_gone_on_with() {
     }
     let (code, stdout, stderr) = ended(&["journal", "config", journal.to_str().unwrap()]);
     assert_eq!(code, 0, "{stderr}");
-    assert_eq!(stdout.matches("[[hedging]]").count(), 2, "{stdout}");
+    assert_eq!(stdout.matches("[[hedging]]").count(), 4, "{stdout}");
     let file = dir.path().join("again.toml");
     fs::write(&file, stdout).unwrap();
     let what_if = [
@@ -204,9 +257,9 @@ fn a_journal_that_is_kept_is_one_and_is_not_gone_on_with() {
     let (code, stdout, stderr) = ended(&what_if);
     assert_eq!(code, 0, "{stderr}");
     let same: Value = serde_json::from_str(&stdout).unwrap();
-    // Hedging ends in both instruments by a command at the end of the day.
+    // Hedging ends in all instruments by a command at the end of the day.
     let told = (&same["same"], &same["given_later"]);
-    assert_eq!(told, (&Value::Bool(true), &Value::from(2)), "{same}");
+    assert_eq!(told, (&Value::Bool(true), &Value::from(4)), "{same}");
     let (code, _, stderr) = ended(&args);
     assert_eq!(code, 2, "{stderr}");
     assert!(stderr.contains("a scenario begins a new one"), "{stderr}");
@@ -246,6 +299,22 @@ fn a_scenario_of_ones_own_is_read_and_errors_say_what_was_expected() {
         ),
         ("asset = \"ETH\"", "asset = \"XRP\"", "there is no asset \"XRP\""),
         ("slow = 200", "slow = 10001", "expected 0 to 10000"),
+        ("packages = 500", "packages = 10001", "expected 0 to 10000"),
+        (
+            "sell = [\"BTC-PERP\"]",
+            "sell = []",
+            "has 1 legs: expected 2 to 4",
+        ),
+        (
+            "sell = [\"BTC-PERP\"]",
+            "sell = [\"ETH-BTC\"]",
+            "ETH-BTC: expected an instrument that is listed",
+        ),
+        (
+            "follows = \"BTC-USDT\"",
+            "follows = \"XRP-USDT\"",
+            "follows XRP-USDT: expected an instrument",
+        ),
         ("levels = 40", "levels = 0", "levels is 0: expected 1 to 1000"),
     ] {
         assert!(built_in.contains(from), "{from}");
