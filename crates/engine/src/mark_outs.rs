@@ -22,7 +22,10 @@ const _: () = assert!(
     MARKS_PER_INPUT * 2 <= EXPIRES_PER_INPUT,
     "the room is there: a mark has two lines, the end of a quote one"
 );
-const _: () = assert!(MARKS_PER_INPUT > HORIZONS_MAX, "more than an input adds");
+const _: () = assert!(
+    MARKS_PER_INPUT > HORIZONS_MAX,
+    "more than a fill adds; those of the legs of a package may take several inputs"
+);
 
 impl<P: Pricer> Engine<P> {
     /// Sets when the market is looked at. What was still to come at other times is left out, and that told.
