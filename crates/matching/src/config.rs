@@ -11,8 +11,8 @@ pub struct Bounds {
     pub books: usize,
     /// Open orders in all books together, waiting stops included.
     pub orders: usize,
-    /// Pages of prices in all books together, for prices some hundred ticks behind the best of a side and for those of stops: 4,096
-    /// neighbouring ticks share one, and so do 64 pages that lie side by side. At least [`Bounds::PAGES_MIN`].
+    /// Pages of prices in all books together, besides two for each book: 4,096 neighbouring ticks of a side share one, and so do 64
+    /// pages that lie side by side. At least [`Bounds::PAGES_MIN`].
     pub pages: usize,
     /// Steps of one call, at least 1; see `docs/matching.md`.
     pub steps: usize,

@@ -2,7 +2,7 @@
 
 use pinrail_types::Side;
 
-use crate::tree::{Anchor, HEIGHT_MAX, Nodes, Tree, above, below, bit_of, highest, lowest, rank_at, word_of};
+use crate::tree::{Anchor, HEIGHT_MAX, Nodes, Page, Tree};
 
 /// No slot, node or level.
 pub(crate) const NIL: u32 = u32::MAX;
@@ -73,10 +73,10 @@ impl Pool {
         }
     }
 
-    /// Whether another price finds room, wherever it is: it may send words that lie side by side, so below two leaves, to the tree.
+    /// Whether another price finds room, wherever it is: its tree may grow to the height of all, and has a branch of its own then.
     #[inline]
     pub(crate) fn has_room(&self) -> bool {
-        self.nodes.room() >= 3 * (HEIGHT_MAX + 1)
+        self.nodes.room() >= 2 * HEIGHT_MAX
     }
 
     #[inline]
@@ -100,14 +100,14 @@ impl Pool {
 
     /// The home of a rank's level; `salt` is the ladder's.
     #[inline]
-    fn home(&self, rank: i64, salt: u64) -> u32 {
+    fn home(&self, rank: i64, salt: u32) -> u32 {
         let mask = self.chains.len() as u64 - 1;
-        (rank.cast_unsigned().wrapping_add(salt) & mask) as u32
+        (rank.cast_unsigned().wrapping_add(salt.into()) & mask) as u32
     }
 
     /// Where the chain of a stray begins. Ranks that have one home are mostly in different ones.
     fn chain(&self, rank: i64, owner: u32) -> usize {
-        let salted = rank.cast_unsigned().wrapping_add(salt(owner));
+        let salted = rank.cast_unsigned().wrapping_add(salt(owner).into());
         (salted.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as usize & (self.chains.len() - 1)
     }
 
@@ -168,39 +168,28 @@ impl Pool {
 }
 
 /// What the homes of a ladder's levels are shifted by, so that ladders lie apart.
-const fn salt(owner: u32) -> u64 {
-    (owner as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32
+const fn salt(owner: u32) -> u32 {
+    ((owner as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as u32
 }
-
-/// Words of a window.
-const WORDS: usize = 8;
-/// Words before the best price where a window is put anew.
-const LEAD: i64 = 2;
-/// Where the best price stands in that word of the window or behind it, the window is put anew.
-const LATE: usize = 6;
-/// The base of a window on nothing: behind every word.
-const NO_WORD: i64 = i64::MAX;
 
 /// The prices of one side that hold orders.
 ///
-/// A price's **rank** rises as it gets worse: the price itself for offers, its negative for bids. The prices next to the touch have
-/// a bit each in a **window**, the others in a tree behind it. The window stays where it is while the best price is in it, but for
-/// its last words.
+/// A price's **rank** rises as it gets worse: the price itself for offers, its negative for bids. Each has a bit in a tree, whose
+/// first page is at hand. But the best may stand **apart** from the tree: one that came to no page that was at hand, so that where
+/// prices are far between one that comes and goes at the touch moves nothing.
 #[derive(Clone, Debug)]
 #[repr(C, align(64))]
 pub(crate) struct Ladder {
     best_rank: i64,
     best_level: u32,
     owner: u32,
-    salt: u64,
+    salt: u32,
     /// Levels of it that are not at their homes.
     strays: u32,
-    /// Which words of the window are not zero.
-    used: u32,
-    /// The first word of the window; no rank is before it.
-    base: i64,
-    far: Tree,
-    words: [u64; WORDS],
+    /// The tree's first.
+    page: Page,
+    tree: Tree,
+    is_apart: bool,
 }
 
 impl Ladder {
@@ -211,11 +200,10 @@ impl Ladder {
             best_level: NIL,
             owner,
             salt: salt(owner),
+            page: Page::NONE,
+            tree: Tree::EMPTY,
             strays: 0,
-            used: 0,
-            base: NO_WORD,
-            far: Tree::EMPTY,
-            words: [0; WORDS],
+            is_apart: false,
         }
     }
 
@@ -263,83 +251,75 @@ impl Ladder {
         }
     }
 
-    /// The place of a word in the window; behind its end if it is not in it.
-    #[inline]
-    fn place(&self, word: i64) -> usize {
-        word.wrapping_sub(self.base).cast_unsigned() as usize
-    }
-
     /// The level of a rank; where it is new, an empty queue. There is room.
     #[expect(clippy::inline_always, reason = "once a message")]
     #[inline(always)]
     pub(crate) fn level_at(&mut self, pool: &mut Pool, rank: i64) -> u32 {
         let home = pool.home(rank, self.salt);
         let level = pool.level_mut(home);
+        let is_here = level.is(rank, self.owner);
         let is_free = (level.owner == NIL) & (self.strays == 0);
-        let place = self.place(word_of(rank));
+        let is_on = self.tree.is_on(self.page, rank);
+        let passes = self.is_apart & (rank <= self.best_rank);
         // Whether it is new is nothing that can be guessed: what is noted then is noted always.
-        if place < WORDS && (level.is(rank, self.owner) | is_free) {
+        if (is_here | is_free) & is_on & !passes {
             (level.rank, level.owner) = (rank, self.owner);
-            self.words[place] |= 1 << bit_of(rank);
-            self.used |= 1 << place;
-            self.best_level = if rank < self.best_rank {
-                home
-            } else {
-                self.best_level
-            };
-            self.best_rank = self.best_rank.min(rank);
+            self.tree.mark(&mut pool.nodes, self.page, rank);
+            self.note(rank, home);
+            return home;
+        }
+        if is_here {
+            return home;
+        }
+        if is_free & !is_on & !self.is_apart & (rank < self.best_rank) {
+            (level.rank, level.owner) = (rank, self.owner);
+            (self.best_rank, self.best_level, self.is_apart) = (rank, home, true);
             return home;
         }
         self.level_elsewhere(pool, rank)
     }
 
+    /// A rank that came may be the best.
+    #[inline]
+    fn note(&mut self, rank: i64, level: u32) {
+        self.best_level = if rank < self.best_rank {
+            level
+        } else {
+            self.best_level
+        };
+        self.best_rank = self.best_rank.min(rank);
+    }
+
     #[inline(never)]
     fn level_elsewhere(&mut self, pool: &mut Pool, rank: i64) -> u32 {
-        if let Some(level) = self.find(pool, rank) {
+        if self.strays > 0
+            && let Some(level) = pool.find_stray(rank, self.owner)
+        {
             return level;
         }
         let level = pool.add(rank, self.owner);
         self.strays += u32::from(pool.is_stray(level));
-        self.mark(&mut pool.nodes, rank);
-        if rank < self.best_rank {
-            (self.best_rank, self.best_level) = (rank, level);
+        let nodes = &mut pool.nodes;
+        if rank > self.best_rank {
+            self.add(nodes, rank);
+        } else {
+            if self.is_apart {
+                self.add(nodes, self.best_rank);
+            }
+            self.is_apart = !self.tree.is_on(self.page, rank);
+            if !self.is_apart {
+                self.tree.mark(nodes, self.page, rank);
+            }
         }
+        self.note(rank, level);
         level
     }
 
-    /// Notes a rank that is new.
-    fn mark(&mut self, nodes: &mut Nodes, rank: i64) {
-        let word = word_of(rank);
-        if word < self.base {
-            self.rebase(nodes, word - LEAD);
-        } else if self.place(word) >= WORDS && lowest(self.used.into()) >= LATE {
-            self.rebase(nodes, word_of(self.best_rank) - LEAD);
-        }
-        self.put(nodes, word, 1 << bit_of(rank));
-    }
-
-    /// Notes ranks of a word that is not before the window.
-    fn put(&mut self, nodes: &mut Nodes, word: i64, bits: u64) {
-        let place = self.place(word);
-        if place < WORDS {
-            self.words[place] |= bits;
-            self.used |= 1 << place;
-        } else {
-            self.far.put(nodes, word, bits);
-        }
-    }
-
-    /// Puts the window elsewhere, before all ranks or up to the first.
-    #[cold]
-    fn rebase(&mut self, nodes: &mut Nodes, base: i64) {
-        let (before, words, used) = (self.base, self.words, self.used);
-        (self.base, self.words, self.used) = (base, [0; WORDS], 0);
-        for place in (0..WORDS).filter(|place| used >> place & 1 == 1) {
-            self.put(nodes, before + place as i64, words[place]);
-        }
-        while !self.far.is_empty() && self.place(word_of(self.far.first(nodes))) < WORDS {
-            let (word, bits) = self.far.pop_first(nodes);
-            self.put(nodes, word, bits);
+    /// Adds a rank to the tree.
+    fn add(&mut self, nodes: &mut Nodes, rank: i64) {
+        let page = self.tree.add(nodes, rank);
+        if page.is_before(self.page) {
+            self.page = page;
         }
     }
 
@@ -350,148 +330,96 @@ impl Ladder {
         let rank = pool.level(level).rank;
         self.strays -= u32::from(pool.is_stray(level));
         pool.remove(level);
-        let place = self.place(word_of(rank));
-        if place >= WORDS {
-            self.far.remove(&mut pool.nodes, rank);
+        let is_best = rank == self.best_rank;
+        if is_best & self.is_apart {
+            self.is_apart = false;
+        } else if !self.tree.is_on(self.page, rank) {
+            self.tree.remove(&mut pool.nodes, rank);
             return;
+        } else if !self.tree.unmark(&mut pool.nodes, self.page, rank) {
+            self.turn(&pool.nodes);
         }
-        let word = self.words[place] & !(1 << bit_of(rank));
-        self.words[place] = word;
-        self.used &= !(u32::from(word == 0) << place);
-        if rank == self.best_rank {
+        if is_best {
             self.find_best(pool);
         }
     }
 
+    /// The first page is gone.
+    #[inline(never)]
+    fn turn(&mut self, nodes: &Nodes) {
+        self.page = self.tree.first_page(nodes);
+    }
+
     /// The best rank is gone.
     #[inline]
-    fn find_best(&mut self, pool: &mut Pool) {
-        let mut place = lowest(self.used.into());
-        if place >= LATE {
-            self.find_best_late(pool);
-            if self.used == 0 {
-                return;
-            }
-            place = lowest(self.used.into());
-        }
-        self.best_rank = rank_at(self.base + place as i64, lowest(self.words[place]));
+    fn find_best(&mut self, pool: &Pool) {
+        self.best_rank = self.first_in_tree(&pool.nodes);
         self.best_level = self.level(pool, self.best_rank);
     }
 
-    /// The best rank is late in the window, or there is none.
-    #[inline(never)]
-    fn find_best_late(&mut self, pool: &mut Pool) {
-        if !self.far.is_empty() {
-            let first = match self.used {
-                0 => word_of(self.far.first(&pool.nodes)),
-                used => self.base + lowest(used.into()) as i64,
-            };
-            self.rebase(&mut pool.nodes, first - LEAD);
-        } else if self.used == 0 {
-            (self.best_rank, self.best_level, self.base) = (NO_RANK, NIL, NO_WORD);
+    #[inline]
+    fn first_in_tree(&self, nodes: &Nodes) -> i64 {
+        if self.tree.is_empty() {
+            return NO_RANK;
         }
+        self.tree.first_on(nodes, self.page)
     }
 
-    /// Where the window and the tree stand: what does not follow from the orders.
-    pub(crate) fn shape(&self) -> Shape {
-        Shape {
-            base: self.base,
-            anchor: self.far.anchor(),
-        }
+    /// Where its tree stands, and whether the best price is apart: what does not follow from the orders.
+    pub(crate) fn shape(&self) -> (Option<Anchor>, bool) {
+        (self.tree.anchor(), self.is_apart)
     }
 
-    /// Puts an empty ladder's window and tree where they stood; false if they can't be there.
-    pub(crate) fn restore(&mut self, pool: &mut Pool, shape: Shape) -> bool {
-        self.base = shape.base;
-        shape
-            .anchor
-            .is_none_or(|anchor| self.far.restore(&mut pool.nodes, anchor))
+    /// Makes an empty ladder one of that shape; false if there is none.
+    pub(crate) fn restore(&mut self, pool: &mut Pool, anchor: Option<Anchor>, is_apart: bool) -> bool {
+        self.is_apart = is_apart;
+        anchor.is_none_or(|anchor| self.tree.restore(&mut pool.nodes, anchor))
     }
 
-    /// The level of a rank that is read back. [`None`] if there is no room, or it is before the window.
+    /// The level of a rank that is read back, the best first. [`None`] if there is no room.
     pub(crate) fn level_read(&mut self, pool: &mut Pool, rank: i64) -> Option<u32> {
         if let Some(level) = self.find(pool, rank) {
             return Some(level);
         }
-        let word = word_of(rank);
-        let fits = self.place(word) < WORDS || pool.nodes.room() >= self.far.needs(&pool.nodes, word);
-        if word < self.base || !fits {
+        let is_apart = self.is_apart && self.is_empty();
+        if !is_apart && pool.nodes.room() < self.tree.needs(&pool.nodes, rank) {
             return None;
         }
         let level = pool.add(rank, self.owner);
         self.strays += u32::from(pool.is_stray(level));
-        self.put(&mut pool.nodes, word, 1 << bit_of(rank));
-        if rank < self.best_rank {
-            (self.best_rank, self.best_level) = (rank, level);
+        if !is_apart {
+            self.add(&mut pool.nodes, rank);
         }
+        self.note(rank, level);
         Some(level)
     }
 
-    /// Whether what was read back is what a ladder comes to that began so.
-    pub(crate) fn is_sound(&self, pool: &Pool, shape: Shape) -> bool {
-        let has_base = self.base != NO_WORD;
-        let has_window = self.used != 0;
-        has_base == has_window
-            && (has_window || self.far.is_empty())
-            && shape.anchor.is_some() == !self.far.is_empty()
-            && self.far.is_sound(&pool.nodes)
+    /// Whether what was read back is what a ladder comes to whose tree stood there.
+    pub(crate) fn is_sound(&self, pool: &Pool, anchor: Option<Anchor>) -> bool {
+        anchor == self.tree.anchor() && self.tree.is_sound(&pool.nodes) && !(self.is_apart && self.is_empty())
     }
 
     /// The next worse level behind one that holds orders, or [`NIL`].
     pub(crate) fn next(&self, pool: &Pool, level: u32) -> u32 {
-        self.level(pool, self.next_rank(&pool.nodes, pool.level(level).rank))
-    }
-
-    fn next_rank(&self, nodes: &Nodes, rank: i64) -> i64 {
-        let place = self.place(word_of(rank));
-        if place >= WORDS {
-            return self.far.next(nodes, rank);
-        }
-        let bits = above(self.words[place], bit_of(rank));
-        if bits != 0 {
-            return rank_at(word_of(rank), lowest(bits));
-        }
-        match above(self.used.into(), place) {
-            0 => self.far.first(nodes),
-            used => self.rank_in(lowest(used), lowest),
-        }
+        let rank = pool.level(level).rank;
+        let next = if self.is_apart && rank == self.best_rank {
+            self.first_in_tree(&pool.nodes)
+        } else {
+            self.tree.next(&pool.nodes, rank)
+        };
+        self.level(pool, next)
     }
 
     /// The next better level before one that holds orders, or [`NIL`].
     pub(crate) fn previous(&self, pool: &Pool, level: u32) -> u32 {
-        self.level(pool, self.previous_rank(&pool.nodes, pool.level(level).rank))
-    }
-
-    fn previous_rank(&self, nodes: &Nodes, rank: i64) -> i64 {
-        let place = self.place(word_of(rank));
-        if place >= WORDS {
-            return match self.far.previous(nodes, rank) {
-                NO_RANK => self.rank_in(highest(self.used.into()), highest),
-                rank => rank,
-            };
+        if level == self.best_level {
+            return NIL;
         }
-        let bits = below(self.words[place], bit_of(rank));
-        if bits != 0 {
-            return rank_at(word_of(rank), highest(bits));
-        }
-        match below(self.used.into(), place) {
-            0 => NO_RANK,
-            used => self.rank_in(highest(used), highest),
+        match self.tree.previous(&pool.nodes, pool.level(level).rank) {
+            NO_RANK => self.best_level,
+            rank => self.level(pool, rank),
         }
     }
-
-    /// The first or last rank of a word of the window that is not zero.
-    fn rank_in(&self, place: usize, end: fn(u64) -> usize) -> i64 {
-        rank_at(self.base + place as i64, end(self.words[place]))
-    }
-}
-
-/// Where a ladder's prices are noted.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Shape {
-    /// The first word of its window.
-    pub(crate) base: i64,
-    pub(crate) anchor: Option<Anchor>,
 }
 
 /// The prices at which stops wait: a tree alone.
@@ -535,33 +463,29 @@ impl StopLadder {
         if let Some(level) = self.find(pool, rank) {
             return level;
         }
-        self.tree.put(&mut pool.nodes, word_of(rank), 1 << bit_of(rank));
+        self.tree.add(&mut pool.nodes, rank);
         pool.add(rank, self.owner)
     }
 
-    /// As [`Ladder::shape`].
-    pub(crate) fn shape(&self) -> Shape {
-        Shape {
-            base: NO_WORD,
-            anchor: self.tree.anchor(),
-        }
+    /// As [`Ladder::anchor`].
+    pub(crate) fn anchor(&self) -> Option<Anchor> {
+        self.tree.anchor()
     }
 
     /// As [`Ladder::restore`].
-    pub(crate) fn restore(&mut self, pool: &mut Pool, shape: Shape) -> bool {
-        let is_restored = |anchor| self.tree.restore(&mut pool.nodes, anchor);
-        shape.base == NO_WORD && shape.anchor.is_none_or(is_restored)
+    pub(crate) fn restore(&mut self, pool: &mut Pool, anchor: Option<Anchor>) -> bool {
+        anchor.is_none_or(|anchor| self.tree.restore(&mut pool.nodes, anchor))
     }
 
     /// As [`Ladder::level_read`].
     pub(crate) fn level_read(&mut self, pool: &mut Pool, rank: i64) -> Option<u32> {
-        let has_room = pool.nodes.room() >= self.tree.needs(&pool.nodes, word_of(rank));
+        let has_room = pool.nodes.room() >= self.tree.needs(&pool.nodes, rank);
         has_room.then(|| self.level_at(pool, rank))
     }
 
     /// As [`Ladder::is_sound`].
-    pub(crate) fn is_sound(&self, pool: &Pool, shape: Shape) -> bool {
-        shape.anchor.is_some() == !self.tree.is_empty() && self.tree.is_sound(&pool.nodes)
+    pub(crate) fn is_sound(&self, pool: &Pool, anchor: Option<Anchor>) -> bool {
+        anchor == self.tree.anchor() && self.tree.is_sound(&pool.nodes)
     }
 
     /// Takes out a level that holds no orders any more.

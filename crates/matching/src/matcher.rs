@@ -58,7 +58,8 @@ impl Matcher {
             shelf: Shelf {
                 slab: Slab::new(bounds.orders),
                 queues: Queues::new(bounds.orders, Pool::places(bounds.orders)),
-                pool: Pool::new(bounds.orders, bounds.pages),
+                // Each side of a book holds a page while it has a price.
+                pool: Pool::new(bounds.orders, bounds.pages + 2 * bounds.books),
                 expiries: Expiries::new(bounds.orders),
                 stops: (0..books).map(stop_ladders).collect(),
             },

@@ -5,7 +5,7 @@ use pinrail_types::state::{StateError, Visitor};
 use pinrail_types::{ClientId, InstrumentId, Px, Qty, SessionId, Side};
 
 use crate::book::{Book, Open, Shelf, at, stop_ladder};
-use crate::level::{NIL, Shape, rank_of};
+use crate::level::{NIL, rank_of};
 use crate::matcher::Matcher;
 use crate::order::{MassCancel, NewOrder, Phase};
 use crate::reach::Reach;
@@ -58,14 +58,23 @@ impl Matcher {
         ladder: usize,
         visitor: &mut impl Visitor,
     ) -> Result<(), StateError> {
-        let mut shape = match ladder {
+        let (anchor, mut is_apart) = match ladder {
             0 | 1 => self.books[book as usize].sides[ladder].shape(),
-            stop => self.shelf.stops[book as usize][stop - 2].shape(),
+            stop => (self.shelf.stops[book as usize][stop - 2].anchor(), false),
         };
-        shape.visit(visitor)?;
+        visitor.flag(&mut is_apart)?;
+        let mut has_tree = anchor.is_some();
+        visitor.flag(&mut has_tree)?;
+        let mut anchor = anchor.unwrap_or(Anchor { bias: 0, height: 0 });
+        if has_tree {
+            visitor.word(&mut anchor.bias)?;
+            visitor.u32(&mut anchor.height)?;
+        }
+        let bias = anchor.bias;
+        let anchor = has_tree.then_some(anchor);
         let is_loading = visitor.is_loading();
-        if is_loading && !self.restore(book as usize, ladder, shape) {
-            return Err(visitor.bad(shape.base.cast_unsigned(), "where prices are noted"));
+        if is_loading && !self.restore(book as usize, ladder, anchor, is_apart) {
+            return Err(visitor.bad(bias, "the anchor of a tree of prices"));
         }
         let mut slots = if is_loading {
             Vec::new()
@@ -82,25 +91,25 @@ impl Matcher {
                 self.put_back(slot, ladder, &mut last_rank, visitor)?;
             }
         }
-        if is_loading && !self.is_sound(book as usize, ladder, shape) {
-            return Err(visitor.bad(shape.base.cast_unsigned(), "prices where they are noted"));
+        if is_loading && !self.is_sound(book as usize, ladder, anchor) {
+            return Err(visitor.bad(bias, "the anchor of its prices' tree"));
         }
         Ok(())
     }
 
-    fn restore(&mut self, book: usize, ladder: usize, shape: Shape) -> bool {
+    fn restore(&mut self, book: usize, ladder: usize, anchor: Option<Anchor>, is_apart: bool) -> bool {
         let pool = &mut self.shelf.pool;
         match ladder {
-            0 | 1 => self.books[book].sides[ladder].restore(pool, shape),
-            stop => self.shelf.stops[book][stop - 2].restore(pool, shape),
+            0 | 1 => self.books[book].sides[ladder].restore(pool, anchor, is_apart),
+            stop => !is_apart && self.shelf.stops[book][stop - 2].restore(pool, anchor),
         }
     }
 
-    fn is_sound(&self, book: usize, ladder: usize, shape: Shape) -> bool {
+    fn is_sound(&self, book: usize, ladder: usize, anchor: Option<Anchor>) -> bool {
         let pool = &self.shelf.pool;
         match ladder {
-            0 | 1 => self.books[book].sides[ladder].is_sound(pool, shape),
-            stop => self.shelf.stops[book][stop - 2].is_sound(pool, shape),
+            0 | 1 => self.books[book].sides[ladder].is_sound(pool, anchor),
+            stop => self.shelf.stops[book][stop - 2].is_sound(pool, anchor),
         }
     }
 
@@ -179,21 +188,6 @@ impl Matcher {
             canceling.visit(shelf, books as usize, visitor)?;
             work.canceling = Some(canceling);
         }
-        Ok(())
-    }
-}
-
-impl Shape {
-    fn visit(&mut self, visitor: &mut impl Visitor) -> Result<(), StateError> {
-        visitor.signed(&mut self.base)?;
-        let mut has_tree = self.anchor.is_some();
-        visitor.flag(&mut has_tree)?;
-        let mut anchor = self.anchor.unwrap_or(Anchor { bias: 0, height: 0 });
-        if has_tree {
-            visitor.word(&mut anchor.bias)?;
-            visitor.u32(&mut anchor.height)?;
-        }
-        self.anchor = has_tree.then_some(anchor);
         Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! The prices that lie far from the touch: a tree that is only as high as they lie apart.
+//! The prices that hold orders: a tree of bits that is only as high as they lie apart.
 
 use crate::level::{NIL, NO_RANK};
 
@@ -14,23 +14,23 @@ const MIDDLE: u64 = 32 * (((1 << 60) - 1) / DIGIT);
 
 /// The word that has a rank's bit: 64 neighbours share one.
 #[inline]
-pub(crate) const fn word_of(rank: i64) -> i64 {
+const fn word_of(rank: i64) -> i64 {
     rank >> BITS
 }
 
 /// A rank's bit in its word.
 #[inline]
-pub(crate) const fn bit_of(rank: i64) -> usize {
+const fn bit_of(rank: i64) -> usize {
     (rank.cast_unsigned() & DIGIT) as usize
 }
 
 /// The rank that has a bit of a word.
 #[inline]
-pub(crate) const fn rank_at(word: i64, bit: usize) -> i64 {
+const fn rank_at(word: i64, bit: usize) -> i64 {
     word << BITS | bit as i64
 }
 
-/// A node of any tree: which children it has, and they: nodes below it, or words below a leaf. None of the words is zero.
+/// A node of any tree: which children it has, and they: nodes below it, or words below a leaf. A word that it has not is zero.
 #[derive(Clone, Copy, Debug)]
 struct Node {
     bits: u64,
@@ -49,7 +49,7 @@ impl Nodes {
         // Not zero: memory that was never written would fault when it is first used.
         let none = Node {
             bits: !0,
-            children: [!0; FANOUT],
+            children: [0; FANOUT],
         };
         Nodes {
             nodes: vec![none; nodes].into_boxed_slice(),
@@ -75,6 +75,24 @@ impl Nodes {
         &self.nodes[node as usize]
     }
 
+    /// Adds ranks of a word below a leaf.
+    #[inline]
+    fn mark(&mut self, leaf: u32, digit: usize, bits: u64) {
+        let node = &mut self.nodes[leaf as usize];
+        node.bits |= 1 << digit;
+        node.children[digit] |= bits;
+    }
+
+    /// Takes out a rank of a word below a leaf: whether the leaf has another.
+    #[inline]
+    fn unmark(&mut self, leaf: u32, digit: usize, bit: usize) -> bool {
+        let node = &mut self.nodes[leaf as usize];
+        let word = node.children[digit] & !(1 << bit);
+        node.children[digit] = word;
+        node.bits &= !(u64::from(word == 0) << digit);
+        node.bits != 0
+    }
+
     fn put(&mut self, node: u32, digit: usize, child: u64) {
         let node = &mut self.nodes[node as usize];
         node.bits |= 1 << digit;
@@ -87,8 +105,29 @@ impl Nodes {
     }
 }
 
-/// What of a tree does not follow from its ranks.
+/// A leaf of a tree, and what stands above its digits in the keys of its words.
 #[derive(Clone, Copy, Debug)]
+pub(crate) struct Page {
+    key: u64,
+    leaf: u32,
+}
+
+impl Page {
+    /// No rank is on it.
+    pub(crate) const NONE: Page = Page {
+        key: u64::MAX,
+        leaf: NIL,
+    };
+
+    /// Whether its ranks are lower; all are before none.
+    #[inline]
+    pub(crate) fn is_before(self, other: Page) -> bool {
+        self.key < other.key
+    }
+}
+
+/// What of a tree does not follow from its ranks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Anchor {
     pub(crate) bias: u64,
     pub(crate) height: u32,
@@ -147,12 +186,12 @@ impl Tree {
         true
     }
 
-    /// How many nodes a word will take.
-    pub(crate) fn needs(&self, nodes: &Nodes, word: i64) -> usize {
+    /// How many nodes a rank will take.
+    pub(crate) fn needs(&self, nodes: &Nodes, rank: i64) -> usize {
         if self.is_empty() {
             return 1;
         }
-        let key = self.key(word);
+        let key = self.key(word_of(rank));
         let (mut height, mut prefix) = (self.height, self.prefix);
         while key >> (BITS * (height + 1)) != prefix {
             prefix >>= BITS;
@@ -186,17 +225,64 @@ impl Tree {
         (key >> (BITS * height) & DIGIT) as usize
     }
 
-    /// Adds ranks of one word. There is room.
-    pub(crate) fn put(&mut self, nodes: &mut Nodes, word: i64, bits: u64) {
+    /// Whether a rank is on a page, or would be.
+    #[inline]
+    pub(crate) fn is_on(&self, page: Page, rank: i64) -> bool {
+        self.key(word_of(rank)) >> BITS == page.key
+    }
+
+    /// Adds a rank that is on a page.
+    #[inline]
+    pub(crate) fn mark(&self, nodes: &mut Nodes, page: Page, rank: i64) {
+        let digit = Tree::digit(self.key(word_of(rank)), 0);
+        nodes.mark(page.leaf, digit, 1 << bit_of(rank));
+    }
+
+    /// Takes out a rank that is on a page: whether the page is still there.
+    #[inline]
+    pub(crate) fn unmark(&mut self, nodes: &mut Nodes, page: Page, rank: i64) -> bool {
+        let key = self.key(word_of(rank));
+        let is_there = nodes.unmark(page.leaf, Tree::digit(key, 0), bit_of(rank));
+        if !is_there {
+            self.drop_leaf(nodes, key);
+        }
+        is_there
+    }
+
+    /// The lowest rank on a page.
+    #[inline]
+    pub(crate) fn first_on(&self, nodes: &Nodes, page: Page) -> i64 {
+        let node = nodes.node(page.leaf.into());
+        let digit = lowest(node.bits);
+        self.rank(page.key << BITS | digit as u64, lowest(node.children[digit]))
+    }
+
+    /// The page of the lowest rank; [`Page::NONE`] if there is none.
+    pub(crate) fn first_page(&self, nodes: &Nodes) -> Page {
+        if self.is_empty() {
+            return Page::NONE;
+        }
+        let (mut leaf, mut key) = (self.root, self.prefix);
+        for _ in 0..self.height {
+            let node = nodes.node(leaf.into());
+            let digit = lowest(node.bits);
+            key = key << BITS | digit as u64;
+            leaf = node.children[digit] as u32;
+        }
+        Page { key, leaf }
+    }
+
+    /// Adds a rank: its page. There is room.
+    pub(crate) fn add(&mut self, nodes: &mut Nodes, rank: i64) -> Page {
         if self.is_empty() {
             *self = Tree {
                 root: nodes.add(),
                 height: 0,
                 prefix: MIDDLE >> BITS,
-                bias: MIDDLE.wrapping_sub(word.cast_unsigned()),
+                bias: MIDDLE.wrapping_sub(word_of(rank).cast_unsigned()),
             };
         }
-        let key = self.key(word);
+        let key = self.key(word_of(rank));
         while key >> (BITS * (self.height + 1)) != self.prefix {
             let root = nodes.add();
             nodes.put(root, (self.prefix & DIGIT) as usize, self.root.into());
@@ -216,9 +302,12 @@ impl Tree {
                 }
             };
         }
-        let digit = Tree::digit(key, 0);
-        let there = nodes.child(at, digit).unwrap_or(0);
-        nodes.put(at, digit, there | bits);
+        let page = Page {
+            key: key >> BITS,
+            leaf: at,
+        };
+        self.mark(nodes, page, rank);
+        page
     }
 
     /// The nodes above a key that is in the tree, by height.
@@ -235,35 +324,29 @@ impl Tree {
     /// Takes out a rank that is in it.
     pub(crate) fn remove(&mut self, nodes: &mut Nodes, rank: i64) {
         let key = self.key(word_of(rank));
-        let path = self.path(nodes, key);
-        let word = &mut nodes.nodes[path[0] as usize].children[Tree::digit(key, 0)];
-        *word &= !(1 << bit_of(rank));
-        if *word == 0 {
-            self.drop_word(nodes, key, &path);
+        let [leaf, ..] = self.path(nodes, key);
+        if !nodes.unmark(leaf, Tree::digit(key, 0), bit_of(rank)) {
+            self.drop_leaf(nodes, key);
         }
     }
 
-    fn drop_word(&mut self, nodes: &mut Nodes, key: u64, path: &[u32; HEIGHT_MAX + 1]) {
-        for height in 0..=self.height {
+    /// A leaf has no rank left.
+    #[inline(never)]
+    fn drop_leaf(&mut self, nodes: &mut Nodes, key: u64) {
+        let path = self.path(nodes, key);
+        nodes.free.push(path[0]);
+        for height in 1..=self.height {
             let at = path[height as usize];
-            let bits = &mut nodes.nodes[at as usize].bits;
-            *bits &= !(1 << Tree::digit(key, height));
-            if *bits != 0 {
+            let node = &mut nodes.nodes[at as usize];
+            let digit = Tree::digit(key, height);
+            node.bits &= !(1 << digit);
+            node.children[digit] = 0;
+            if node.bits != 0 {
                 return;
             }
             nodes.free.push(at);
         }
         *self = Tree::EMPTY;
-    }
-
-    /// Takes out the first word and its ranks. It is not empty.
-    pub(crate) fn pop_first(&mut self, nodes: &mut Nodes) -> (i64, u64) {
-        let word = word_of(self.first(nodes));
-        let key = self.key(word);
-        let path = self.path(nodes, key);
-        let bits = nodes.node(path[0].into()).children[Tree::digit(key, 0)];
-        self.drop_word(nodes, key, &path);
-        (word, bits)
     }
 
     /// The lowest rank; [`NO_RANK`] if there is none.
@@ -326,25 +409,25 @@ impl Tree {
 
 /// The highest bit.
 #[inline]
-pub(crate) fn highest(bits: u64) -> usize {
+fn highest(bits: u64) -> usize {
     63 - bits.leading_zeros() as usize
 }
 
 /// The lowest bit.
 #[inline]
-pub(crate) fn lowest(bits: u64) -> usize {
+fn lowest(bits: u64) -> usize {
     bits.trailing_zeros() as usize
 }
 
 /// The bits above one.
 #[inline]
-pub(crate) fn above(bits: u64, bit: usize) -> u64 {
+fn above(bits: u64, bit: usize) -> u64 {
     bits & (!1 << bit)
 }
 
 /// The bits below one.
 #[inline]
-pub(crate) fn below(bits: u64, bit: usize) -> u64 {
+fn below(bits: u64, bit: usize) -> u64 {
     bits & ((1 << bit) - 1)
 }
 
@@ -387,19 +470,25 @@ mod tests {
             let mut model = BTreeSet::new();
             for (rank, op) in ops {
                 let rank = (rank + offset / 2).clamp(-(1 << 52), 1 << 52);
-                let room = nodes.room();
-                let needs = tree.needs(&nodes, word_of(rank));
+                let (room, page) = (nodes.room(), tree.first_page(&nodes));
+                let needs = tree.needs(&nodes, rank);
                 match op {
-                    0 | 1 if model.remove(&rank) => tree.remove(&mut nodes, rank),
-                    2 if !model.is_empty() => {
-                        let (word, bits) = tree.pop_first(&mut nodes);
-                        let first = model.iter().filter(|rank| word_of(**rank) == word);
-                        prop_assert_eq!(bits, first.fold(0, |bits, rank| bits | 1 << bit_of(*rank)));
-                        model.retain(|rank| word_of(*rank) != word);
+                    0 if model.remove(&rank) => tree.remove(&mut nodes, rank),
+                    1 | 2 => if let Some(first) = model.pop_first() {
+                        prop_assert!(tree.is_on(page, first));
+                        prop_assert_eq!(tree.first_on(&nodes, page), first);
+                        let is_there = tree.unmark(&mut nodes, page, first);
+                        prop_assert_eq!(is_there, tree.is_on(tree.first_page(&nodes), first));
+                    },
+                    3 if tree.is_on(page, rank) => {
+                        prop_assert_eq!(needs, 0);
+                        model.insert(rank);
+                        tree.mark(&mut nodes, page, rank);
                     }
                     _ if needs <= room => {
                         model.insert(rank);
-                        tree.put(&mut nodes, word_of(rank), 1 << bit_of(rank));
+                        let page = tree.add(&mut nodes, rank);
+                        prop_assert!(tree.is_on(page, rank) && !tree.is_on(Page::NONE, rank));
                         prop_assert_eq!(nodes.room(), room - needs);
                     }
                     _ => {}
@@ -412,6 +501,7 @@ mod tests {
             }
             prop_assert!(tree.is_empty());
             prop_assert_eq!(nodes.room(), NODES);
+            prop_assert!(nodes.nodes.iter().all(|node| node.children == [0; FANOUT]));
         }
     }
 
@@ -419,11 +509,11 @@ mod tests {
     fn a_tree_is_no_higher_than_its_prices_lie_apart() {
         let mut nodes = Nodes::new(NODES);
         let mut tree = Tree::EMPTY;
-        tree.put(&mut nodes, 1_000_000, 1);
-        tree.put(&mut nodes, 1_000_000 + 30, 1);
+        tree.add(&mut nodes, 1_000_000);
+        tree.add(&mut nodes, 1_000_000 + 30 * 64);
         assert_eq!((tree.height, nodes.room()), (0, NODES - 1));
-        tree.put(&mut nodes, 1_000_000 + 30 * 64, 1);
-        tree.put(&mut nodes, 1_000_000 - 30 * 64, 1);
+        tree.add(&mut nodes, 1_000_000 + 30 * 4096);
+        tree.add(&mut nodes, 1_000_000 - 30 * 4096);
         assert_eq!((tree.height, nodes.room()), (1, NODES - 4));
     }
 }
