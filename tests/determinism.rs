@@ -236,14 +236,14 @@ fn outputs_are_those_of_this_behaviour_version_in_every_build() {
     let pinned = Outcome {
         outputs: 61_181,
         output_hash: 0x09fc_194d_e120_0e83,
-        state_hash: 0xe5d7_bd27_db07_e0b6,
+        state_hash: 0x5373_9b04_a5de_d2bc,
     };
     assert_eq!((BEHAVIOUR_VERSION, outcome), (7, pinned));
     let (outcome, _) = run(&inputs(), &makers);
     let pinned = Outcome {
         outputs: 85_586,
         output_hash: 0xd8c4_3d6b_5b12_6933,
-        state_hash: 0xff83_d81f_d9d4_f414,
+        state_hash: 0xb023_3d42_00de_fed6,
     };
     assert_eq!(outcome, pinned, "with a strategy");
     let (outcome, _) = run(&inputs_of_a_book(), &honest);

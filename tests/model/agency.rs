@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use bytemuck::Zeroable;
-use pinrail_engine::{Engine, Out};
+use pinrail_engine::Engine;
 use pinrail_types::record::{
     AgencyDef, ExecType, ExecutionReport, HandlInst, NewOrderSingle, OrdStatus, OrdType, OrderAverage,
     ParentOrderReport, TimeInForce, TradeCaptureReport, TradeSource, VenueReport,
