@@ -196,12 +196,12 @@ impl<P: Pricer> Engine<P> {
 
     /// Why the engine asks by itself to cancel an order now, if it does.
     fn why_cancel(&self, held: &OpenOrder) -> Option<Reason> {
-        let slot = self.orders.find(held.order_id)?;
-        if held.is_canceling || self.is_put_off(slot) {
-            None
-        } else {
-            self.why_gone(held)
+        if held.is_canceling {
+            return None;
         }
+        let why = self.why_gone(held)?;
+        let slot = self.orders.find(held.order_id)?;
+        (!self.is_put_off(slot)).then_some(why)
     }
 
     /// Why an order must not be there, if so: it is of another epoch, a trading state forbids it, or a person had it

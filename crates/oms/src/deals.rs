@@ -215,15 +215,12 @@ mod tests {
                 let found = deals.find_request(ClientId(client), &named);
                 let held = found.map(|slot| deals.iter().find(|(at, _)| *at == slot).unwrap().1.request_id.seq);
                 prop_assert_eq!(held, model.get(&(client, name)).copied());
-                match found {
-                    Some(slot) => {
-                        deals.remove(slot);
-                        model.remove(&(client, name));
-                    }
-                    None => {
-                        deals.add(&deal(client, name, seq));
-                        model.insert((client, name), seq);
-                    }
+                if let Some(slot) = found {
+                    deals.remove(slot);
+                    model.remove(&(client, name));
+                } else {
+                    deals.add(&deal(client, name, seq));
+                    model.insert((client, name), seq);
                 }
                 prop_assert_eq!(deals.len(), model.len());
                 if reload == 0 {
