@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod desk;
+#[path = "desk/market.rs"]
+mod market;
 mod routed;
 
 use bytemuck::Zeroable;
@@ -190,9 +192,10 @@ fn credit_is_held_for_the_worst_price_and_the_commission_to_the_unit() {
         assert_eq!(told(&out), [('0', '0', 700, 0, NONE)]);
         let out = routed.put(limit("B", 10_015, 1));
         assert_eq!(refused(&out), Reason::CreditLimit);
-        // Fills in many small parts never need more than was held.
+        // Fills in many small parts never need more than was held, though each commission is rounded up.
         for _ in 0..500 {
-            routed.fill(0, 1);
+            let report: ExecutionReport = only(&routed.fill(0, 1));
+            assert_eq!(report.fee.get(), 101, "of 100,100 units a thousandth is 100.1");
         }
         routed.end(1);
         routed.put(cancel("A"));
@@ -836,4 +839,29 @@ fn the_trade_with_the_client_stands_behind_the_one_at_the_venue() {
     assert_eq!(at_venue.trade_source, TradeSource::Venue.byte());
     assert!(passed.header.seq > at_venue.header.seq);
     assert_ne!(at_venue.trade_id, passed.trade_id);
+}
+
+#[test]
+fn an_id_is_of_one_open_order_in_a_book_or_routed() {
+    let mut desk = market::market();
+    for balance in desk::strategies::balances() {
+        desk.put(balance);
+    }
+    desk.put(offer());
+    market::give(&mut desk, market::limit("A", 0, 9_900, 5)).unwrap();
+    assert_eq!(
+        refused(&desk.put(limit("A", 10_005, 10))),
+        Reason::DuplicateOrderId
+    );
+    assert_eq!(told(&desk.put(limit("B", 10_005, 10)))[0].0, '0');
+    assert_eq!(
+        market::give(&mut desk, market::limit("B", 0, 9_900, 5)),
+        Err(Reason::DuplicateOrderId)
+    );
+    let replaced = market::refusal(&mut desk, market::replace("A", "B", 0, 9_901, 5));
+    assert_eq!(replaced, Reason::DuplicateOrderId);
+    // A cancel finds either.
+    assert_eq!(told(&desk.put(cancel("B")))[0].0, '4');
+    assert_eq!(told(&desk.put(cancel("A")))[0].0, '4');
+    assert!(desk.engine.nothing_reserved());
 }

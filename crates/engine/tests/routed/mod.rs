@@ -5,7 +5,8 @@ use bytemuck::Zeroable;
 use pinrail_engine::{Engine, Out, Owner};
 use pinrail_types::record::{
     AgencyDef, ExecType, ExecutionReport, HandlInst, NewOrderSingle, OrdStatus, OrdType, OrderCancelReject,
-    OrderCancelRequest, Scope, Tick, TimeInForce, TradeCaptureReport, TradingState, VenueOrder, VenueReport,
+    OrderCancelRequest, Scope, Tick, TimeInForce, TradeCaptureReport, TradingState, VenueOrder,
+    VenueOrderReject, VenueReport,
 };
 use pinrail_types::{
     Amount, AssetId, ClientId, OutId, Px, Qty, Reason, Record, SessionId, StrategyId, Text, VenueId,
@@ -111,6 +112,11 @@ impl Routed {
         assert!(
             parts.iter().all(|part| part.strategy == StrategyId::AGENCY),
             "nothing of a client's is hedged"
+        );
+        let rejects = out.find::<VenueOrderReject>().collect::<Vec<_>>();
+        assert!(
+            rejects.iter().all(|reject| reject.order_id.is_none()),
+            "no strategy sees an order of a client's to cancel"
         );
         if !parts.is_empty() {
             self.parts = parts;
