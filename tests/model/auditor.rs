@@ -12,6 +12,7 @@ use pinrail_types::record::{
 use pinrail_types::{Reason, Record};
 
 use crate::agency::Agency;
+use crate::marks::Marks;
 use crate::money::Money;
 use crate::orders::Orders;
 use crate::packages::Packages;
@@ -54,6 +55,7 @@ pub(crate) struct Auditor {
     orders: Orders,
     agency: Agency,
     money: Money,
+    marks: Marks,
     switches: Switches,
     happened: Happened,
 }
@@ -122,13 +124,16 @@ impl Auditor {
             self.quotes.on_switch(&change);
         }
         self.money.see(&seen, engine, &mut self.happened)?;
+        self.marks.see(&seen, &mut self.happened)?;
         self.quotes.compare(engine)?;
         self.packages.compare(engine)?;
+        self.marks.compare(engine)?;
         self.orders.compare(engine)?;
         self.agency.compare(engine)?;
         if !engine.wants_continue() && engine.next_timer() > seen.now {
             self.quotes.at_rest(seen.now)?;
             self.packages.at_rest(seen.now)?;
+            self.marks.at_rest(seen.now)?;
             self.orders.at_rest(&self.switches)?;
         }
         Ok(())
@@ -197,6 +202,11 @@ impl Auditor {
         must!(
             engine.parent_orders().next().is_none(),
             "a parent order is open at the end"
+        );
+        must!(
+            engine.marks_to_come() == 0,
+            "{} marks are to come at the end",
+            engine.marks_to_come()
         );
         self.money.close(engine)?;
         *self.happened.entry("day closed").or_default() += 1;

@@ -15,6 +15,7 @@ mod desk;
 mod executions;
 #[path = "../../crates/engine/tests/desk/market.rs"]
 mod market;
+mod marks;
 mod money;
 mod orders;
 mod package_flow;
@@ -34,7 +35,7 @@ use world::World;
 const DAY_EVENTS: u64 = 10_000;
 
 /// What has to happen in a run of a few days, or the model plays another game than it should.
-const MUST_HAPPEN: [&str; 35] = [
+const MUST_HAPPEN: [&str; 36] = [
     "accept refused",
     "agency order",
     "bust",
@@ -55,6 +56,7 @@ const MUST_HAPPEN: [&str; 35] = [
     "input refused",
     "last look passed",
     "last look refused",
+    "mark behind a fill",
     "mass cancel at venues",
     "order replaced",
     "package ended without a fill",

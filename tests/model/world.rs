@@ -5,8 +5,8 @@ use pinrail_engine::{Engine, Out};
 use pinrail_pricing::{SweepPricer, WithStrategy};
 use pinrail_types::record::{
     ClientDef, Continue, DealingRule, HedgingParams, InstrumentDef, InstrumentLimits, LastLookDef, LimitKind,
-    LimitSet, ListingDef, MarketPhase, MarketPhaseSet, RuntimeEvent, RuntimeEventKind, Scope, StateChange,
-    Tick, TierSpread, TradingState, TradingStateSet, VenueMassCancel, VenueOrder,
+    LimitSet, ListingDef, MarkOutDef, MarketPhase, MarketPhaseSet, RuntimeEvent, RuntimeEventKind, Scope,
+    StateChange, Tick, TierSpread, TradingState, TradingStateSet, VenueMassCancel, VenueOrder,
 };
 use pinrail_types::{
     Amount, AssetId, ClientId, E8, Frame, InstrumentId, OutId, Qty, StrategyId, Text, VenueId,
@@ -82,6 +82,9 @@ impl World {
         world
             .put(phase(MarketPhase::Continuous))
             .expect("the market opens");
+        world
+            .put(Frame::of(&marks(1_000)))
+            .expect("fills are looked behind");
         for venue in 0..VENUES {
             for instrument in 0..2 {
                 let book = world
@@ -369,6 +372,18 @@ fn configuration() -> Vec<Frame> {
     frames
 }
 
+/// At this and two further horizons behind fills, or at none.
+fn marks(first_ns: u64) -> MarkOutDef {
+    let or_none = |horizon_ns: u64| if first_ns == 0 { 0 } else { horizon_ns };
+    MarkOutDef {
+        horizon_0_ns: first_ns,
+        horizon_1_ns: or_none(50_000),
+        horizon_2_ns: or_none(5_000_000),
+        actor: actor("ann"),
+        ..Zeroable::zeroed()
+    }
+}
+
 fn look(tier: u8, hold_ns: u64, tolerance_e8: i64) -> LastLookDef {
     LastLookDef {
         tier,
@@ -437,7 +452,8 @@ fn mass_cancel(random: &mut Random, scope: u8) -> Frame {
 
 fn parameter(random: &mut Random) -> Frame {
     let instrument = InstrumentId(random.below(2) as u32);
-    match random.below(5) {
+    match random.below(6) {
+        5 => Frame::of(&marks(random.below(3) * 1_000)),
         0 => Frame::of(&HedgingParams {
             instrument,
             band_lots: Qty(random.between(20, 400)),
