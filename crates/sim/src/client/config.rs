@@ -30,7 +30,7 @@ pub struct PackageRange {
     pub units_max: Qty,
 }
 
-/// What a [`ClientFlow`] sends.
+/// What a [`ClientFlow`](super::ClientFlow) sends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientFlowConfig {
     /// Clients 0 to this, less one, ask. Above zero.
@@ -54,8 +54,8 @@ pub struct ClientFlowConfig {
     /// Share of quotes that are passed on, times 1e8. What is left is let expire.
     pub pass_e8: u32,
     /// How far from the market the price may be that a client would still accept, as a fraction of it, times 1e8: drawn for
-    /// each request, up to this. One that is further away is passed on, and so is any before [`ClientFlow::on_top`] showed
-    /// the market. Zero: any price is accepted.
+    /// each request, up to this. One that is further away is passed on, and so is any before
+    /// [`ClientFlow::on_top`](super::ClientFlow::on_top) showed the market. Zero: any price is accepted.
     pub view_e8_max: u32,
     /// Packages that they ask for, each as often as the others. May be empty.
     pub packages: Vec<PackageRange>,

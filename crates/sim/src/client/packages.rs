@@ -162,8 +162,8 @@ impl ClientFlow {
         self.react_with(&asked, message, quote.header.ts_core);
     }
 
-    /// Whether a client takes a package: it takes the price of each leg. A fraction of what the whole costs says nothing, since that
-    /// may be near zero.
+    /// Whether a client takes a package: it takes the price of each leg. A fraction of what the whole costs says nothing, since
+    /// that may be near zero.
     fn likes_legs(&self, asked: &Asked, legs: u8) -> bool {
         let legs = self.packages.legs.iter().flatten().take(legs.into());
         legs.into_iter().all(|leg| {
