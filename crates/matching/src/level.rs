@@ -253,6 +253,7 @@ impl Ladder {
 
     /// The level of a rank; where it is new, an empty queue. There is room.
     #[expect(clippy::inline_always, reason = "once a message")]
+    #[expect(clippy::needless_bitwise_bool, reason = "one branch for all of it")]
     #[inline(always)]
     pub(crate) fn level_at(&mut self, pool: &mut Pool, rank: i64) -> u32 {
         let home = pool.home(rank, self.salt);
@@ -331,7 +332,7 @@ impl Ladder {
         self.strays -= u32::from(pool.is_stray(level));
         pool.remove(level);
         let is_best = rank == self.best_rank;
-        if is_best & self.is_apart {
+        if is_best && self.is_apart {
             self.is_apart = false;
         } else if !self.tree.is_on(self.page, rank) {
             self.tree.remove(&mut pool.nodes, rank);

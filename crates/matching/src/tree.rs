@@ -293,13 +293,12 @@ impl Tree {
         let mut at = self.root;
         for height in (1..=self.height).rev() {
             let digit = Tree::digit(key, height);
-            at = match nodes.child(at, digit) {
-                Some(child) => child as u32,
-                None => {
-                    let child = nodes.add();
-                    nodes.put(at, digit, child.into());
-                    child
-                }
+            at = if let Some(child) = nodes.child(at, digit) {
+                child as u32
+            } else {
+                let child = nodes.add();
+                nodes.put(at, digit, child.into());
+                child
             };
         }
         let page = Page {
