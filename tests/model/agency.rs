@@ -118,10 +118,20 @@ struct Held {
     is_canceling: bool,
 }
 
+/// A fill, as it was told last.
+#[derive(Clone, Copy, Debug, Default)]
+struct Filled {
+    qty: i64,
+    gross: i128,
+    fee: i128,
+}
+
 /// What was told of each order.
 #[derive(Default)]
 pub(crate) struct Agency {
     orders: HashMap<OutId, Held>,
+    /// By the report that told of it last.
+    fills: HashMap<OutId, Filled>,
     open: usize,
 }
 
@@ -144,7 +154,12 @@ impl Agency {
             if !is_its || report.order_id.is_none() || frame.flags().has(Flags::POSS_RESEND) {
                 continue;
             }
-            passed += usize::from(report.exec_type == ExecType::Trade.byte());
+            // A correction takes a trade back and puts another in its place.
+            passed += match ExecType::from_byte(report.exec_type) {
+                Some(ExecType::Trade | ExecType::TradeCancel) => 1,
+                Some(ExecType::TradeCorrect) => 2,
+                _ => 0,
+            };
             self.on_report(report, seen, happened)?;
         }
         let trades = seen.all::<TradeCaptureReport>();
@@ -188,40 +203,55 @@ impl Agency {
             *happened.entry("agency order").or_default() += 1;
             return Ok(());
         };
+        let is_bust = matches!(exec_type, ExecType::TradeCancel | ExecType::TradeCorrect);
         must!(
-            !held.has_ended,
+            !held.has_ended || is_bust,
             "an agency order goes on behind its end: {report:?}"
         );
-        let before = held.told.cum_qty.0;
-        let is_fill = exec_type == ExecType::Trade;
-        let filled = if is_fill { report.last_qty.0 } else { 0 };
+        let now = match exec_type {
+            ExecType::Trade | ExecType::TradeCorrect => Filled {
+                qty: report.last_qty.0,
+                gross: i128::from(report.last_qty.0) * i128::from(report.last_px.0) * UNIT,
+                fee: report.fee.get(),
+            },
+            _ => Filled::default(),
+        };
+        let averages = seen.all::<OrderAverage>();
+        let average = averages
+            .iter()
+            .find(|average| average.order_id == report.order_id);
+        let was = if is_bust {
+            let of = average.ok_or("what it came to is not told")?.exec_ref_id;
+            *happened.entry("bust passed on").or_default() += 1;
+            self.fills
+                .remove(&of)
+                .ok_or("a fill is taken back that was not told")?
+        } else {
+            Filled::default()
+        };
+        held.gross += now.gross - was.gross;
+        held.fees += now.fee - was.fee;
+        let cum = held.told.cum_qty.0 + now.qty - was.qty;
         must!(
-            report.cum_qty.0 == before + filled && report.cum_qty <= report.qty,
+            report.cum_qty.0 == cum && (0..=report.qty.0).contains(&cum),
             "it does not add up: {held:?} {report:?}"
         );
         let is_filled = report.ord_status == OrdStatus::Filled.byte();
-        must!(
-            is_filled == (report.cum_qty == report.qty),
-            "filled or not: {report:?}"
-        );
-        let is_end = is_filled || matches!(exec_type, ExecType::Canceled | ExecType::Expired);
-        let left = if is_end {
-            0
-        } else {
-            report.qty.0 - report.cum_qty.0
-        };
+        must!(is_filled == (cum == report.qty.0), "filled or not: {report:?}");
+        let is_end =
+            held.has_ended || is_filled || matches!(exec_type, ExecType::Canceled | ExecType::Expired);
+        let left = if is_end { 0 } else { report.qty.0 - cum };
         must!(
             report.leaves_qty == Qty(left),
             "what is left is not told: {report:?}"
         );
         match exec_type {
             ExecType::Trade => {
-                let gross = i128::from(report.last_qty.0) * i128::from(report.last_px.0) * UNIT;
-                held.gross += gross;
-                held.fees += report.fee.get();
-                check_fill(report, gross, held, seen)?;
+                check_fill(report, now.gross, seen)?;
                 *happened.entry("fill passed on").or_default() += 1;
             }
+            ExecType::TradeCorrect => check_trade(report, now.gross, seen)?,
+            ExecType::TradeCancel => {}
             ExecType::PendingCancel => {
                 must!(!held.is_canceling, "a cancel is told twice: {report:?}");
                 held.is_canceling = true;
@@ -231,9 +261,21 @@ impl Agency {
             }
             other => return Err(format!("an agency order is told {other:?}")),
         }
+        if now.qty > 0 {
+            self.fills.insert(report.exec_id, now);
+        }
+        let is_told = average.is_some_and(|average| {
+            (average.cum_qty, average.gross_trade_amt.get(), average.fees.get())
+                == (report.cum_qty, held.gross, held.fees)
+        });
+        let is_trade = is_bust || exec_type == ExecType::Trade;
+        must!(
+            is_told || !is_trade,
+            "what it came to is not told: {held:?} {averages:?}"
+        );
+        self.open -= usize::from(is_end && !held.has_ended);
         held.told = *report;
         held.has_ended = is_end;
-        self.open -= usize::from(is_end);
         Ok(())
     }
 
@@ -259,16 +301,21 @@ impl Agency {
 }
 
 /// A fill is one at a venue, at its price or a better one than it gave, and one trade with the client.
-fn check_fill(report: &ExecutionReport, gross: i128, held: &Held, seen: &Seen<'_>) -> Result<(), String> {
-    must!(
-        (report.last_px.0 - report.px.0) * sign(report) <= 0,
-        "filled beyond its limit: {report:?}"
-    );
+fn check_fill(report: &ExecutionReport, gross: i128, seen: &Seen<'_>) -> Result<(), String> {
     let venue = seen.input.get::<VenueReport>().ok_or("filled by no venue")?;
     let worse = (venue.last_px.0 - report.last_px.0) * sign(report);
     must!(
         worse >= 0 && report.last_qty <= venue.last_qty,
         "not what the venue filled: {venue:?} {report:?}"
+    );
+    check_trade(report, gross, seen)
+}
+
+/// It is within its limit, for a tier's commission, and one trade with the client.
+fn check_trade(report: &ExecutionReport, gross: i128, seen: &Seen<'_>) -> Result<(), String> {
+    must!(
+        (report.last_px.0 - report.px.0) * sign(report) <= 0,
+        "filled beyond its limit: {report:?}"
     );
     let fee = COMMISSION_E8.map(|of| {
         let exact = gross * i128::from(of);
@@ -282,11 +329,5 @@ fn check_fill(report: &ExecutionReport, gross: i128, held: &Held, seen: &Seen<'_
             && (trade.px, trade.qty) == (report.last_px, report.last_qty)
     });
     must!(of_it.count() == 1, "a fill that is not one trade: {report:?}");
-    let averages = seen.all::<OrderAverage>();
-    let is_told = averages.iter().any(|average| {
-        (average.order_id, average.cum_qty) == (report.order_id, report.cum_qty)
-            && (average.gross_trade_amt.get(), average.fees.get()) == (held.gross, held.fees)
-    });
-    must!(is_told, "what it came to is not told: {held:?} {averages:?}");
     Ok(())
 }

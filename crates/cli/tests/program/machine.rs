@@ -206,6 +206,7 @@ fn a_limit_on_locked_memory_is_told_and_does_not_stop_the_desk() {
         .args(["-c", &format!("ulimit -l 64 && exec {drop} \"$0\" \"$@\"")])
         .arg(program)
         .args(["run", "--json", "--config", &desk.config()])
+        .env_remove("PINRAIL_DATA")
         .output()
         .unwrap();
     let err = String::from_utf8(output.stderr).unwrap();

@@ -276,6 +276,7 @@ fn every_output_of_this_version_is_judged_by_name() {
                 | "MultilegExecutionReport"
                 | "VenueOrder"
                 | "VenueOrderReplace"
+                | "VenueOrderStatusRequest"
                 | "OrderAverage"
                 | "OrderCancelReject"
                 | "OrderMassCancelReport"
