@@ -17,8 +17,8 @@ use pinrail_types::record::{
 };
 use pinrail_types::{Amount, AssetId, ClientId, OutId, Px, Qty, Reason, SessionId, Text};
 use routed::{
-    FEE, LIFE_NS, RETRY_NS, Routed, UNIT, all_told, at_once, cancel, cancel_refused, commission, cost, limit,
-    offer, refused, told, trades,
+    FEE, LIFE_NS, RETRY_NS, Routed, UNIT, all_told, at_once, cancel, cancel_refused, commission, cost,
+    exec_id, limit, offer, refused, told, trades,
 };
 
 const NONE: Reason = Reason::None;
@@ -656,6 +656,24 @@ fn a_trade_that_a_venue_corrects_is_corrected_for_the_client() {
     routed.put(cancel("A"));
     assert_eq!(routed.client(), (0, 0));
     routed.over();
+}
+
+#[test]
+fn a_correction_is_of_the_order_that_was_filled_whichever_it_names() {
+    let mut routed = Routed::sent();
+    let order_id = routed.parts[0].order_id;
+    routed.fill(0, 300);
+    let report = VenueReport {
+        order_id: OutId::NONE,
+        exec_ref_id: exec_id(routed.execs),
+        last_px: Px(10_005),
+        last_qty: Qty(300),
+        ..routed.report(0, ExecType::TradeCorrect, OrdStatus::PartiallyFilled)
+    };
+    let out = routed.put(report);
+    assert_eq!(told(&out), [('G', '1', 400, 300, NONE)]);
+    assert_eq!(trades(&out)[1].ref_id, order_id);
+    routed.flat();
 }
 
 #[test]

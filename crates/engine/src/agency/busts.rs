@@ -225,7 +225,11 @@ impl<P: Pricer> Engine<P> {
         let mut venue = [Some(reversal(fill, report, meta, out)?), None];
         let mut of_client = [Some(taken_back(client(was), passed.trade_id)), None];
         if let Some(now) = now {
-            venue[1] = Some(replaced(venue_trade(report, fill.side, meta, out)?));
+            // Whatever order the report names.
+            venue[1] = Some(TradeCaptureReport {
+                ref_id: fill.order_id,
+                ..replaced(venue_trade(report, fill.side, meta, out)?)
+            });
             of_client[1] = Some(replaced(client(now)));
         }
         let mut entries = [None; 4];
