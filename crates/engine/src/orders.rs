@@ -410,17 +410,7 @@ impl<P: Pricer> Engine<P> {
                 cost: Amount::new(position.cost.get() - cost_before.get()),
             },
         );
-        let fill = NewVenueOrder {
-            strategy: StrategyId(0),
-            venue: report.venue,
-            instrument: report.instrument,
-            side,
-            px: report.last_px,
-            qty: report.last_qty,
-            time_in_force: TimeInForce::ImmediateOrCancel,
-        };
-        let as_of = as_of(report.ts_event, report.ts_recv);
-        self.risk.spend(&fill, (report.fee_asset, report.fee), as_of);
+        self.spend_at_venue(report, side);
         let cash = position.cash.get();
         self.risk.booked(report.instrument, position.qty, cash, out.now());
         out.push(trade);
@@ -440,6 +430,22 @@ impl<P: Pricer> Engine<P> {
             out,
         );
         Ok(())
+    }
+
+    /// Takes what a fill spent off what its venue holds.
+    pub(crate) fn spend_at_venue(&mut self, report: &VenueReport, side: Side) {
+        let fill = NewVenueOrder {
+            // Whoever sent it.
+            strategy: StrategyId(0),
+            venue: report.venue,
+            instrument: report.instrument,
+            side,
+            px: report.last_px,
+            qty: report.last_qty,
+            time_in_force: TimeInForce::ImmediateOrCancel,
+        };
+        let as_of = as_of(report.ts_event, report.ts_recv);
+        self.risk.spend(&fill, (report.fee_asset, report.fee), as_of);
     }
 
     fn parent_of(&self, order_id: OutId) -> OutId {

@@ -68,8 +68,6 @@ pub(crate) struct Parts {
     slices: [Slice; VENUES_MAX],
     /// The source to go on from.
     from: usize,
-    /// How many more may be sent.
-    most: usize,
     reference: Option<Reference>,
 }
 
@@ -79,7 +77,6 @@ impl Parts {
             of: None,
             slices: [Slice::default(); VENUES_MAX],
             from: 0,
-            most: 0,
             reference: None,
         }
     }
@@ -321,7 +318,6 @@ impl<P: Pricer> Engine<P> {
             of: Some(slot),
             slices: split.slices,
             from: 0,
-            most: PARTS_PER_TRY,
             reference,
         };
         Ok(self.send_parts(Until::Sent, out))
@@ -377,7 +373,7 @@ impl<P: Pricer> Engine<P> {
         while parts.from < listings.len() && parts.slices[parts.from].qty == Qty::ZERO {
             parts.from += 1;
         }
-        if parts.from == listings.len() || parts.most == 0 {
+        if parts.from == listings.len() {
             parts.of = None;
             return None;
         }
@@ -392,7 +388,6 @@ impl<P: Pricer> Engine<P> {
             time_in_force: TimeInForce::ImmediateOrCancel,
         };
         parts.from += 1;
-        parts.most -= 1;
         Some((part, parent.parent_id))
     }
 

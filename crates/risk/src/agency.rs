@@ -3,11 +3,10 @@
 //! They are judged as orders for the desk's own books are. What the house risks beside is at the venues, where each part is
 //! judged and counted as it goes out; so an order holds its client's credit and nothing else.
 
-use pinrail_types::record::{LimitKind, Scope, TradingState};
-use pinrail_types::{Amount, ClientId, E8, InstrumentId, Px, Qty, Reason, Side, StrategyId};
+use pinrail_types::record::{Scope, TradingState};
+use pinrail_types::{Amount, ClientId, InstrumentId, Px, Qty, Reason, StrategyId};
 
 use crate::book::{BookAsk, BookMarket};
-use crate::checks::Check;
 use crate::risk::Risk;
 
 impl Risk {
@@ -39,30 +38,11 @@ impl Risk {
         fee_e8: i32,
         now: u64,
     ) -> Result<Px, Reason> {
-        let omitted = self.omitted;
-        let at = order.instrument.index();
-        let is_due = now >= self.instruments[at].show_at;
-        if is_due && self.sample(at, market.ref_px, now) {
-            self.check_book_order(order)?;
-        }
-        let instrument = &self.instruments[at];
-        instrument.check_book_px(order, market, omitted)?;
-        // Who sells owes what it is worth, even where it would take less.
-        let px = match order.side {
-            Side::Buy => order.px,
-            Side::Sell => order.px.max(market.ref_px),
-        };
-        let notional = instrument.worth(px.0.unsigned_abs(), order.qty.0)?;
-        // The commission on it, at whatever price it trades in the end, fits as well.
-        let most = instrument.worth(Px::ABS_MAX.unsigned_abs(), order.qty.0)?;
-        most.checked_mul(i128::from(E8)).ok_or(Reason::Overflow)?;
-        let least = instrument.most(LimitKind::NotionalMin);
-        omitted.require(Check::NotionalMin, notional >= least)?;
-        omitted.require(Check::NotionalMax, notional <= instrument.limits.notional_max)?;
+        let px = self.check_worth(order, market, now)?;
+        let instrument = &self.instruments[order.instrument.index()];
         let owed = instrument.cost_with(fee_e8, px, order.qty)?;
         let client = &mut self.clients[order.client.index()];
-        omitted.require(Check::CreditAsset, client.credit_asset == instrument.quote)?;
-        client.check_held(owed, omitted)?;
+        client.check_held(owed, self.omitted)?;
         client.reserved.add(owed);
         Ok(px)
     }

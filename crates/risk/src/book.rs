@@ -125,20 +125,12 @@ impl Risk {
         self.judge(&order.ask(), |_| order.reduces).map(|_| ())
     }
 
-    /// Checks an order that passed [`Risk::check_book_order`] in its market and, if all passes, holds credit for it instead of
-    /// for what was held `before`: a price and so many lots. Gives back the price that it is held at. Nothing is changed on an
-    /// error.
-    ///
-    /// # Errors
-    /// One reason for each check, the first that fails.
-    ///
-    /// # Panics
-    /// If an id is beyond the bounds.
-    pub fn reserve_book_order(
+    /// Checks an order that passed [`Risk::check_book_order`] in its market: its prices, what it is worth, and the asset of its client's
+    /// credit. Gives back the worst price that it could have, at which all that it could cost fits.
+    pub(crate) fn check_worth(
         &mut self,
         order: &BookAsk,
         market: &BookMarket,
-        before: (Px, Qty),
         now: u64,
     ) -> Result<Px, Reason> {
         let omitted = self.omitted;
@@ -162,8 +154,31 @@ impl Risk {
         omitted.require(Check::NotionalMin, notional >= least)?;
         omitted.require(Check::NotionalMax, notional <= instrument.limits.notional_max)?;
         let client = &self.clients[order.client.index()];
-        let asset = &self.assets[instrument.quote.index()];
         omitted.require(Check::CreditAsset, client.credit_asset == instrument.quote)?;
+        Ok(px)
+    }
+
+    /// Checks an order that passed [`Risk::check_book_order`] in its market and, if all passes, holds credit for it instead of
+    /// for what was held `before`: a price and so many lots. Gives back the price that it is held at. Nothing is changed on an
+    /// error.
+    ///
+    /// # Errors
+    /// One reason for each check, the first that fails.
+    ///
+    /// # Panics
+    /// If an id is beyond the bounds.
+    pub fn reserve_book_order(
+        &mut self,
+        order: &BookAsk,
+        market: &BookMarket,
+        before: (Px, Qty),
+        now: u64,
+    ) -> Result<Px, Reason> {
+        let omitted = self.omitted;
+        let px = self.check_worth(order, market, now)?;
+        let instrument = &self.instruments[order.instrument.index()];
+        let client = &self.clients[order.client.index()];
+        let asset = &self.assets[instrument.quote.index()];
         let owed = instrument.cost(px, order.open)? - instrument.cost(before.0, before.1)?;
         if owed > 0 {
             client.check_held(owed, omitted)?;

@@ -42,7 +42,7 @@ pub(super) struct Report {
     pub(super) input_rejects: Counts,
     /// Packages included, each of which counts once.
     pub(super) tiers: Vec<TierLine>,
-    pub(super) packages: PackagesLine,
+    pub(super) packages: DealtLine,
     pub(super) hedging: HedgingLine,
     /// By instrument, and last for each asset that is quoted in.
     pub(super) profit: Vec<ProfitLine>,
@@ -69,18 +69,13 @@ pub(super) struct RecordedLine {
 #[derive(Debug, Serialize)]
 pub(super) struct TierLine {
     pub(super) tier: u8,
-    pub(super) requests: u64,
-    pub(super) quotes: u64,
-    pub(super) fills: u64,
-    /// Fills of quotes, in hundredths of a percent.
-    pub(super) hit_rate_e4: u64,
-    pub(super) notional: String,
-    pub(super) spread: String,
+    #[serde(flatten)]
+    pub(super) dealt: DealtLine,
 }
 
-/// What all clients did with packages.
+/// What clients did.
 #[derive(Debug, Serialize)]
-pub(super) struct PackagesLine {
+pub(super) struct DealtLine {
     pub(super) requests: u64,
     pub(super) quotes: u64,
     pub(super) fills: u64,
@@ -119,12 +114,7 @@ pub(super) fn of(
         .map_or(0, |def| setup.definitions.assets[&def.quote.0].exponent);
     let tiers = ledger.tiers.iter().map(|(tier, seen)| TierLine {
         tier: *tier,
-        requests: seen.requests,
-        quotes: seen.quotes,
-        fills: seen.fills,
-        hit_rate_e4: seen.fills * 10_000 / seen.quotes.max(1),
-        notional: money(seen.notional, exponent),
-        spread: money(seen.spread, exponent),
+        dealt: dealt(seen, exponent),
     });
     let counts = day.ended.engine.counts();
     Ok(Report {
@@ -147,7 +137,7 @@ pub(super) fn of(
         quote_ends: ledger.quote_ends.clone(),
         input_rejects: ledger.input_rejects.clone(),
         tiers: tiers.collect(),
-        packages: packages(&ledger.packages, exponent),
+        packages: dealt(&ledger.packages, exponent),
         hedging: HedgingLine {
             parent_orders: ledger.parents,
             ended: ledger.parents_done.clone(),
@@ -172,8 +162,8 @@ pub(super) fn of(
     })
 }
 
-fn packages(seen: &Tier, exponent: i8) -> PackagesLine {
-    PackagesLine {
+fn dealt(seen: &Tier, exponent: i8) -> DealtLine {
+    DealtLine {
         requests: seen.requests,
         quotes: seen.quotes,
         fills: seen.fills,
@@ -293,8 +283,20 @@ fn day_table(report: &Report) -> Table {
 }
 
 fn tiers_table(report: &Report) -> Table {
+    let lines = report
+        .tiers
+        .iter()
+        .map(|line| (line.tier.to_string(), &line.dealt));
+    dealt_table("tier", lines)
+}
+
+fn packages_table(packages: &DealtLine) -> Table {
+    dealt_table("of these", [("packages".to_owned(), packages)].into_iter())
+}
+
+fn dealt_table<'a>(title: &str, lines: impl Iterator<Item = (String, &'a DealtLine)>) -> Table {
     let mut table = Table::figures(&[
-        "tier",
+        title,
         "requests",
         "quotes",
         "fills",
@@ -302,44 +304,17 @@ fn tiers_table(report: &Report) -> Table {
         "notional",
         "spread earned",
     ]);
-    for tier in &report.tiers {
-        let hit_rate = percent(tier.hit_rate_e4);
+    for (name, line) in lines {
         table.row([
-            tier.tier.to_string(),
-            count(tier.requests),
-            count(tier.quotes),
-            count(tier.fills),
-            hit_rate,
-            short(&tier.notional).to_owned(),
-            short(&tier.spread).to_owned(),
+            name,
+            count(line.requests),
+            count(line.quotes),
+            count(line.fills),
+            format!("{}.{:02} %", line.hit_rate_e4 / 100, line.hit_rate_e4 % 100),
+            short(&line.notional).to_owned(),
+            short(&line.spread).to_owned(),
         ]);
     }
-    table
-}
-
-fn percent(e4: u64) -> String {
-    format!("{}.{:02} %", e4 / 100, e4 % 100)
-}
-
-fn packages_table(packages: &PackagesLine) -> Table {
-    let mut table = Table::figures(&[
-        "of these",
-        "requests",
-        "quotes",
-        "fills",
-        "hit rate",
-        "notional",
-        "spread earned",
-    ]);
-    table.row([
-        "packages".to_owned(),
-        count(packages.requests),
-        count(packages.quotes),
-        count(packages.fills),
-        percent(packages.hit_rate_e4),
-        short(&packages.notional).to_owned(),
-        short(&packages.spread).to_owned(),
-    ]);
     table
 }
 

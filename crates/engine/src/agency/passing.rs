@@ -5,15 +5,14 @@ use pinrail_oms::{AgencyOrder, Entries, ParentSlot, Passed, Position, VenueFill}
 use pinrail_pricing::{Fill, FillFrom, Pricer};
 use pinrail_types::money::whole_ceil;
 use pinrail_types::record::{
-    ExecutionReport, OrderAverage, PartyKind, TimeInForce, TradeCaptureReport, TradeSource, VenueReport,
+    ExecutionReport, OrderAverage, PartyKind, TradeCaptureReport, TradeSource, VenueReport,
 };
 use pinrail_types::{
-    Amount, ClientId, Instrument, InstrumentId, NewVenueOrder, OpenOrder, OutId, ParentOrder, Px, Qty,
-    Reason, Side, StrategyId,
+    Amount, ClientId, Instrument, InstrumentId, OpenOrder, OutId, ParentOrder, Px, Qty, Reason, Side,
 };
 
 use super::report_of;
-use crate::orders::{as_of, fits, is_worse, venue_trade};
+use crate::orders::{fits, is_worse, venue_trade};
 use crate::out::Out;
 use crate::rfq::{delivers, report_position, sides};
 use crate::state::Engine;
@@ -216,21 +215,6 @@ impl<P: Pricer> Engine<P> {
             .positions
             .pass_on(meta, (passing.side, beyond, venue.px), made, charged)?;
         Ok((entries, position))
-    }
-
-    /// Takes what a fill spent off what its venue holds.
-    pub(super) fn spend_at_venue(&mut self, report: &VenueReport, side: Side) {
-        let fill = NewVenueOrder {
-            strategy: StrategyId::AGENCY,
-            venue: report.venue,
-            instrument: report.instrument,
-            side,
-            px: report.last_px,
-            qty: report.last_qty,
-            time_in_force: TimeInForce::ImmediateOrCancel,
-        };
-        let as_of = as_of(report.ts_event, report.ts_recv);
-        self.risk.spend(&fill, (report.fee_asset, report.fee), as_of);
     }
 
     /// The house earned a commission and paid a fee. It is no fill of the house's, so that none is counted.
